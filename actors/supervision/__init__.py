@@ -1,0 +1,1 @@
+"""Supervision: decisions as pure functions of values, effects in thin modules."""
