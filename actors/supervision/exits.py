@@ -517,6 +517,8 @@ def _raised(reason: ExitReason) -> str:
 def _exited(reason: ExitReason) -> str:
     if reason.status is not None:
         return f"exited with SystemExit({_shown(reason.status)})"
+    if reason.inner is not None:
+        return f"exited with code {reason.exit_code} after its goodbye"
     return f"exited with code {reason.exit_code} without saying goodbye (os._exit?)"
 
 
@@ -561,14 +563,14 @@ _SENTENCES: dict[ExitKind, Callable[[ExitReason], str]] = {
     ExitKind.EXIT_CODE: _exited,
     ExitKind.SIGNAL: _died_of_signal,
     ExitKind.OOM_KILL: _about("killed by the kernel because memory ran out"),
-    ExitKind.HEARTBEAT_LOST: _about("ended because it gave no sign of life"),
-    ExitKind.HANDLER_TIMEOUT: _about("ended because a message took too long"),
-    ExitKind.INIT_TIMEOUT: _about("ended because it did not become ready in time"),
+    ExitKind.HEARTBEAT_LOST: _about("gave no sign of life"),
+    ExitKind.HANDLER_TIMEOUT: _about("took too long"),
+    ExitKind.INIT_TIMEOUT: _about("did not become ready in time"),
     ExitKind.FAILED_TO_START: _about("{} failed to start"),
     ExitKind.SPAWN_ERROR: _not_started,
-    ExitKind.CONTROL_LOST: _about("ended because it had closed its control channel"),
+    ExitKind.CONTROL_LOST: _about("closed its control channel"),
     ExitKind.LINKED: _about("ended because {}, linked with it, had died"),
-    ExitKind.SUPERVISOR_DIED: _about("ended because its supervisor had died"),
+    ExitKind.SUPERVISOR_DIED: _about("lost its supervisor"),
     ExitKind.INTENSITY_EXCEEDED: _gave_up,
     ExitKind.AUTO_SHUTDOWN: _about(
         "stopped because {}, which was significant, had ended"
@@ -581,7 +583,7 @@ def _circumstance(reason: ExitReason) -> str:
     if reason.during is None:
         return ""
     if reason.cause is not None and reason.kind is not ExitKind.KILLED:
-        return f" while it was being ended ({_shown(reason.during)})"
+        return f" while being ended ({_shown(reason.during)})"
     return f" while running {_shown(reason.during)}"
 
 

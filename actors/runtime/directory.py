@@ -1,0 +1,531 @@
+"""The directory that holds everything of one system, and the end of what killed systems left behind.
+
+``<base>/<system>.<incarnation>`` belongs to one run of one system.
+Its ``lock`` is held by the root supervisor for life: a directory whose lock can be taken is stale, and nothing else makes it so,
+neither age nor a process number.
+Directories are made, looked at and swept under a ``flock`` on the base, so nobody meets one that is half made by a living
+process; one without a lock is what a killed creator left.
+
+What the files in it mean is the business of those who create them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from actors.errors import OptionError, RuntimeDirectoryError
+from transports.errors import NoSpaceError
+
+LOCK = "lock"
+MANIFEST = "manifest"
+CODE = "code"
+BLOB = "blob"
+VERSION = "actors 1"  # first line of a manifest; another one is another layout, which is not ours to touch
+BASE_LOCK_SECONDS = (
+    10.0  # what needs the base takes milliseconds; whoever holds it longer is stopped
+)
+
+_SYSTEM = re.compile(r"[a-z0-9_-]{1,32}")
+_NAME = re.compile(r"([a-z0-9_-]{1,32})\.([0-9]{1,20})")
+_ELSEWHERE = re.compile(r"/[a-z0-9_-]{1,32}\.([0-9]{1,10})\.[0-9a-f]{32}")
+_REMOVE_ATTEMPTS = 10  # against processes of a dying system that still make files
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a FIFO under the name of a file must not block whoever opens it.
+_OPEN_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+@attrs.frozen
+class Leftover:
+    """Something a sweep found and did not remove.
+
+    Attributes:
+        name: Of the directory, or of an object that its manifest names.
+        why: What keeps us from removing it.
+    """
+
+    name: str
+    why: str
+
+
+@attrs.frozen
+class Swept:
+    """What a sweep did.
+
+    Attributes:
+        removed: Names of the stale directories.
+        left: What somebody should look at.
+    """
+
+    removed: tuple[str, ...] = ()
+    left: tuple[Leftover, ...] = ()
+
+
+@attrs.define(eq=False)
+class RuntimeDirectory:
+    """The directory of one system, open.
+
+    Attributes:
+        path: For people and for other processes; work goes through the descriptors.
+        fd: The directory.
+        code_fd: Its ``code``.
+        blob_fd: Its ``blob``.
+        lock_fd: The held lock, -1 in a process that does not hold it.
+            It stays held until every process that inherited the descriptor has closed it.
+        swept: What was found when the directory was created.
+    """
+
+    path: Path
+    fd: int
+    code_fd: int
+    blob_fd: int
+    lock_fd: int = -1
+    swept: Swept = Swept()
+
+    @staticmethod
+    def open(path: Path, *, lock_fd: int = -1) -> RuntimeDirectory:
+        """Open the directory of a system that another process created.
+
+        Args:
+            path: As in the creator's ``path``.
+            lock_fd: The creator's lock, if this process has inherited it and shall hold it.
+
+        Raises:
+            RuntimeDirectoryError: It is not there, not ours alone, or of another version.
+        """
+        return _opened(path, _open_checked(path), lock_fd)
+
+    @property
+    def name(self) -> str:
+        """``<system>.<incarnation>``, unique among the systems of this user."""
+        return self.path.name
+
+    def create_file(self, name: str, size: int) -> int:
+        """Create a file of *size* zero bytes and return its descriptor.
+
+        The bytes are allocated: in a sparse file on a full file system, a store into the mapping would end the process.
+
+        Raises:
+            NoSpaceError: There is no room; nothing is left behind.
+            FileExistsError: The name is taken.
+        """
+        fd = _new_file(name, self.fd)
+        try:
+            if size:
+                os.posix_fallocate(fd, 0, size)
+        except OSError as exc:
+            os.close(fd)
+            os.unlink(name, dir_fd=self.fd)
+            if exc.errno in _FULL:
+                raise NoSpaceError.from_os_error(
+                    exc, str(self.path / name), size
+                ) from exc
+            raise
+        return fd
+
+    def announce(self, name: str) -> None:
+        """Write into the manifest the *name* of an object elsewhere that is about to be created.
+
+        Raises:
+            ValueError: Not ``/<name>.<uid>.<32 hexadecimal digits>`` with our user's number: a sweep would not touch it.
+            NoSpaceError: The file system is full.
+        """
+        if not _is_ours_elsewhere(name):
+            msg = f"not a name that a sweep would recognise: {name!r}"
+            raise ValueError(msg)
+        with _translated(f"{name} cannot be announced"):
+            fd = os.open(MANIFEST, _OPEN_FILE | os.O_APPEND, dir_fd=self.fd)
+            try:
+                # One write, so that two processes never mix their lines.
+                os.write(fd, f"{name}\n".encode())
+            finally:
+                os.close(fd)
+
+    def release_lock(self) -> None:
+        """Close our descriptor of the lock; whoever inherited it goes on holding it."""
+        if self.lock_fd != -1:
+            os.close(self.lock_fd)
+            self.lock_fd = -1
+
+    def close(self) -> None:
+        """Close every descriptor; the directory stays."""
+        self.release_lock()
+        for name in ("fd", "code_fd", "blob_fd"):
+            if (fd := getattr(self, name)) != -1:
+                os.close(fd)
+                setattr(self, name, -1)
+
+    def remove(self) -> None:
+        """Remove the directory with all that is in it; it may be gone already.
+
+        Raises:
+            RuntimeDirectoryError: Some process keeps creating files in it.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            # Not by the path: somebody may have moved the base meanwhile.
+            base_fd = os.open("..", _OPEN_DIRECTORY, dir_fd=self.fd)
+            try:
+                _remove(base_fd, self.name)
+            finally:
+                os.close(base_fd)
+
+
+def default_base() -> Path:
+    """Return where the systems of this user live unless somebody says otherwise."""
+    return Path(f"/dev/shm/actors-{os.geteuid()}")  # noqa: S108 - checked on opening, never trusted
+
+
+def create(
+    base: Path | None, system: str, *, unlink: Callable[[str], None] | None = None
+) -> RuntimeDirectory:
+    """Sweep what killed systems left, then make and lock a directory for *system*.
+
+    Several systems may have the same name.
+    A name that is to be unique is made so afterwards: the system is the one if ``find_live`` lists its directory first.
+
+    Args:
+        base: Where; None takes ``default_base``. It is made if it is missing, its parent is not.
+        system: Name of the system: 1 to 32 of a-z, 0-9, ``_`` and ``-``.
+        unlink: As for ``sweep``.
+
+    Raises:
+        OptionError: *system* is not such a name.
+        RuntimeDirectoryError: *base* is not ours alone, cannot be made, or is locked by a process that does not go on.
+        NoSpaceError: The file system is full.
+    """
+    _check_system(system)
+    path = _base(base)
+    with _locked_base(path, make=True) as base_fd:
+        swept = _sweep(base_fd, unlink)
+        matches = [_NAME.fullmatch(name) for name in _names(base_fd)]
+        taken = [int(match[2]) for match in matches if match]
+        # Microseconds are finer than two creations under one lock can follow each other, so no name ever returns.
+        incarnation = max(time.time_ns() // 1000, *(number + 1 for number in taken), 1)
+        directory = _make(path / f"{system}.{incarnation}", base_fd)
+    directory.swept = swept
+    return directory
+
+
+def find_live(base: Path | None, system: str) -> list[Path]:
+    """Return the directories of the running systems called *system*, oldest first.
+
+    Raises:
+        OptionError: *system* cannot be the name of a system.
+        RuntimeDirectoryError: *base* is not ours alone, or is locked by a process that does not go on.
+    """
+    _check_system(system)
+    path = _base(base)
+    if not os.path.lexists(path):
+        return []
+    found: list[tuple[int, Path]] = []
+    with _locked_base(path) as base_fd:
+        for name in _names(base_fd):
+            match = _NAME.fullmatch(name)
+            # What cannot be looked at is no system; a sweep reports it.
+            with contextlib.suppress(OSError, RuntimeDirectoryError):
+                if match and match[1] == system and _is_live(base_fd, name):
+                    found.append((int(match[2]), path / name))
+    return [directory for _, directory in sorted(found)]
+
+
+def sweep(
+    base: Path | None = None, *, unlink: Callable[[str], None] | None = None
+) -> Swept:
+    """Remove the directories of systems that run no more.
+
+    Args:
+        base: Where; None takes ``default_base``.
+        unlink: Removes an object that lives elsewhere and that the manifest of a stale directory names; it may be gone
+            already. Without it, such a directory is left alone.
+
+    Raises:
+        RuntimeDirectoryError: *base* is not ours alone, or is locked by a process that does not go on.
+    """
+    path = _base(base)
+    if not os.path.lexists(path):
+        return Swept()
+    with _locked_base(path) as base_fd:
+        return _sweep(base_fd, unlink)
+
+
+def _check_system(system: str) -> None:
+    if not _SYSTEM.fullmatch(system):
+        msg = f"system={system!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
+        raise OptionError(msg)
+
+
+# The base.
+
+
+def _base(base: Path | None) -> Path:
+    # Not resolve(): that would follow the very link that opening refuses.
+    return Path(os.path.abspath(base or default_base()))  # noqa: PTH100 - see above
+
+
+def _names(fd: int) -> list[str]:
+    return sorted(os.listdir(fd))
+
+
+@contextlib.contextmanager
+def _locked_base(path: Path, *, make: bool = False) -> Iterator[int]:
+    """Yield the descriptor of the base *path*, checked and locked."""
+    if make:
+        with (
+            _translated(f"{path} cannot be made"),
+            contextlib.suppress(FileExistsError),
+        ):
+            path.mkdir(0o700)
+    fd = _open_checked(path)
+    try:
+        with _translated(f"{path} cannot be locked"):
+            _lock(fd, path)
+        try:
+            yield fd
+        finally:
+            # Closing alone would not do: a process forked meanwhile by another thread shares the lock.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, path: Path) -> None:
+    deadline = time.monotonic() + BASE_LOCK_SECONDS
+    while not _try_lock(fd):
+        if time.monotonic() >= deadline:
+            msg = f"{path} has been locked for {BASE_LOCK_SECONDS:g} s; is a process that starts a system stopped?"
+            raise RuntimeDirectoryError(msg)
+        time.sleep(0.002)  # noqa: TID251 - flock has no timeout, and nothing tells when it is given back
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the refusals of the system into ours."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise NoSpaceError.from_os_error(
+                exc, what, os.sysconf("SC_PAGE_SIZE")
+            ) from exc
+        msg = f"{what}: {exc.strerror}"
+        raise RuntimeDirectoryError(msg) from exc
+
+
+def _open_checked(path: Path, dir_fd: int | None = None) -> int:
+    """Open a directory and make sure that nobody but us can enter it.
+
+    Args:
+        path: Its path; with *dir_fd*, only the last part counts for opening it.
+        dir_fd: The directory that it is in.
+    """
+    name = path if dir_fd is None else path.name
+    try:
+        fd = os.open(name, _OPEN_DIRECTORY, dir_fd=dir_fd)
+    except OSError as exc:
+        raise RuntimeDirectoryError(_unfit(path, exc.strerror or str(exc))) from exc
+    info = os.fstat(fd)
+    mode = stat.S_IMODE(info.st_mode)
+    if info.st_uid != os.geteuid() or mode & 0o077 or mode & 0o700 != 0o700:
+        os.close(fd)
+        found = f"a directory of user {info.st_uid} with mode {mode:04o}"
+        raise RuntimeDirectoryError(_unfit(path, found))
+    return fd
+
+
+def _unfit(path: Path, found: str) -> str:
+    return f"{path}: found {found}; required: a real directory of user {os.geteuid()} with mode 0700"
+
+
+# One directory.
+
+
+def _opened(path: Path, fd: int, lock_fd: int) -> RuntimeDirectory:
+    """Return the system at *path*; owns *fd*, and *lock_fd* if nothing goes wrong."""
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, fd)
+        if (version := _manifest(fd)[0]) != VERSION:
+            msg = f"{path}: found the version {version!r}; required: {VERSION!r}"
+            raise RuntimeDirectoryError(msg)
+        code_fd = _open_checked(path / CODE, fd)
+        undo.callback(os.close, code_fd)
+        blob_fd = _open_checked(path / BLOB, fd)
+        undo.pop_all()
+    return RuntimeDirectory(path, fd, code_fd, blob_fd, lock_fd)
+
+
+def _make(path: Path, base_fd: int) -> RuntimeDirectory:
+    with contextlib.ExitStack() as undo, _translated(f"{path} cannot be made"):
+        os.mkdir(path.name, 0o700, dir_fd=base_fd)
+        undo.callback(_remove, base_fd, path.name)
+        fd = _open_checked(path, base_fd)
+        try:
+            lock_fd = _new_file(LOCK, fd)
+            undo.callback(os.close, lock_fd)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.mkdir(CODE, 0o700, dir_fd=fd)
+            os.mkdir(BLOB, 0o700, dir_fd=fd)
+            # The manifest comes last: a directory with one is complete.
+            manifest_fd = _new_file(MANIFEST, fd)
+            try:
+                os.write(manifest_fd, f"{VERSION}\n".encode())
+            finally:
+                os.close(manifest_fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        directory = _opened(path, fd, lock_fd)
+        undo.pop_all()
+    return directory
+
+
+def _new_file(name: str, dir_fd: int) -> int:
+    fd = os.open(name, _CREATE_FILE, 0o600, dir_fd=dir_fd)
+    info = os.fstat(fd)
+    mode = stat.S_IMODE(info.st_mode)
+    if info.st_uid != os.geteuid() or mode != 0o600:
+        os.close(fd)
+        os.unlink(name, dir_fd=dir_fd)
+        msg = f"{name}: made with mode 0600, found {mode:04o} of user {info.st_uid}; is it the umask?"
+        raise RuntimeDirectoryError(msg)
+    return fd
+
+
+def _manifest(fd: int) -> tuple[str, list[str]]:
+    """Return the version and the names of the objects that live elsewhere; no version in a half made directory."""
+    try:
+        manifest_fd = os.open(MANIFEST, _OPEN_FILE, dir_fd=fd)
+    except FileNotFoundError:
+        return "", []
+    with os.fdopen(manifest_fd, "rb") as file:
+        data = file.read()
+    # A line without an end was never finished, hence its object never created.
+    version, *names = data.decode("utf-8", "backslashreplace").split("\n")[:-1] or [""]
+    return version, names
+
+
+def _is_ours_elsewhere(name: str) -> bool:
+    match = _ELSEWHERE.fullmatch(name)
+    return match is not None and int(match[1]) == os.geteuid()
+
+
+# Sweeping: the base is locked.
+
+
+def _is_live(base_fd: int, name: str) -> bool:
+    """Return whether somebody holds the lock of the directory *name*."""
+    dir_fd = _open_checked(Path(name), base_fd)
+    try:
+        fd = os.open(LOCK, _OPEN_FILE, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(dir_fd)
+    try:
+        # Taken and given back at once; nobody else tries meanwhile, since the base is locked.
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+def _sweep(base_fd: int, unlink: Callable[[str], None] | None) -> Swept:
+    removed: list[str] = []
+    left: list[Leftover] = []
+    for name in _names(base_fd):
+        if not _NAME.fullmatch(name):
+            left.append(Leftover(name, "not a name of ours"))
+            continue
+        try:
+            if _is_live(base_fd, name):
+                continue
+            left += _sweep_stale(base_fd, name, unlink)
+            removed.append(name)
+        except (OSError, RuntimeDirectoryError) as exc:
+            left.append(Leftover(name, str(exc)))
+    return Swept(tuple(removed), tuple(left))
+
+
+def _sweep_stale(
+    base_fd: int, name: str, unlink: Callable[[str], None] | None
+) -> list[Leftover]:
+    """Remove a stale directory and what its manifest names; return the names that are not ours to remove.
+
+    Raises:
+        RuntimeDirectoryError: It has to stay.
+        OSError: The same.
+    """
+    fd = _open_checked(Path(name), base_fd)
+    try:
+        version, elsewhere = _manifest(fd)
+    finally:
+        os.close(fd)
+    if version not in {VERSION, ""}:
+        msg = f"of another version: {version!r}"
+        raise RuntimeDirectoryError(msg)
+    ours = [entry for entry in elsewhere if _is_ours_elsewhere(entry)]
+    if ours and unlink is None:
+        msg = f"nothing here can remove {', '.join(ours)}"
+        raise RuntimeDirectoryError(msg)
+    for entry in ours:
+        if unlink is not None:
+            unlink(entry)
+    _remove(base_fd, name)
+    return [
+        Leftover(entry, f"not a name of ours, in the manifest of {name}")
+        for entry in elsewhere
+        if entry not in ours
+    ]
+
+
+def _remove(parent_fd: int, name: str) -> None:
+    """Remove the directory *name* with all that is in it, following no link; whatever is gone already is fine."""
+    try:
+        fd = os.open(name, _OPEN_DIRECTORY, dir_fd=parent_fd)
+    except FileNotFoundError:
+        return
+    try:
+        for _ in range(_REMOVE_ATTEMPTS):
+            _empty(fd)
+            try:
+                os.rmdir(name, dir_fd=parent_fd)
+            except FileNotFoundError:
+                return
+            except OSError as exc:
+                if exc.errno != errno.ENOTEMPTY:
+                    raise
+            else:
+                return
+    finally:
+        os.close(fd)
+    msg = f"{name} cannot be removed: a process keeps creating files in it"
+    raise RuntimeDirectoryError(msg)
+
+
+def _empty(fd: int) -> None:
+    with os.scandir(fd) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in found:
+        if is_directory:
+            _remove(fd, name)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=fd)
