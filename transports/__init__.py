@@ -1,0 +1,1 @@
+"""Mailboxes that outlive the processes which use them, over exchangeable transports."""

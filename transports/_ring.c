@@ -1,0 +1,1071 @@
+/* _ring - Python objects over ring.h.
+ *
+ * Responsible for: arguments, buffers, lifetimes, exceptions and the GIL.  Not
+ * responsible for: anything another process can see (ring.h), or for names,
+ * sizes, creation and removal of files (shm.py).
+ *
+ * The GIL is held through a whole put and a whole take.  It protects the note,
+ * which is one word for all threads of a process, and the private positions;
+ * only look() releases it, with copies of all it needs.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include "ring.h"
+
+#define MAX_READERS 64
+#define MAX_PARTS 16
+#define MAX_SPIN_NS INT64_C(200000)
+
+/* What other modules define, fetched once at import. */
+static PyObject *put_accepted, *put_full, *put_closed;
+static PyObject *depth_type;
+static PyObject *closed_error, *corrupt_error, *frame_too_large_error;
+
+/* Set the exception for a failed ring call; errno is read for RING_ERROR. */
+static PyObject *
+raise_for(ring_result_t result)
+{
+    if (result == RING_ERROR) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    PyErr_SetString(corrupt_error, "the ring's shared bytes make no sense");
+    return NULL;
+}
+
+static PyObject *
+raise_closed(void)
+{
+    PyErr_SetString(closed_error, "this end has been closed");
+    return NULL;
+}
+
+/* --- Slot --------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    Py_buffer memory; /* keeps the mapping alive and refuses to be resized */
+    slot_t *slot;
+    Py_ssize_t limit;
+} SlotObject;
+
+static bool
+limit_is_valid(Py_ssize_t limit)
+{
+    if (limit <= 0 || (uint64_t)limit > RING_MAX_CAPACITY) {
+        PyErr_SetString(PyExc_ValueError, "limit must be in 1..2**30 bytes");
+        return false;
+    }
+    return true;
+}
+
+static PyObject *
+slot_size(PyObject *Py_UNUSED(type), PyObject *arg)
+{
+    Py_ssize_t limit = PyLong_AsSsize_t(arg);
+    if ((limit == -1 && PyErr_Occurred()) || !limit_is_valid(limit)) {
+        return NULL;
+    }
+    return PyLong_FromUnsignedLongLong(slot_bytes((uint64_t)limit));
+}
+
+static bool
+slot_fits(const Py_buffer *memory, Py_ssize_t offset, Py_ssize_t limit)
+{
+    if (offset < 0 || offset > memory->len ||
+        slot_bytes((uint64_t)limit) > (uint64_t)(memory->len - offset)) {
+        PyErr_SetString(PyExc_ValueError, "the slot does not fit into the buffer");
+        return false;
+    }
+    if (((uintptr_t)memory->buf + (uintptr_t)offset) % sizeof(uint64_t) != 0) {
+        PyErr_SetString(PyExc_ValueError, "a slot must be aligned to 8 bytes");
+        return false;
+    }
+    return true;
+}
+
+static PyObject *
+slot_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"buffer", "offset", "limit", NULL};
+    PyObject *buffer;
+    Py_ssize_t offset, limit;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Onn:Slot", names, &buffer, &offset,
+                                     &limit) ||
+        !limit_is_valid(limit)) {
+        return NULL;
+    }
+    SlotObject *self = (SlotObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    if (PyObject_GetBuffer(buffer, &self->memory, PyBUF_WRITABLE) < 0 ||
+        !slot_fits(&self->memory, offset, limit)) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->slot = (slot_t *)(void *)((unsigned char *)self->memory.buf + offset);
+    self->limit = limit;
+    return (PyObject *)self;
+}
+
+static void
+slot_dealloc(SlotObject *self)
+{
+    PyBuffer_Release(&self->memory); /* does nothing when there is none */
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyObject *
+slot_clear_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
+{
+    slot_clear(self->slot);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+slot_start_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
+{
+    slot_start(self->slot);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+slot_frame(SlotObject *self, PyObject *Py_UNUSED(ignored))
+{
+    uint32_t length;
+    if (!slot_filled(self->slot, (uint64_t)self->limit, &length)) {
+        Py_RETURN_NONE;
+    }
+    return PyBytes_FromStringAndSize((const char *)self->slot->payload,
+                                     (Py_ssize_t)length);
+}
+
+static PyObject *
+slot_prefault(SlotObject *self, PyObject *Py_UNUSED(ignored))
+{
+    uintptr_t at = (uintptr_t)self->slot;
+    uintptr_t end = at + slot_bytes((uint64_t)self->limit);
+    while (at < end) {
+        /* a write that changes nothing, whatever is stored there meanwhile */
+        atomic_fetch_or_explicit((_Atomic unsigned char *)at, 0, memory_order_relaxed);
+        at = (at | (RING_MIN_CAPACITY - 1)) + 1;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+slot_get_filled(SlotObject *self, void *Py_UNUSED(closure))
+{
+    uint32_t length;
+    return PyBool_FromLong(slot_filled(self->slot, (uint64_t)self->limit, &length));
+}
+
+/* acquire: pairs with slot_start; the frame of a started slot is visible */
+static uint64_t
+slot_started_ns(const SlotObject *self)
+{
+    return atomic_load_explicit(&self->slot->started, memory_order_acquire);
+}
+
+static PyObject *
+slot_get_started(SlotObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(slot_started_ns(self) != 0);
+}
+
+static PyObject *
+slot_get_started_ns(SlotObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(slot_started_ns(self));
+}
+
+static PyObject *
+slot_get_seq(SlotObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(
+        atomic_load_explicit(&self->slot->record.seq, memory_order_relaxed));
+}
+
+static PyObject *
+slot_get_aux(SlotObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(
+        atomic_load_explicit(&self->slot->aux, memory_order_acquire));
+}
+
+static int
+slot_set_aux(SlotObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "aux cannot be deleted");
+        return -1;
+    }
+    unsigned long long word = PyLong_AsUnsignedLongLong(value);
+    if (word == (unsigned long long)-1 && PyErr_Occurred()) {
+        return -1;
+    }
+    atomic_store_explicit(&self->slot->aux, word, memory_order_release);
+    return 0;
+}
+
+static PyObject *
+slot_get_record(SlotObject *self, void *Py_UNUSED(closure))
+{
+    return PyMemoryView_FromObject((PyObject *)self);
+}
+
+/* The record area: header and payload, for recvmsg_into. */
+static int
+slot_getbuffer(SlotObject *self, Py_buffer *view, int flags)
+{
+    return PyBuffer_FillInfo(view, (PyObject *)self, &self->slot->record,
+                             (Py_ssize_t)sizeof(record_t) + self->limit, 0, flags);
+}
+
+static PyMethodDef slot_methods[] = {
+    {"size", slot_size, METH_O | METH_STATIC,
+     PyDoc_STR("Return the bytes of shared memory one slot takes.")},
+    {"clear", (PyCFunction)slot_clear_method, METH_NOARGS,
+     PyDoc_STR("Empty the slot.")},
+    {"start", (PyCFunction)slot_start_method, METH_NOARGS,
+     PyDoc_STR("Store that the frame is being handled from now.")},
+    {"frame", (PyCFunction)slot_frame, METH_NOARGS,
+     PyDoc_STR("Return a copy of the frame, or None.")},
+    {"prefault", (PyCFunction)slot_prefault, METH_NOARGS,
+     PyDoc_STR("Touch every page of the slot.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef slot_getset[] = {
+    {"filled", (getter)slot_get_filled, NULL, PyDoc_STR("Whether it holds a frame."),
+     NULL},
+    {"started", (getter)slot_get_started, NULL,
+     PyDoc_STR("Whether its frame is being handled."), NULL},
+    {"started_ns", (getter)slot_get_started_ns, NULL,
+     PyDoc_STR("Since when (CLOCK_MONOTONIC), or 0."), NULL},
+    {"seq", (getter)slot_get_seq, NULL, PyDoc_STR("The record's sequence number."),
+     NULL},
+    {"aux", (getter)slot_get_aux, (setter)slot_set_aux,
+     PyDoc_STR("A word for the slot's owner."), NULL},
+    {"record", (getter)slot_get_record, NULL,
+     PyDoc_STR("The record area as a writable memoryview."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef slot_members[] = {
+    {"limit", T_PYSSIZET, offsetof(SlotObject, limit), READONLY,
+     PyDoc_STR("The largest frame it holds, in bytes.")},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyBufferProcs slot_buffer = {
+    .bf_getbuffer = (getbufferproc)slot_getbuffer,
+};
+
+static PyTypeObject SlotType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "transports._ring.Slot",
+    .tp_doc = PyDoc_STR("A place in shared memory for one frame in hand."),
+    .tp_basicsize = sizeof(SlotObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = slot_new,
+    .tp_dealloc = (destructor)slot_dealloc,
+    .tp_methods = slot_methods,
+    .tp_getset = slot_getset,
+    .tp_members = slot_members,
+    .tp_as_buffer = &slot_buffer,
+};
+
+/* --- Writer ------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    ring_writer_t writer;
+    Py_buffer note;
+    bool is_corrupt;
+} WriterObject;
+
+static void
+writer_release(WriterObject *self)
+{
+    ring_unmap(&self->writer.ring);
+    self->writer.note = NULL;
+    PyBuffer_Release(&self->note);
+    if (self->writer.bell >= 0) {
+        close(self->writer.bell);
+        self->writer.bell = -1;
+    }
+}
+
+static bool
+writer_take_note(WriterObject *self, PyObject *buffer, Py_ssize_t offset)
+{
+    if (PyObject_GetBuffer(buffer, &self->note, PyBUF_WRITABLE) < 0) {
+        return false;
+    }
+    unsigned char *word = (unsigned char *)self->note.buf + offset;
+    if (offset < 0 || offset > self->note.len - (Py_ssize_t)sizeof(uint64_t) ||
+        (uintptr_t)word % sizeof(uint64_t) != 0) {
+        PyErr_SetString(PyExc_ValueError,
+                        "the note must be 8 aligned bytes inside the buffer");
+        return false;
+    }
+    self->writer.note = (_Atomic uint64_t *)(void *)word;
+    return true;
+}
+
+static PyObject *
+writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", "bell", "note", "offset", "value", NULL};
+    int fd, bell;
+    PyObject *note = Py_None;
+    Py_ssize_t offset = 0;
+    unsigned long long value = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ii|OnK:Writer", names, &fd, &bell,
+                                     &note, &offset, &value)) {
+        return NULL;
+    }
+    WriterObject *self = (WriterObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->writer.bell = -1;
+    self->writer.note_value = value;
+    if (note != Py_None && !writer_take_note(self, note, offset)) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    ring_result_t result = ring_map(&self->writer.ring, fd);
+    if (result != RING_OK) {
+        raise_for(result);
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->writer.bell = bell; /* the caller keeps it when this fails */
+    return (PyObject *)self;
+}
+
+static void
+writer_dealloc(WriterObject *self)
+{
+    writer_release(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+/* Point `part` at the bytes of `object`; `view` is filled where it has to be
+ * released again. */
+static int
+open_part(PyObject *object, struct iovec *part, Py_buffer *view)
+{
+    view->obj = NULL;
+    if (PyBytes_CheckExact(object)) { /* the usual case, without a buffer */
+        part->iov_base = PyBytes_AS_STRING(object);
+        part->iov_len = (size_t)PyBytes_GET_SIZE(object);
+        return 0;
+    }
+    if (PyObject_GetBuffer(object, view, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    part->iov_base = view->buf;
+    part->iov_len = (size_t)view->len;
+    return 0;
+}
+
+static PyObject *
+writer_append(WriterObject *self, const struct iovec *parts, size_t count, size_t size)
+{
+    if (size > self->writer.ring.limit) {
+        PyObject *error = PyObject_CallFunction(
+            frame_too_large_error, "nK", (Py_ssize_t)size,
+            (unsigned long long)self->writer.ring.limit);
+        if (error != NULL) {
+            PyErr_SetObject(frame_too_large_error, error);
+            Py_DECREF(error);
+        }
+        return NULL;
+    }
+    PyObject *answer;
+    switch (ring_put(&self->writer, parts, count, (uint32_t)size)) {
+    case RING_OK:
+        answer = put_accepted;
+        break;
+    case RING_FULL:
+        answer = put_full;
+        break;
+    case RING_CLOSED:
+        answer = put_closed;
+        break;
+    default:
+        self->is_corrupt = true;
+        ring_unmap(&self->writer.ring);
+        return raise_for(RING_CORRUPT);
+    }
+    Py_INCREF(answer);
+    return answer;
+}
+
+static PyObject *
+writer_put(WriterObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    struct iovec parts[MAX_PARTS];
+    Py_buffer views[MAX_PARTS];
+    PyObject *answer = NULL;
+    Py_ssize_t count = 0;
+    size_t size = 0;
+    if (nargs > MAX_PARTS) {
+        PyErr_Format(PyExc_ValueError, "a frame of %zd parts: at most %d", nargs,
+                     MAX_PARTS);
+        return NULL;
+    }
+    while (count < nargs && open_part(args[count], &parts[count], &views[count]) == 0) {
+        size += parts[count].iov_len;
+        count++;
+    }
+    /* After the buffers: opening one can run code that closes this end. */
+    if (count == nargs) {
+        if (self->writer.ring.header != NULL) {
+            answer = writer_append(self, parts, (size_t)count, size);
+        }
+        else if (self->is_corrupt) {
+            raise_for(RING_CORRUPT);
+        }
+        else {
+            raise_closed();
+        }
+    }
+    while (count > 0) {
+        PyBuffer_Release(&views[--count]);
+    }
+    return answer;
+}
+
+static PyObject *
+writer_fileno(WriterObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+{
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+writer_close(WriterObject *self, PyObject *Py_UNUSED(ignored))
+{
+    self->is_corrupt = false;
+    writer_release(self);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef writer_methods[] = {
+    {"put", (PyCFunction)(void (*)(void))writer_put, METH_FASTCALL,
+     PyDoc_STR("Append one frame made of the parts.")},
+    {"fileno", (PyCFunction)writer_fileno, METH_NOARGS,
+     PyDoc_STR("Return None: memory does not say when there is room.")},
+    {"close", (PyCFunction)writer_close, METH_NOARGS, PyDoc_STR("Let go of the ring.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject WriterType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "transports._ring.Writer",
+    .tp_doc = PyDoc_STR("A sending end of a ring."),
+    .tp_basicsize = sizeof(WriterObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = writer_new,
+    .tp_dealloc = (destructor)writer_dealloc,
+    .tp_methods = writer_methods,
+};
+
+/* --- Reader ------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    ring_reader_t reader;
+    PyObject *open_bell; /* () -> int */
+    int bell;            /* -1 until it is asked for */
+    int lookers;         /* threads in look() without the GIL: no unmapping */
+    bool is_closed;
+    bool is_corrupt;
+    bool is_manual; /* arm() or disarm() was called: the flag is the caller's */
+} ReaderObject;
+
+static bool
+reader_is_usable(const ReaderObject *self)
+{
+    return !self->is_closed && !self->is_corrupt;
+}
+
+static void
+reader_unmap_unless_looked_at(ReaderObject *self)
+{
+    if (self->lookers == 0) {
+        ring_unmap(&self->reader.ring);
+    }
+}
+
+static void
+reader_release(ReaderObject *self)
+{
+    self->is_closed = true;
+    reader_unmap_unless_looked_at(self);
+    Py_CLEAR(self->open_bell);
+    if (self->bell >= 0) {
+        close(self->bell);
+        self->bell = -1;
+    }
+}
+
+/* Give the ring up for good and say so, this once. */
+static PyObject *
+reader_fail(ReaderObject *self)
+{
+    self->is_corrupt = true;
+    reader_unmap_unless_looked_at(self);
+    return raise_for(RING_CORRUPT);
+}
+
+static PyObject *
+reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", "open_bell", NULL};
+    int fd;
+    PyObject *open_bell;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO:Reader", names, &fd,
+                                     &open_bell)) {
+        return NULL;
+    }
+    ReaderObject *self = (ReaderObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->bell = -1;
+    Py_INCREF(open_bell);
+    self->open_bell = open_bell;
+    ring_result_t result = ring_map(&self->reader.ring, fd);
+    if (result == RING_OK) {
+        result = ring_resume(&self->reader);
+    }
+    if (result != RING_OK) {
+        raise_for(result);
+        Py_DECREF(self);
+        return NULL;
+    }
+    /* left by a receiver that died asleep */
+    ring_disarm(&self->reader.ring);
+    return (PyObject *)self;
+}
+
+static void
+reader_dealloc(ReaderObject *self)
+{
+    reader_release(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static void
+empty_bell(int bell)
+{
+    char rings[4096];
+    while (read(bell, rings, sizeof rings) == (ssize_t)sizeof rings) {
+    }
+}
+
+/* Nothing waits.  Whoever sleeps on fileno() without knowing about arm() needs a
+ * descriptor that is readable only while something may wait: empty the bell,
+ * then look again, because a frame may have come with the last ring. */
+static ring_result_t
+reader_settle_bell(ReaderObject *self, const unsigned char **payload, uint32_t *length)
+{
+    if (self->bell < 0 || self->is_manual) {
+        return RING_EMPTY;
+    }
+    empty_bell(self->bell);
+    ring_arm(&self->reader.ring);
+    return ring_peek(&self->reader, payload, length);
+}
+
+static bool
+slot_can_take(const ReaderObject *self, const SlotObject *slot)
+{
+    uint32_t length;
+    if ((uint64_t)slot->limit < self->reader.ring.limit) {
+        PyErr_Format(PyExc_ValueError,
+                     "a slot for %zd bytes is too small for frames of up to %llu",
+                     slot->limit, (unsigned long long)self->reader.ring.limit);
+        return false;
+    }
+    if (slot_filled(slot->slot, (uint64_t)slot->limit, &length)) {
+        PyErr_SetString(PyExc_ValueError, "the slot still holds a frame");
+        return false;
+    }
+    return true;
+}
+
+static PyObject *
+reader_take(ReaderObject *self, PyObject *arg)
+{
+    const unsigned char *payload;
+    uint32_t length;
+    if (!Py_IS_TYPE(arg, &SlotType)) {
+        PyErr_SetString(PyExc_TypeError, "take() needs a Slot");
+        return NULL;
+    }
+    SlotObject *slot = (SlotObject *)arg;
+    if (!reader_is_usable(self)) {
+        if (self->is_closed) {
+            return raise_closed();
+        }
+        Py_RETURN_NONE;
+    }
+    ring_result_t result = ring_peek(&self->reader, &payload, &length);
+    if (result == RING_EMPTY) {
+        result = reader_settle_bell(self, &payload, &length);
+    }
+    if (result == RING_EMPTY) {
+        Py_RETURN_NONE;
+    }
+    if (result != RING_OK) {
+        return reader_fail(self);
+    }
+    if (!slot_can_take(self, slot)) {
+        return NULL;
+    }
+    PyObject *copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+    if (copy != NULL) {
+        ring_move(&self->reader, payload, length,
+                  (unsigned char *)PyBytes_AS_STRING(copy), slot->slot);
+    }
+    return copy;
+}
+
+static PyObject *
+reader_settle(ReaderObject *self, PyObject *arg)
+{
+    if (!Py_IS_TYPE(arg, &SlotType)) {
+        PyErr_SetString(PyExc_TypeError, "settle() needs a Slot");
+        return NULL;
+    }
+    const SlotObject *slot = (SlotObject *)arg;
+    if (self->is_closed) {
+        return raise_closed();
+    }
+    if (!self->is_corrupt && ring_settle(&self->reader, slot->slot,
+                                         (uint64_t)slot->limit) == RING_CORRUPT) {
+        return reader_fail(self);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+reader_depth(ReaderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->is_closed) {
+        return raise_closed();
+    }
+    const ring_t *ring = &self->reader.ring;
+    uint64_t head = self->reader.head;
+    uint64_t tail = head;
+    uint64_t frames = 0;
+    bool is_whole = false;
+    if (!self->is_corrupt) {
+        /* acquire: the records counted below are whole */
+        tail = atomic_load_explicit(&ring->header->tail, memory_order_acquire);
+        if (ring_positions_are_valid(head, tail, ring->capacity)) {
+            frames = ring_count(ring->data + (head & (ring->capacity - 1)), head, tail,
+                                ring->limit, &is_whole);
+        }
+        else {
+            tail = head; /* the next take says so; this is for information */
+        }
+    }
+    return PyObject_CallFunction(depth_type, "KOKK", (unsigned long long)frames,
+                                 is_whole ? Py_True : Py_False,
+                                 (unsigned long long)(tail - head),
+                                 (unsigned long long)ring->capacity);
+}
+
+static PyObject *
+reader_fileno(ReaderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->is_closed) {
+        return raise_closed();
+    }
+    if (self->bell >= 0) {
+        return PyLong_FromLong(self->bell);
+    }
+    PyObject *bell = PyObject_CallNoArgs(self->open_bell);
+    if (bell == NULL) {
+        return NULL;
+    }
+    self->bell = PyObject_AsFileDescriptor(bell);
+    if (self->bell < 0) {
+        Py_DECREF(bell);
+        return NULL;
+    }
+    if (reader_is_usable(self) && !self->is_manual) {
+        ring_arm(&self->reader.ring);
+        if (ring_has_frame_after_arming(&self->reader.ring, self->reader.head)) {
+            ring_ring(self->bell); /* it came before anybody could ring */
+        }
+    }
+    return bell;
+}
+
+static PyObject *
+reader_hush(ReaderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->bell >= 0) {
+        empty_bell(self->bell);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+reader_close(ReaderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    reader_release(self);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef reader_methods[] = {
+    {"take", (PyCFunction)reader_take, METH_O,
+     PyDoc_STR("Move the next frame into the slot; return a copy, or None.")},
+    {"settle", (PyCFunction)reader_settle, METH_O,
+     PyDoc_STR("Drop the next frame if it is the one in the slot.")},
+    {"depth", (PyCFunction)reader_depth, METH_NOARGS,
+     PyDoc_STR("Return how much waits.")},
+    {"fileno", (PyCFunction)reader_fileno, METH_NOARGS,
+     PyDoc_STR("Return the bell, opened on first use.")},
+    {"hush", (PyCFunction)reader_hush, METH_NOARGS,
+     PyDoc_STR("Read the bell empty.")},
+    {"close", (PyCFunction)reader_close, METH_NOARGS, PyDoc_STR("Let go of the ring.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject ReaderType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "transports._ring.Reader",
+    .tp_doc = PyDoc_STR("The receiving end of a ring."),
+    .tp_basicsize = sizeof(ReaderObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = reader_new,
+    .tp_dealloc = (destructor)reader_dealloc,
+    .tp_methods = reader_methods,
+};
+
+/* --- functions ---------------------------------------------------------- */
+
+/* Return the readers of a tuple, checked, or NULL with an exception set. */
+static PyObject **
+readers_of(PyObject *tuple, Py_ssize_t *count)
+{
+    if (!PyTuple_CheckExact(tuple) || PyTuple_GET_SIZE(tuple) > MAX_READERS) {
+        PyErr_Format(PyExc_TypeError, "a tuple of at most %d readers is needed",
+                     MAX_READERS);
+        return NULL;
+    }
+    *count = PyTuple_GET_SIZE(tuple);
+    for (Py_ssize_t i = 0; i < *count; i++) {
+        if (!Py_IS_TYPE(PyTuple_GET_ITEM(tuple, i), &ReaderType)) {
+            PyErr_SetString(PyExc_TypeError, "only readers of rings can be watched");
+            return NULL;
+        }
+    }
+    return ((PyTupleObject *)tuple)->ob_item;
+}
+
+typedef struct {
+    const ring_t *ring;
+    uint64_t head;
+} watch_t;
+
+static bool
+any_has_frame(const watch_t *watches, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (ring_has_frame(watches[i].ring, watches[i].head)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+spin_until_any_has_frame(const watch_t *watches, int count, int64_t spin_ns)
+{
+    int64_t deadline = monotonic_ns() + spin_ns;
+    do {
+        for (int i = 0; i < LOOKS_PER_YIELD; i++) {
+            if (any_has_frame(watches, count)) {
+                return true;
+            }
+            cpu_relax();
+        }
+        sched_yield();
+    } while (monotonic_ns() < deadline);
+    return any_has_frame(watches, count);
+}
+
+/* Spin without the GIL.  Another thread may take from or close a reader
+ * meanwhile: the heads are copies, and `lookers` keeps the mappings. */
+static bool
+look_for_a_while(ReaderObject *const *watched, const watch_t *watches, int count,
+                 int64_t spin_ns)
+{
+    bool found;
+    for (int i = 0; i < count; i++) {
+        watched[i]->lookers++;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    found = spin_until_any_has_frame(watches, count, spin_ns);
+    Py_END_ALLOW_THREADS
+    for (int i = 0; i < count; i++) {
+        watched[i]->lookers--;
+        if (!reader_is_usable(watched[i])) {
+            reader_unmap_unless_looked_at(watched[i]);
+        }
+    }
+    return found;
+}
+
+static PyObject *
+look(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    ReaderObject *watched[MAX_READERS];
+    watch_t watches[MAX_READERS];
+    Py_ssize_t given = 0;
+    int count = 0;
+    if (nargs != 2) {
+        PyErr_SetString(PyExc_TypeError, "look(readers, spin_ns) takes 2 arguments");
+        return NULL;
+    }
+    PyObject **readers = readers_of(args[0], &given);
+    int64_t spin_ns = PyLong_AsLongLong(args[1]);
+    if (readers == NULL || (spin_ns == -1 && PyErr_Occurred())) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < given; i++) {
+        ReaderObject *reader = (ReaderObject *)readers[i];
+        if (reader_is_usable(reader)) {
+            watches[count].ring = &reader->reader.ring;
+            watches[count].head = reader->reader.head;
+            watched[count++] = reader;
+        }
+    }
+    bool found = any_has_frame(watches, count);
+    if (!found && spin_ns > 0 && count > 0) {
+        found = look_for_a_while(watched, watches, count,
+                                 spin_ns < MAX_SPIN_NS ? spin_ns : MAX_SPIN_NS);
+    }
+    return PyBool_FromLong(found);
+}
+
+static void
+disarm_all(PyObject *const *readers, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        ReaderObject *reader = (ReaderObject *)readers[i];
+        reader->is_manual = true;
+        if (reader_is_usable(reader)) {
+            ring_disarm(&reader->reader.ring);
+        }
+    }
+}
+
+static PyObject *
+arm(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    Py_ssize_t count = 0;
+    bool found = false;
+    PyObject **readers = readers_of(arg, &count);
+    if (readers == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        ReaderObject *reader = (ReaderObject *)readers[i];
+        reader->is_manual = true;
+        if (reader_is_usable(reader)) {
+            ring_arm(&reader->reader.ring);
+        }
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const ReaderObject *reader = (ReaderObject *)readers[i];
+        if (reader_is_usable(reader) &&
+            ring_has_frame_after_arming(&reader->reader.ring, reader->reader.head)) {
+            found = true;
+        }
+    }
+    if (found) {
+        disarm_all(readers, count);
+    }
+    return PyBool_FromLong(found);
+}
+
+static PyObject *
+disarm(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    Py_ssize_t count = 0;
+    PyObject **readers = readers_of(arg, &count);
+    if (readers == NULL) {
+        return NULL;
+    }
+    disarm_all(readers, count);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+format_ring(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int fd;
+    unsigned long long capacity;
+    if (!PyArg_ParseTuple(args, "iK:format_ring", &fd, &capacity)) {
+        return NULL;
+    }
+    if (!ring_capacity_is_valid(capacity)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "the capacity must be a power of two, a page to 1 GiB");
+        return NULL;
+    }
+    if (ring_format(fd, capacity) != RING_OK) {
+        return raise_for(RING_ERROR);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+mark_closed(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    int fd = PyObject_AsFileDescriptor(arg);
+    if (fd < 0) {
+        return NULL;
+    }
+    if (ring_close(fd) != RING_OK) {
+        return raise_for(RING_ERROR);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+count_frames(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer records;
+    unsigned long long head;
+    bool is_whole = false;
+    uint64_t frames = 0;
+    if (!PyArg_ParseTuple(args, "y*K:count_frames", &records, &head)) {
+        return NULL;
+    }
+    if ((uintptr_t)records.buf % sizeof(uint64_t) == 0) {
+        frames = ring_count(records.buf, head, head + (uint64_t)records.len, FRAME_LIMIT,
+                            &is_whole);
+    }
+    PyBuffer_Release(&records);
+    return Py_BuildValue("KO", (unsigned long long)frames,
+                         is_whole ? Py_True : Py_False);
+}
+
+static PyMethodDef functions[] = {
+    {"look", (PyCFunction)(void (*)(void))look, METH_FASTCALL,
+     PyDoc_STR("Return whether any reader has a frame, looking for a while.")},
+    {"arm", arm, METH_O,
+     PyDoc_STR("Ask senders to ring; True when a frame waits already.")},
+    {"disarm", disarm, METH_O, PyDoc_STR("Ask senders not to ring any more.")},
+    {"format_ring", format_ring, METH_VARARGS, PyDoc_STR("Write the header of a new ring.")},
+    {"mark_closed", mark_closed, METH_O, PyDoc_STR("Let later puts answer CLOSED.")},
+    {"count_frames", count_frames, METH_VARARGS,
+     PyDoc_STR("Count records that lie in a row.")},
+    {NULL, NULL, 0, NULL},
+};
+
+/* --- module ------------------------------------------------------------- */
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "transports._ring",
+    .m_doc = PyDoc_STR("A ring of frames in shared memory."),
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+static int
+fetch(const char *module_name, const char *name, PyObject **where)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    if (module == NULL) {
+        return -1;
+    }
+    *where = PyObject_GetAttrString(module, name);
+    Py_DECREF(module);
+    return *where == NULL ? -1 : 0;
+}
+
+static int
+fetch_put_results(void)
+{
+    PyObject *put;
+    if (fetch("transports.mailbox", "Put", &put) < 0) {
+        return -1;
+    }
+    put_accepted = PyObject_GetAttrString(put, "ACCEPTED");
+    put_full = PyObject_GetAttrString(put, "FULL");
+    put_closed = PyObject_GetAttrString(put, "CLOSED");
+    Py_DECREF(put);
+    return put_accepted == NULL || put_full == NULL || put_closed == NULL ? -1 : 0;
+}
+
+static int
+fetch_names(void)
+{
+    if (fetch_put_results() < 0 ||
+        fetch("transports.mailbox", "Depth", &depth_type) < 0 ||
+        fetch("transports.errors", "ClosedError", &closed_error) < 0 ||
+        fetch("transports.errors", "CorruptError", &corrupt_error) < 0 ||
+        fetch("transports.errors", "FrameTooLargeError", &frame_too_large_error) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static int
+add_constants(PyObject *module)
+{
+    const struct {
+        const char *name;
+        long long value;
+    } constants[] = {
+        {"HEADER_BYTES", (long long)ring_header_bytes()},
+        {"TAIL_OFFSET", (long long)offsetof(ring_header_t, tail)},
+        {"HEAD_OFFSET", (long long)offsetof(ring_header_t, head)},
+        {"RECOVERIES_OFFSET", (long long)offsetof(ring_header_t, recoveries)},
+        {"RECORD_BYTES", (long long)sizeof(record_t)},
+        {"RECORD_MARK", (long long)RECORD_MARK},
+        {"FRAME_LIMIT", (long long)FRAME_LIMIT},
+        {"MAX_CAPACITY", (long long)RING_MAX_CAPACITY},
+    };
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
+        if (PyModule_AddIntConstant(module, constants[i].name,
+                                    (long)constants[i].value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyMODINIT_FUNC
+PyInit__ring(void)
+{
+    if (fetch_names() < 0) {
+        return NULL;
+    }
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL) {
+        return NULL;
+    }
+    if (PyModule_AddType(module, &SlotType) < 0 ||
+        PyModule_AddType(module, &WriterType) < 0 ||
+        PyModule_AddType(module, &ReaderType) < 0 || add_constants(module) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

@@ -1,0 +1,139 @@
+"""What can go wrong with a transport, and whose fault it is.
+
+Foreign ``OSError``s become ours through the one table below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class TransportError(Exception):
+    """Anything a transport raises."""
+
+
+class EndpointError(TransportError, ValueError):
+    """The caller named something that cannot be used as a mailbox."""
+
+
+class MailboxNotFoundError(TransportError):
+    """There is no such mailbox, or not any more."""
+
+
+class MailboxExistsError(TransportError):
+    """The name is taken."""
+
+
+class ClosedError(TransportError):
+    """We closed this end ourselves."""
+
+
+class CorruptError(TransportError):
+    """The shared bytes of a mailbox make no sense; it must be replaced."""
+
+
+class FrameTooLargeError(TransportError):
+    """A frame is larger than the transport takes.
+
+    Attributes:
+        size: Of the frame, in bytes.
+        limit: The largest that is taken.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(size, limit)
+        self.size = size
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"a frame of {self.size} bytes: the limit is {self.limit}"
+
+
+class NoSpaceError(TransportError):
+    """The file system has no room for something that must be allocated in full.
+
+    Attributes:
+        what: The thing that found no room.
+        needed_bytes: How much it needs.
+        where: The directory, if known.
+        free_bytes: What was free there at that moment, if known.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        needed_bytes: int,
+        where: str | None = None,
+        free_bytes: int | None = None,
+    ) -> None:
+        super().__init__(what, needed_bytes, where, free_bytes)
+        self.what = what
+        self.needed_bytes = needed_bytes
+        self.where = where
+        self.free_bytes = free_bytes
+
+    def __str__(self) -> str:
+        place = f" in {self.where}" if self.where else ""
+        free = "" if self.free_bytes is None else f", {self.free_bytes} are free"
+        return (
+            f"no room{place} for {self.what}: {self.needed_bytes} bytes are needed"
+            f"{free} (in a container, raise --shm-size)"
+        )
+
+    @classmethod
+    def from_os_error(
+        cls, exc: OSError, what: str, needed_bytes: int, dir_fd: int | None = None
+    ) -> NoSpaceError:
+        """Describe *exc*, which came from making *what* in the directory *dir_fd*."""
+        reason = "" if exc.errno in NO_SPACE else f" ({os.strerror(exc.errno or 0)})"
+        where = free = None
+        if dir_fd is not None:
+            with contextlib.suppress(OSError):  # the text is better with it, no more
+                where = str(Path(f"/proc/self/fd/{dir_fd}").readlink())
+                stat = os.fstatvfs(dir_fd)
+                free = stat.f_bavail * stat.f_frsize
+        return cls(what + reason, needed_bytes, where, free)
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+FROM_ERRNO: dict[int, type[TransportError]] = {
+    errno.ENOENT: MailboxNotFoundError,
+    errno.ECONNREFUSED: MailboxNotFoundError,  # a socket file nobody holds any more
+    errno.EEXIST: MailboxExistsError,
+    errno.EADDRINUSE: MailboxExistsError,
+    errno.ELOOP: EndpointError,  # a symbolic link, refused by O_NOFOLLOW
+    errno.ENXIO: EndpointError,  # a socket file where a regular one belongs
+    errno.ENOTDIR: EndpointError,
+    errno.EISDIR: EndpointError,
+    errno.ENAMETOOLONG: EndpointError,
+    errno.EPROTOTYPE: EndpointError,  # a socket of another type
+    errno.EBADF: EndpointError,
+    errno.ENOTSOCK: EndpointError,
+}
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn an ``OSError`` of the block, which deals with *what*, into one of ours."""
+    try:
+        yield
+    except OSError as exc:
+        error = FROM_ERRNO.get(exc.errno or 0, TransportError)
+        msg = f"{what}: {exc.strerror or exc}"
+        raise error(msg) from exc
+
+
+@contextlib.contextmanager
+def space_for(what: str, needed_bytes: int, dir_fd: int) -> Iterator[None]:
+    """Turn a full file system in the block into a ``NoSpaceError`` with the figures."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in NO_SPACE:
+            raise
+        raise NoSpaceError.from_os_error(exc, what, needed_bytes, dir_fd) from exc

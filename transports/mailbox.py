@@ -1,0 +1,219 @@
+"""The contract of a transport: what every mailbox promises, whatever it is made of.
+
+A mailbox keeps the boundaries of frames, has any number of senders and one receiver
+at a time, and outlives every process that uses it as long as somebody holds the
+descriptor that ``Transport.create`` returned.
+
+Taking moves a frame into a ``Slot``: memory of the receiver that outlives it too.  So
+at whatever instruction a receiver is killed, each frame is in the mailbox, in a slot,
+or in both (``Mailbox.settle`` sorts that out), and never in neither.
+
+This file only says what holds; the transports are in modules of their own.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    # Only checkers know _typeshed; _ring imports this module to know Put and Depth.
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from transports._ring import Slot
+
+
+class Put(enum.IntEnum):
+    """What became of a frame that was offered to a mailbox."""
+
+    ACCEPTED = 0
+    """It is in the mailbox and outlives its sender."""
+    FULL = 1
+    """There was no room just now; nothing was sent."""
+    CLOSED = 2
+    """The mailbox takes nothing more, ever."""
+
+
+@attrs.frozen
+class Depth:
+    """How much waits in a mailbox.
+
+    Attributes:
+        frames: Frames waiting.
+        exact: False: *frames* is a lower bound, because the kernel does not tell, or
+            because senders were faster than the count.
+        bytes: What the frames take of the capacity, headers included; None where the
+            kernel does not tell.
+        capacity_bytes: What the mailbox can hold; None where it is not counted in
+            bytes.
+    """
+
+    frames: int
+    exact: bool
+    bytes: int | None
+    capacity_bytes: int | None
+
+
+@attrs.frozen
+class Note:
+    """Where a sender says that a put is under way.
+
+    While it is, the 8 bytes at *offset* hold *value*; they are 0 again once the
+    receiver has been woken.  Whoever reaps a killed sender finds there which mailbox's
+    bell it may owe a ring.  Only transports that wake the receiver in a step of their
+    own write it; a kernel object that does both at once owes nothing.
+
+    Attributes:
+        buffer: Writable shared memory; one word serves all outlets of a process.
+        offset: A multiple of 8.
+        value: Not 0.
+    """
+
+    buffer: WriteableBuffer
+    offset: int
+    value: int
+
+
+class Mailbox(Protocol):
+    """The receiving end."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when a frame may be waiting.
+
+        A readable descriptor with nothing to take is possible; a waiting frame with a
+        descriptor that stays silent is not, provided that after it became readable
+        ``take`` is called until it returns None.
+        """
+
+    def take(self, slot: Slot) -> bytes | None:
+        """Move the next frame into the empty *slot* and return a private copy of it.
+
+        Returns:
+            None when nothing waits.
+
+        Raises:
+            ValueError: *slot* still holds a frame, or is smaller than the transport's
+                inline limit.
+            CorruptError: The mailbox can never be read again.  Raised once; after
+                that nothing waits.
+            ClosedError: This end has been closed.
+        """
+
+    def settle(self, slot: Slot) -> None:
+        """Drop the mailbox's copy of the frame in *slot*, if it has one.
+
+        To be called for every filled slot after the death of the previous receiver
+        and before the first ``take``.  Idempotent.
+
+        Raises:
+            CorruptError: As in ``take``.
+            ClosedError: This end has been closed.
+        """
+
+    def depth(self) -> Depth:
+        """Return how much waits.
+
+        Raises:
+            ClosedError: This end has been closed.
+        """
+
+    def close(self) -> None:
+        """Let go of the mailbox, which goes on without this end.  Idempotent."""
+
+
+class Outlet(Protocol):
+    """A sending end."""
+
+    def put(self, *parts: ReadableBuffer) -> Put:
+        """Offer one frame, the concatenation of *parts* (at most 16).
+
+        Never blocks; a ring waits at most 2 ms for another sender.
+
+        Delivery:
+            ``ACCEPTED`` frames of one outlet are taken in the order of their puts.
+            ``CLOSED`` can also mean that the frame went in while the mailbox was being
+            closed: whoever closes it may still find it there.
+
+        Raises:
+            FrameTooLargeError: The frame is larger than the inline limit.
+            CorruptError: The mailbox's shared bytes make no sense.
+            ClosedError: This end has been closed.
+        """
+
+    def fileno(self) -> int | None:
+        """Return a descriptor that is writable when there is room, if there is one."""
+
+    def close(self) -> None:
+        """Let go of the mailbox.  Idempotent."""
+
+
+class Transport(Protocol):
+    """A way to make mailboxes.
+
+    Every name is a plain file name inside the directory *dir_fd*, which must be
+    private to the user.  Names are all that processes need to share.
+
+    Attributes:
+        scheme: Its name in addresses and in ``transports.registry``.
+        inline_limit: The largest frame, in bytes.
+        default_capacity: Bound of a mailbox, in bytes.
+    """
+
+    @property
+    def scheme(self) -> str: ...  # noqa: D102 - see the class
+
+    @property
+    def inline_limit(self) -> int: ...  # noqa: D102 - see the class
+
+    @property
+    def default_capacity(self) -> int: ...  # noqa: D102 - see the class
+
+    def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
+        """Make a mailbox and return the descriptor that keeps it alive.
+
+        The descriptor is close-on-exec; its holder need not be the receiver.
+
+        Args:
+            dir_fd: The directory.
+            name: The mailbox's name in it.
+            capacity: Bytes it should hold; rounded up, ignored where the kernel
+                decides.  None: ``default_capacity``.
+
+        Raises:
+            MailboxExistsError: The name is taken.
+            NoSpaceError: There is no room for it; nothing is left behind.
+            EndpointError: The name or the capacity cannot be used.
+        """
+
+    def open(self, held: int, dir_fd: int, name: str) -> Mailbox:
+        """Return the receiving end.
+
+        May be called again when an earlier receiver has died, also by the holder
+        itself to see what is left.
+
+        Args:
+            held: What ``create`` returned, or a duplicate; stays the caller's.
+            dir_fd: The directory; must stay open as long as the mailbox.
+            name: The mailbox's name in it.
+
+        Raises:
+            EndpointError: *held* is not a mailbox of this transport.
+            CorruptError: It is one and makes no sense.
+        """
+
+    def connect(self, dir_fd: int, name: str, *, note: Note | None = None) -> Outlet:
+        """Return a sending end.
+
+        Raises:
+            MailboxNotFoundError: It does not exist (any more).
+            EndpointError: What stands there is not a mailbox of this user.
+            CorruptError: It is one and makes no sense.
+        """
+
+    def unlink(self, dir_fd: int, name: str) -> None:
+        """Remove the mailbox's name and let later puts answer ``CLOSED``.  Idempotent.
+
+        What is in the mailbox can still be taken through the held descriptor.
+        """

@@ -1,0 +1,53 @@
+"""Transports by scheme: ours, those registered here, those of installed packages."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from transports.errors import EndpointError
+from transports.mailbox import Transport
+
+ENTRY_POINTS = "actors.transports"
+
+# Modules, not objects: an actor pays only for the transport it uses.
+_BUILT_IN = {
+    "memory": "transports.memory",
+    "shm": "transports.shm",
+    "unix": "transports.unix",
+}
+_known: dict[str, Transport] = {}
+
+
+def get(scheme: str) -> Transport:
+    """Return the transport for *scheme*.
+
+    An installed package adds one with an entry point in the group
+    ``actors.transports``: its name is the scheme, its object the transport.
+
+    Raises:
+        EndpointError: There is none; the text lists those that exist.
+    """
+    found = _known.get(scheme)
+    if found is None:
+        found = _known[scheme] = _load(scheme)
+    return found
+
+
+def register(transport: Transport) -> None:
+    """Add *transport*, or put it in the place of another of the same scheme."""
+    _known[transport.scheme] = transport
+
+
+def _load(scheme: str) -> Transport:
+    if scheme in _BUILT_IN:
+        return cast("Transport", importlib.import_module(_BUILT_IN[scheme]).TRANSPORT)
+    # Takes 20 ms, which nobody pays for a scheme of ours.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    installed = entry_points(group=ENTRY_POINTS)
+    if scheme in installed.names:
+        return cast("Transport", installed[scheme].load())
+    names = sorted({*_BUILT_IN, *_known, *installed.names})
+    msg = f"no transport for {scheme!r}; there are: {', '.join(names)}"
+    raise EndpointError(msg)

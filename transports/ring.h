@@ -1,0 +1,686 @@
+/* ring.h - a queue of frames in a mapped file: many senders, one receiver.
+ *
+ * Responsible for: the layout of the file and of a slot, and every store whose
+ * place in the order matters.  Not responsible for: names, sizes, creation and
+ * removal of files, waiting (shm.py), or Python objects (_ring.c).  No call of
+ * the Python API is made here, so the file can be compiled alone, under a
+ * sanitizer for instance.
+ *
+ * Guarantees
+ *   - Any process may be killed at any instruction.  A sender killed inside a
+ *     put leaves the tail where it was, or a whole frame.  A receiver killed
+ *     inside a take leaves the frame in the ring, in the slot, or in both with
+ *     the same number; never in neither.
+ *   - A sender killed between the frame and the bell leaves its note behind:
+ *     whoever reaps it rings that bell.
+ *   - What another process wrote is input: each shared word is read once into a
+ *     local and checked before it is used as a size or an offset.
+ *
+ * File
+ *   one page of header, then `capacity` bytes of records.  The records are
+ *   mapped twice in a row, so that a record never has to be split at the end.
+ *   Positions are free-running 64-bit byte counts; position & (capacity - 1) is
+ *   the offset.  They begin at `capacity`, not at 0: a record's sequence number
+ *   is its position, and 0 must stay free to mean "none".
+ *
+ *   sender, holding the mutex              receiver, without a lock
+ *   copy the record                        load tail        (acquire)
+ *   store tail (seq_cst)     ---------->   copy the record to the slot
+ *   load head  (acquire)     <----------   store head       (release)
+ *   load armed (seq_cst)     <--------->   store armed, load tail (seq_cst)
+ *
+ * Source: Lamport's bounded queue for the positions; robust mutexes, see
+ * pthread_mutexattr_setrobust(3); the mapping trick is known as a "magic ring
+ * buffer".
+ */
+#ifndef TRANSPORTS_RING_H
+#define TRANSPORTS_RING_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* robust mutexes, MAP_ANONYMOUS */
+#endif
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CACHE_LINE 64
+#define RING_MAGIC UINT64_C(0x474E49524C49414D) /* "MAILRING" */
+#define RING_VERSION 1u
+#define RING_MIN_CAPACITY UINT64_C(4096)
+#define RING_MAX_CAPACITY (UINT64_C(1) << 30)
+#define FRAME_LIMIT UINT64_C(16384)
+#define RECORD_MARK 0x454D5246u /* "FRME"; 0 is an empty slot */
+#define LOCK_NS INT64_C(2000000)
+#define LOOKS_PER_YIELD 8
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock-based atomic is not shareable");
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a lock-based atomic is not shareable");
+
+typedef enum {
+    RING_OK,
+    RING_EMPTY,
+    RING_FULL,    /* no room, or the mutex was not free within LOCK_NS */
+    RING_CLOSED,
+    RING_CORRUPT, /* the shared bytes make no sense: never touch them again */
+    RING_ERROR,   /* a system call failed: see errno */
+} ring_result_t;
+
+/* What stands before every payload, in a ring, in a slot and in a datagram. */
+typedef struct {
+    _Atomic uint32_t mark;
+    _Atomic uint32_t length; /* of the payload */
+    _Atomic uint64_t seq;
+} record_t;
+
+_Static_assert(sizeof(record_t) == 16, "the record header is part of the format");
+
+typedef struct {
+    _Atomic uint64_t magic; /* stored last: a file without it is not ready */
+    uint32_t version;
+    uint32_t mutex_bytes; /* differs between C libraries that share the directory */
+    uint64_t capacity;
+    _Alignas(CACHE_LINE) pthread_mutex_t mutex;
+    _Alignas(CACHE_LINE) _Atomic uint32_t closed;
+    _Atomic uint32_t recoveries; /* how often a holder of the mutex died */
+    _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written under the mutex */
+    _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the receiver only */
+    _Alignas(CACHE_LINE) _Atomic uint32_t armed; /* by the receiver: it sleeps */
+} ring_header_t;
+
+/* A mapped ring.  Geometry is checked once at attach and believed from here,
+ * never again from shared memory. */
+typedef struct {
+    ring_header_t *header; /* NULL once unmapped */
+    unsigned char *data;
+    uint64_t capacity;
+    uint64_t limit; /* largest frame */
+} ring_t;
+
+typedef struct {
+    ring_t ring;
+    uint64_t seen_head; /* heads only grow: an old one is a safe guess of the room */
+    int bell;
+    _Atomic uint64_t *note; /* may be NULL */
+    uint64_t note_value;
+} ring_writer_t;
+
+typedef struct {
+    ring_t ring;
+    uint64_t head;
+    uint64_t seen_tail;
+} ring_reader_t;
+
+static inline uint64_t
+align8(uint64_t n)
+{
+    return (n + 7) & ~UINT64_C(7);
+}
+
+static inline uint64_t
+record_bytes(uint64_t payload)
+{
+    return align8(sizeof(record_t) + payload);
+}
+
+static inline int64_t
+monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline void
+cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* --- slots -------------------------------------------------------------- */
+
+/* A place for one frame in hand, in memory that outlives the receiver. */
+typedef struct {
+    _Atomic uint64_t started; /* CLOCK_MONOTONIC, ns; 0 = not started */
+    _Atomic uint64_t aux;     /* the owner's, never touched here */
+    uint64_t reserved[6];
+    record_t record;
+    unsigned char payload[];
+} slot_t;
+
+_Static_assert(offsetof(slot_t, record) == CACHE_LINE, "started has its own line");
+
+static inline uint64_t
+slot_bytes(uint64_t limit)
+{
+    uint64_t end = offsetof(slot_t, payload) + limit;
+    return (end + CACHE_LINE - 1) & ~(uint64_t)(CACHE_LINE - 1);
+}
+
+/* The mark goes first: killed in between, the slot is empty and the time left
+ * over means nothing. */
+static inline void
+slot_clear(slot_t *slot)
+{
+    atomic_store_explicit(&slot->record.mark, 0, memory_order_release);
+    atomic_store_explicit(&slot->started, 0, memory_order_release);
+}
+
+static inline void
+slot_start(slot_t *slot)
+{
+    /* release: whoever sees the time sees the frame */
+    atomic_store_explicit(&slot->started, (uint64_t)monotonic_ns(),
+                          memory_order_release);
+}
+
+/* Return whether the slot holds a frame, and its length.  A length that cannot
+ * be, left by whatever wrote here, makes the slot count as empty. */
+static inline bool
+slot_filled(const slot_t *slot, uint64_t limit, uint32_t *length)
+{
+    /* acquire: the words and bytes behind the mark were stored before it */
+    uint32_t mark = atomic_load_explicit(&slot->record.mark, memory_order_acquire);
+    *length = atomic_load_explicit(&slot->record.length, memory_order_relaxed);
+    return mark == RECORD_MARK && *length <= limit;
+}
+
+static inline void
+slot_fill(slot_t *slot, uint64_t seq, const unsigned char *payload, uint32_t length)
+{
+    slot_clear(slot);
+    /* Against the compiler only: a killed process has executed a prefix of its
+     * instructions, and the bytes below must not come before the zero mark. */
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&slot->record.length, length, memory_order_relaxed);
+    atomic_store_explicit(&slot->record.seq, seq, memory_order_relaxed);
+    memcpy(slot->payload, payload, length);
+    /* release: all of the above before the mark that makes it count */
+    atomic_store_explicit(&slot->record.mark, RECORD_MARK, memory_order_release);
+}
+
+/* --- mapping ------------------------------------------------------------ */
+
+/* The header takes a page, whatever a page is here (4 KiB, or 16 or 64 on some
+ * ARM kernels): the records behind it are mapped twice and need alignment. */
+static inline uint64_t
+ring_header_bytes(void)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    return page > 0 ? (uint64_t)page : RING_MIN_CAPACITY;
+}
+
+static inline bool
+ring_capacity_is_valid(uint64_t capacity)
+{
+    return capacity >= RING_MIN_CAPACITY && capacity >= ring_header_bytes() &&
+           capacity <= RING_MAX_CAPACITY && (capacity & (capacity - 1)) == 0;
+}
+
+static inline bool
+ring_positions_are_valid(uint64_t head, uint64_t tail, uint64_t capacity)
+{
+    return tail >= head && tail - head <= capacity && ((head | tail) & 7) == 0;
+}
+
+static inline int
+ring_init_mutex(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attr;
+    int error = pthread_mutexattr_init(&attr);
+    if (error != 0) {
+        return error;
+    }
+    error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    if (error == 0) {
+        error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    }
+    if (error == 0) {
+        error = pthread_mutex_init(mutex, &attr);
+    }
+    pthread_mutexattr_destroy(&attr);
+    return error;
+}
+
+static inline ring_header_t *
+ring_map_header(int fd)
+{
+    void *page = mmap(NULL, ring_header_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
+                      fd, 0);
+    return page == MAP_FAILED ? NULL : page;
+}
+
+/* Write the header of a new file that is all zeros and fully allocated. */
+static inline ring_result_t
+ring_format(int fd, uint64_t capacity)
+{
+    ring_header_t *header = ring_map_header(fd);
+    if (header == NULL) {
+        return RING_ERROR;
+    }
+    int error = ring_init_mutex(&header->mutex);
+    header->version = RING_VERSION;
+    header->mutex_bytes = sizeof(pthread_mutex_t);
+    header->capacity = capacity;
+    atomic_store_explicit(&header->tail, capacity, memory_order_relaxed);
+    atomic_store_explicit(&header->head, capacity, memory_order_relaxed);
+    if (error == 0) {
+        /* release: whoever sees the magic sees the rest */
+        atomic_store_explicit(&header->magic, RING_MAGIC, memory_order_release);
+    }
+    munmap(header, ring_header_bytes());
+    errno = error;
+    return error == 0 ? RING_OK : RING_ERROR;
+}
+
+static inline bool
+ring_header_is_valid(const ring_header_t *header, uint64_t capacity)
+{
+    /* acquire: pairs with the store in ring_format */
+    return atomic_load_explicit(&header->magic, memory_order_acquire) == RING_MAGIC &&
+           header->version == RING_VERSION &&
+           header->mutex_bytes == sizeof(pthread_mutex_t) &&
+           header->capacity == capacity;
+}
+
+/* Set `closed` for ever.  seq_cst: a sender stores its tail and then loads
+ * `closed`, the cleaner stores `closed` and then loads the tail; one of the two
+ * must see the other. */
+static inline ring_result_t
+ring_close(int fd)
+{
+    ring_header_t *header = ring_map_header(fd);
+    if (header == NULL) {
+        return RING_ERROR;
+    }
+    atomic_store_explicit(&header->closed, 1, memory_order_seq_cst);
+    munmap(header, ring_header_bytes());
+    return RING_OK;
+}
+
+static inline void
+ring_unmap(ring_t *ring)
+{
+    if (ring->header != NULL) {
+        munmap(ring->header, ring_header_bytes() + 2 * ring->capacity);
+        ring->header = NULL;
+    }
+}
+
+static inline ring_result_t
+ring_map(ring_t *ring, int fd)
+{
+    uint64_t header_bytes = ring_header_bytes();
+    struct stat stat;
+    if (fstat(fd, &stat) < 0) {
+        return RING_ERROR;
+    }
+    uint64_t capacity = (uint64_t)stat.st_size - header_bytes;
+    if (!ring_capacity_is_valid(capacity)) {
+        return RING_CORRUPT;
+    }
+    /* Reserve the whole range first, so that nothing else can land between. */
+    unsigned char *base = mmap(NULL, header_bytes + 2 * capacity, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) {
+        return RING_ERROR;
+    }
+    ring->header = (ring_header_t *)(void *)base;
+    ring->data = base + header_bytes;
+    ring->capacity = capacity;
+    ring->limit = capacity - sizeof(record_t) < FRAME_LIMIT
+                      ? capacity - sizeof(record_t)
+                      : FRAME_LIMIT;
+    if (mmap(base, header_bytes + capacity, PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+        mmap(ring->data + capacity, capacity, PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED, fd, (off_t)header_bytes) == MAP_FAILED) {
+        int error = errno;
+        ring_unmap(ring);
+        errno = error;
+        return RING_ERROR;
+    }
+    if (!ring_header_is_valid(ring->header, capacity)) {
+        ring_unmap(ring);
+        return RING_CORRUPT;
+    }
+    return RING_OK;
+}
+
+/* --- sending ------------------------------------------------------------ */
+
+/* glibc believes the type that stands in the mutex, and some types abort the
+ * process when the rest does not fit: so it is compared with ours first. */
+static inline bool
+ring_mutex_is_robust(const pthread_mutex_t *mutex)
+{
+#ifdef __GLIBC__
+    enum { ROBUST_SHARED_NORMAL = 0x10 | 0x80 };
+    return mutex->__data.__kind == ROBUST_SHARED_NORMAL;
+#else
+    (void)mutex;
+    return true;
+#endif
+}
+
+/* A holder died.  The tail is moved by one store at the very end, so nothing it
+ * did has to be undone; a half-written record lies beyond the tail. */
+static inline int
+ring_recover(ring_header_t *header, uint64_t capacity)
+{
+    /* relaxed: the mutex orders these against other senders */
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
+    if (!ring_positions_are_valid(head, tail, capacity)) {
+        /* Unlocked without being made consistent, it is ENOTRECOVERABLE to all. */
+        pthread_mutex_unlock(&header->mutex);
+        return ENOTRECOVERABLE;
+    }
+    atomic_fetch_add_explicit(&header->recoveries, 1, memory_order_relaxed);
+    return pthread_mutex_consistent(&header->mutex);
+}
+
+/* Try again and again for LOCK_NS.  Not pthread_mutex_clocklock: a futex sleep
+ * costs more than any holder needs, and with a forged owner word it would wait
+ * for a process that does not exist. */
+static inline int
+ring_trylock_for_a_while(pthread_mutex_t *mutex)
+{
+    int64_t deadline = monotonic_ns() + LOCK_NS;
+    int error;
+    do {
+        for (int i = 0; i < LOOKS_PER_YIELD; i++) {
+            cpu_relax();
+            error = pthread_mutex_trylock(mutex);
+            if (error != EBUSY) {
+                return error;
+            }
+        }
+        sched_yield();
+    } while (monotonic_ns() < deadline);
+    return error;
+}
+
+static inline ring_result_t
+ring_lock(ring_t *ring)
+{
+    pthread_mutex_t *mutex = &ring->header->mutex;
+    if (!ring_mutex_is_robust(mutex)) {
+        return RING_CORRUPT;
+    }
+    int error = pthread_mutex_trylock(mutex);
+    if (error == EBUSY) {
+        error = ring_trylock_for_a_while(mutex);
+    }
+    if (error == EOWNERDEAD) {
+        error = ring_recover(ring->header, ring->capacity);
+    }
+    if (error == 0) {
+        return RING_OK;
+    }
+    return error == EBUSY ? RING_FULL : RING_CORRUPT;
+}
+
+/* Return whether `need` bytes fit behind `tail`: OK, FULL or CORRUPT. */
+static inline ring_result_t
+ring_room(ring_writer_t *writer, uint64_t tail, uint64_t need)
+{
+    uint64_t capacity = writer->ring.capacity;
+    uint64_t used = tail - writer->seen_head;
+    if (used <= capacity && need <= capacity - used && (tail & 7) == 0) {
+        return RING_OK;
+    }
+    /* acquire: the receiver has copied what lies before its head */
+    uint64_t head =
+        atomic_load_explicit(&writer->ring.header->head, memory_order_acquire);
+    if (!ring_positions_are_valid(head, tail, capacity) || head < writer->seen_head) {
+        return RING_CORRUPT;
+    }
+    writer->seen_head = head;
+    return need <= capacity - (tail - head) ? RING_OK : RING_FULL;
+}
+
+static inline void
+ring_copy_record(unsigned char *at, uint64_t seq, const struct iovec *parts,
+                 size_t count, uint32_t size)
+{
+    record_t *record = (record_t *)(void *)at;
+    /* relaxed: the tail, stored after all of this, publishes it */
+    atomic_store_explicit(&record->mark, RECORD_MARK, memory_order_relaxed);
+    atomic_store_explicit(&record->length, size, memory_order_relaxed);
+    atomic_store_explicit(&record->seq, seq, memory_order_relaxed);
+    at += sizeof(record_t);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, parts[i].iov_base, parts[i].iov_len);
+        at += parts[i].iov_len;
+    }
+}
+
+static inline ring_result_t
+ring_append_locked(ring_writer_t *writer, const struct iovec *parts, size_t count,
+                   uint32_t size)
+{
+    ring_header_t *header = writer->ring.header;
+    uint64_t need = record_bytes(size);
+    /* relaxed: stored under the mutex, which is held */
+    uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
+    if (atomic_load_explicit(&header->closed, memory_order_relaxed) != 0) {
+        return RING_CLOSED;
+    }
+    ring_result_t room = ring_room(writer, tail, need);
+    if (room != RING_OK) {
+        return room;
+    }
+    unsigned char *at = writer->ring.data + (tail & (writer->ring.capacity - 1));
+    ring_copy_record(at, tail, parts, count, size);
+    /* seq_cst: releases the record, and comes before the loads of `armed` and
+     * `closed` in ring_put in an order all processes agree on */
+    atomic_store_explicit(&header->tail, tail + need, memory_order_seq_cst);
+    return RING_OK;
+}
+
+static inline void
+ring_ring(int bell)
+{
+    /* Full means that the receiver has enough to wake it; nothing else can fail
+     * in a way that a sender could mend. */
+    ssize_t written = write(bell, "", 1);
+    (void)written;
+}
+
+static inline void
+ring_note(const ring_writer_t *writer, uint64_t value)
+{
+    if (writer->note != NULL) {
+        /* release: 0 is not seen before what the put did */
+        atomic_store_explicit(writer->note, value, memory_order_release);
+    }
+}
+
+/* Append one frame.  The caller has checked that the parts add up to `size` and
+ * that this is at most ring.limit, and lets no other thread of the process in:
+ * the note is one word for all of them. */
+static inline ring_result_t
+ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_t size)
+{
+    ring_header_t *header = writer->ring.header;
+    ring_note(writer, writer->note_value);
+    ring_result_t result = ring_lock(&writer->ring);
+    if (result == RING_OK) {
+        result = ring_append_locked(writer, parts, count, size);
+        pthread_mutex_unlock(&header->mutex);
+    }
+    /* seq_cst: after the store of the tail; pairs with ring_arm */
+    if (result == RING_OK &&
+        atomic_load_explicit(&header->armed, memory_order_seq_cst) != 0) {
+        ring_ring(writer->bell);
+    }
+    ring_note(writer, 0);
+    /* seq_cst: pairs with ring_close; the cleaner may have drained before us */
+    if (result == RING_OK &&
+        atomic_load_explicit(&header->closed, memory_order_seq_cst) != 0) {
+        result = RING_CLOSED;
+    }
+    return result;
+}
+
+/* --- receiving ---------------------------------------------------------- */
+
+/* Take over where the last receiver stopped. */
+static inline ring_result_t
+ring_resume(ring_reader_t *reader)
+{
+    ring_header_t *header = reader->ring.header;
+    /* acquire on the tail: the records before it are whole */
+    uint64_t tail = atomic_load_explicit(&header->tail, memory_order_acquire);
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
+    if (!ring_positions_are_valid(head, tail, reader->ring.capacity)) {
+        return RING_CORRUPT;
+    }
+    reader->head = head;
+    reader->seen_tail = tail;
+    return RING_OK;
+}
+
+static inline bool
+ring_has_frame(const ring_t *ring, uint64_t head)
+{
+    /* acquire: a frame that is seen can be taken.  Unequal, not greater: a tail
+     * that went back must be looked at, and found corrupt. */
+    return atomic_load_explicit(&ring->header->tail, memory_order_acquire) != head;
+}
+
+/* Return whether a whole record of `seq` lies at `at`, in `waiting` bytes. */
+static inline bool
+record_is_valid(const record_t *record, uint64_t seq, uint64_t waiting, uint64_t limit,
+                uint32_t *length)
+{
+    *length = atomic_load_explicit(&record->length, memory_order_relaxed);
+    /* the limit first, so that the sum cannot overflow */
+    return atomic_load_explicit(&record->mark, memory_order_relaxed) == RECORD_MARK &&
+           atomic_load_explicit(&record->seq, memory_order_relaxed) == seq &&
+           *length <= limit && record_bytes(*length) <= waiting;
+}
+
+/* Find the next record: OK with its payload and length, EMPTY or CORRUPT. */
+static inline ring_result_t
+ring_peek(ring_reader_t *reader, const unsigned char **payload, uint32_t *length)
+{
+    const ring_t *ring = &reader->ring;
+    /* acquire: pairs with the store in ring_append_locked */
+    uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_acquire);
+    if (tail == reader->head && tail == reader->seen_tail) {
+        return RING_EMPTY;
+    }
+    if (tail < reader->seen_tail ||
+        !ring_positions_are_valid(reader->head, tail, ring->capacity)) {
+        return RING_CORRUPT;
+    }
+    reader->seen_tail = tail;
+    const unsigned char *at = ring->data + (reader->head & (ring->capacity - 1));
+    const record_t *record = (const record_t *)(const void *)at;
+    if (!record_is_valid(record, reader->head, tail - reader->head, ring->limit,
+                         length)) {
+        return RING_CORRUPT;
+    }
+    *payload = at + sizeof(record_t);
+    return RING_OK;
+}
+
+static inline void
+ring_drop(ring_reader_t *reader, uint32_t length)
+{
+    reader->head += record_bytes(length);
+    /* release: the copies out of the record come before senders overwrite it,
+     * and the slot's mark comes before the frame leaves the ring */
+    atomic_store_explicit(&reader->ring.header->head, reader->head,
+                          memory_order_release);
+}
+
+/* Move the record found by ring_peek to `copy` and to the slot.  The shared
+ * bytes are read once; the slot gets what the caller got. */
+static inline void
+ring_move(ring_reader_t *reader, const unsigned char *payload, uint32_t length,
+          unsigned char *copy, slot_t *slot)
+{
+    memcpy(copy, payload, length);
+    slot_fill(slot, reader->head, copy, length);
+    ring_drop(reader, length);
+}
+
+/* Drop the next record if it is the one in the slot: a receiver died between
+ * the slot's mark and the head. */
+static inline ring_result_t
+ring_settle(ring_reader_t *reader, const slot_t *slot, uint64_t limit)
+{
+    const unsigned char *payload;
+    uint32_t length;
+    uint32_t in_slot;
+    ring_result_t result = ring_peek(reader, &payload, &length);
+    if (result == RING_OK && slot_filled(slot, limit, &in_slot) &&
+        atomic_load_explicit(&slot->record.seq, memory_order_relaxed) ==
+            reader->head) {
+        ring_drop(reader, length);
+    }
+    return result;
+}
+
+/* Count the records from `head` to `tail`, which lie in a row at `first`.  Sets
+ * *whole to false where one makes no sense (senders may be overwriting). */
+static inline uint64_t
+ring_count(const unsigned char *first, uint64_t head, uint64_t tail, uint64_t limit,
+           bool *whole)
+{
+    uint64_t frames = 0;
+    uint64_t at = head;
+    uint32_t length = 0;
+    while (at < tail) {
+        const record_t *record = (const record_t *)(const void *)(first + (at - head));
+        if (tail - at < sizeof(record_t) ||
+            !record_is_valid(record, at, tail - at, limit, &length)) {
+            break;
+        }
+        at += record_bytes(length);
+        frames++;
+    }
+    *whole = at == tail;
+    return frames;
+}
+
+/* --- sleeping ----------------------------------------------------------- */
+
+static inline void
+ring_arm(const ring_t *ring)
+{
+    /* seq_cst: before the look that follows; pairs with ring_put */
+    atomic_store_explicit(&ring->header->armed, 1, memory_order_seq_cst);
+}
+
+static inline bool
+ring_has_frame_after_arming(const ring_t *ring, uint64_t head)
+{
+    /* seq_cst: after the store in ring_arm */
+    return atomic_load_explicit(&ring->header->tail, memory_order_seq_cst) != head;
+}
+
+static inline void
+ring_disarm(const ring_t *ring)
+{
+    /* relaxed: a sender that still sees 1 rings once in vain */
+    atomic_store_explicit(&ring->header->armed, 0, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,247 @@
+"""Mailboxes that are rings in mapped files: the fastest transport of one host.
+
+Responsible for the names, sizes, creation and removal of the files, and for the bell.
+What happens inside a ring is in ``ring.h``.
+
+Files:
+    ``17.mail`` is a ring, ``17.bell`` the FIFO that wakes its receiver.  A process has
+    one bell for all of its rings: ``17.mail`` and ``17.lane`` share it.  A ring whose
+    name ends otherwise has a bell of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import functools
+import os
+import struct
+from pathlib import PurePosixPath
+
+from transports import _ring
+from transports.errors import (
+    CorruptError,
+    EndpointError,
+    MailboxNotFoundError,
+    TransportError,
+    space_for,
+    translated,
+)
+from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
+from transports.mailbox import Depth, Note
+
+SHARING_ENDINGS = (".mail", ".lane")
+RETRIES = 4  # of a count that senders and receiver changed meanwhile
+
+_RING = "a regular file"
+_BELL = "a FIFO"
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
+_WORD = struct.Struct("=Q")
+
+
+class ShmTransport:
+    """See the module."""
+
+    scheme = "shm"
+    inline_limit = _ring.FRAME_LIMIT
+    default_capacity = 256 * 1024
+
+    def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
+        """See ``Transport``; the capacity becomes the next power of two."""
+        check_name(name)
+        size = _rounded(self.default_capacity if capacity is None else capacity)
+        needed = _ring.HEADER_BYTES + size
+        with (
+            translated(f"cannot create {name}"),
+            space_for(f"the mailbox {name}", needed, dir_fd),
+        ):
+            fd = os.open(name, _NEW, PRIVATE, dir_fd=dir_fd)
+            try:
+                # Not ftruncate: a write to a hole of a full tmpfs is a SIGBUS.
+                os.posix_fallocate(fd, 0, needed)
+                verify(fd, _RING, name)
+                _ring.format_ring(fd, size)
+                _create_bell(dir_fd, name)
+            except BaseException:
+                os.close(fd)
+                _remove(dir_fd, name)
+                raise
+        return fd
+
+    def open(self, held: int, dir_fd: int, name: str) -> _ring.Reader:
+        """See ``Transport``."""
+        return open_reader(held, dir_fd, name)
+
+    def connect(
+        self, dir_fd: int, name: str, *, note: Note | None = None
+    ) -> _ring.Writer:
+        """See ``Transport``."""
+        fd = open_checked(dir_fd, name, os.O_RDWR, _RING)
+        try:
+            bell = _open_bell(dir_fd, name)
+            try:
+                with translated(f"cannot map {name}"):
+                    if note is None:
+                        return _ring.Writer(fd, bell)
+                    return _ring.Writer(fd, bell, note.buffer, note.offset, note.value)
+            except BaseException:
+                os.close(bell)
+                raise
+        finally:
+            os.close(fd)
+
+    def unlink(self, dir_fd: int, name: str) -> None:
+        """See ``Transport``; the bell goes with the last ring that shares it."""
+        check_name(name)
+        try:
+            fd = open_checked(dir_fd, name, os.O_RDWR, _RING)
+        except MailboxNotFoundError:
+            pass
+        else:
+            try:
+                # A file too short to have a header, left by a creation that failed,
+                # has no senders either; mapping it would succeed and storing kill.
+                if os.fstat(fd).st_size >= _ring.HEADER_BYTES:
+                    _ring.mark_closed(fd)
+            finally:
+                os.close(fd)
+            _remove(dir_fd, name)
+        if not any(_exists(dir_fd, sibling) for sibling in _sharing(name)):
+            _remove(dir_fd, _bell_name(name))
+
+
+TRANSPORT = ShmTransport()
+
+
+def open_reader(held: int, dir_fd: int, name: str) -> _ring.Reader:
+    """Return the receiving end of a ring; see ``Transport.open``."""
+    verify(held, _RING, name)
+    with translated(f"cannot map {name}"):
+        return _ring.Reader(held, functools.partial(_open_bell, dir_fd, name))
+
+
+def ring_bell(dir_fd: int, name: str) -> None:
+    """Wake the receiver of the ring *name*.
+
+    For whoever reaps a sender that was killed with its note set.  Ringing in vain
+    costs the receiver a look.
+
+    Raises:
+        MailboxNotFoundError: It does not exist any more.
+    """
+    bell = _open_bell(dir_fd, name)
+    try:
+        with contextlib.suppress(BlockingIOError):  # it holds a page of rings already
+            os.write(bell, b"\0")
+    finally:
+        os.close(bell)
+
+
+def capacity(held: int) -> int:
+    """Return the bytes of records the ring can hold.
+
+    Raises:
+        CorruptError: *held* is not a ring.
+    """
+    size = os.fstat(held).st_size - _ring.HEADER_BYTES
+    if size <= 0:
+        msg = f"a file of {size + _ring.HEADER_BYTES} bytes is not a ring"
+        raise CorruptError(msg)
+    return size
+
+
+def depth(held: int) -> Depth:
+    """Return how much waits in a ring, without mapping it.
+
+    For information: what makes no sense is not an error here but a count of 0 that is
+    not exact.
+
+    Raises:
+        CorruptError: *held* is not a ring.
+    """
+    size = capacity(held)
+    for _ in range(RETRIES):
+        result = _depth_once(held, size)
+        if result.exact:
+            return result
+    return result
+
+
+def recoveries(held: int) -> int:
+    """Return how many senders died while they wrote to the ring."""
+    return int.from_bytes(os.pread(held, 4, _ring.RECOVERIES_OFFSET), "little")
+
+
+def _depth_once(held: int, size: int) -> Depth:
+    # One read for both positions: little can happen between them, but it can.
+    header = os.pread(held, _ring.HEADER_BYTES, 0)
+    (head,) = _WORD.unpack_from(header, _ring.HEAD_OFFSET)
+    (tail,) = _WORD.unpack_from(header, _ring.TAIL_OFFSET)
+    used = tail - head
+    if not 0 <= used <= size:
+        return Depth(0, exact=False, bytes=None, capacity_bytes=size)
+    start = head % size
+    first = min(used, size - start)
+    records = os.pread(held, first, _ring.HEADER_BYTES + start)
+    records += os.pread(held, used - first, _ring.HEADER_BYTES)
+    frames, is_whole = _ring.count_frames(records, head)
+    return Depth(frames, is_whole, used, size)
+
+
+def _rounded(wanted: int) -> int:
+    if not 0 < wanted <= _ring.MAX_CAPACITY:
+        msg = f"the capacity of a ring is 1 to {_ring.MAX_CAPACITY} bytes, not {wanted}"
+        raise EndpointError(msg)
+    return max(1 << (wanted - 1).bit_length(), _ring.HEADER_BYTES)
+
+
+def _sharing(name: str) -> list[str]:
+    """Return the names of all rings that would use the bell of *name*."""
+    path = PurePosixPath(name)
+    if path.suffix in SHARING_ENDINGS:
+        return [path.stem + other for other in SHARING_ENDINGS]
+    return [name]
+
+
+def _bell_name(name: str) -> str:
+    path = PurePosixPath(name)
+    return f"{path.stem if path.suffix in SHARING_ENDINGS else name}.bell"
+
+
+def _exists(dir_fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _remove(dir_fd: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return
+
+
+def _create_bell(dir_fd: int, name: str) -> None:
+    bell = _bell_name(name)
+    try:
+        os.mkfifo(bell, PRIVATE, dir_fd=dir_fd)
+    except FileExistsError:
+        os.close(_open_bell(dir_fd, name))  # the other ring's: is it really a bell?
+
+
+def _open_bell(dir_fd: int, name: str) -> int:
+    # For reading too, on both ends: a FIFO without a reader cannot be opened for
+    # writing (ENXIO), and a write to it would be a SIGPIPE.
+    fd = open_checked(dir_fd, _bell_name(name), os.O_RDWR | os.O_NONBLOCK, _BELL)
+    try:
+        # A user has 16 384 pipe pages; a bell needs one, the default is 16.
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+    except OSError as exc:
+        if exc.errno not in {errno.EBUSY, errno.EPERM}:  # fewer pages are a favour
+            os.close(fd)
+            msg = f"cannot shrink the bell of {name}: {exc.strerror}"
+            raise TransportError(msg) from exc
+    return fd
