@@ -1,0 +1,294 @@
+"""The base class of actors: what a user's class gets, and what the runtime reads from it.
+
+Nothing here talks to a process.
+Inside an actor process the runtime installs a ``Context``; outside of one (in a unit test, say) an actor is a plain object.
+"""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from collections.abc import Callable, Coroutine
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_args,
+)
+
+from actors.errors import OptionError
+from actors.options import MAX_CONCURRENCY, OnError
+
+if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run time
+    import asyncio
+
+    from actors.supervision.exits import ExitReason
+    from actors.ref import ActorRef
+    from actors.system import ActorSystem
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+SelfActor = TypeVar("SelfActor", bound="Actor")
+
+_ON_ERROR = "__actors_on_error__"
+
+
+class Timer(Protocol):
+    """A timer that can be called off."""
+
+    def cancel(self) -> None:
+        """Call it off; a tick that is due already is dropped as well."""
+
+
+class Context(Protocol):
+    """The runtime around the actor of this process."""
+
+    ref: Any
+    system: Any
+    log: Any
+
+    def stop(self) -> None: ...  # noqa: D102 - documented on Actor
+    def after(
+        self, delay: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Timer: ...  # noqa: D102
+    def every(
+        self, period: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Timer: ...  # noqa: D102
+    def on_signal(self, signum: int, method: str) -> None: ...  # noqa: D102
+    def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]: ...  # noqa: D102
+
+
+_context: Context | None = None
+
+
+def install(context: Context | None) -> None:
+    """Make *context* the one of this process; called by the runtime."""
+    global _context  # noqa: PLW0603 - a process is one actor, so this is its state
+    _context = context
+
+
+def context() -> Context:
+    """Return the runtime around this process's actor.
+
+    Raises:
+        RuntimeError: This process is not an actor.
+    """
+    if _context is None:
+        msg = "this object does not run as an actor: only an actor started by system.spawn has a ref, a system, timers and a log"
+        raise RuntimeError(msg)
+    return _context
+
+
+def handler(*, on_error: OnError) -> Callable[[F], F]:
+    """Set what an exception in this method does, over the class's own setting.
+
+    Args:
+        on_error: ``crash`` ends the process after the asker was told; ``continue`` goes on with the next message.
+    """
+    _check_on_error(on_error)
+
+    def mark(function: F) -> F:
+        setattr(function, _ON_ERROR, on_error)
+        return function
+
+    return mark
+
+
+def _check_on_error(value: object) -> None:
+    if value not in get_args(OnError):
+        msg = f"on_error={value!r}: one of {', '.join(map(repr, get_args(OnError)))}"
+        raise OptionError(msg)
+
+
+class Actor:
+    """Base class of actors.
+
+    An actor runs in a process of its own and handles one message at a time.
+    Public methods, plain or ``async``, are its messages.
+    ``ref``, ``system``, ``log`` and the timers work from ``__init__`` on, without calling ``super().__init__()``.
+
+    Class attributes:
+        concurrency: How many messages it may have in hand at once; only ``async`` handlers profit from more than one.
+        on_error: What an exception in a handler does. None: one of an ask goes to the asker and the actor goes on, one of a tell
+            crashes it. ``crash`` and ``continue`` do the same for both.
+    """
+
+    concurrency: ClassVar[int] = 1
+    on_error: ClassVar[OnError | None] = None
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Refuse a class that would break its own runtime."""
+        super().__init_subclass__(**kwargs)
+        for name in vars(cls):
+            if name in _RESERVED:
+                msg = f"{cls.__name__}.{name} would hide Actor.{name}, which the runtime needs; choose another name"
+                raise TypeError(msg)
+        n = cls.concurrency
+        if (
+            isinstance(n, bool)
+            or not isinstance(n, int)
+            or not 1 <= n <= MAX_CONCURRENCY
+        ):
+            msg = f"{cls.__name__}.concurrency={n!r}: a whole number from 1 to {MAX_CONCURRENCY}"
+            raise OptionError(msg)
+        if cls.on_error is not None:
+            _check_on_error(cls.on_error)
+
+    # Hooks.
+
+    def on_start(self) -> None | Coroutine[Any, Any, None]:
+        """Run in the actor's process after ``__init__``, before the first message, in every incarnation.
+
+        May be ``async``. If it raises, the start has failed: the first time the spawner gets the error, later it counts as a crash.
+        """
+
+    def on_stop(self, reason: ExitReason) -> None | Coroutine[Any, Any, None]:
+        """Run in the actor's process after its last message, whether it was stopped, stopped itself or raised.
+
+        May be ``async``. It does not run when the process is killed.
+        If it raises after a stop, the actor counts as crashed; after a crash the first reason stays.
+
+        Args:
+            reason: Why the actor ends.
+        """
+
+    # What the actor may use.
+
+    @property
+    def ref(self: SelfActor) -> ActorRef[SelfActor]:
+        """This actor's own address; the same in every incarnation."""
+        ref: ActorRef[SelfActor] = context().ref
+        return ref
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system this actor belongs to: spawn and look up others."""
+        system: ActorSystem = context().system
+        return system
+
+    @property
+    def log(self) -> Any:  # noqa: ANN401 - structlog's loggers have no common type
+        """A structlog logger bound to the actor's name and incarnation."""
+        return context().log
+
+    def stop(self) -> None:
+        """End after the message in hand; the restart type decides whether the actor starts again (by default not)."""
+        context().stop()
+
+    def after(
+        self: SelfActor,
+        delay: float,
+        method: Callable[Concatenate[SelfActor, P], Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Timer:
+        """Call *method* once in *delay* seconds, between messages like a tell; not kept over a restart."""
+        return context().after(
+            _checked("delay", delay), _own(self, method), args, kwargs
+        )
+
+    def every(
+        self: SelfActor,
+        period: float,
+        method: Callable[Concatenate[SelfActor, P], Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Timer:
+        """Call *method* every *period* seconds, between messages like a tell; not kept over a restart.
+
+        A tick that is due while the last one waits or runs is left out.
+        """
+        return context().every(
+            _checked("period", period, minimum=1e-6), _own(self, method), args, kwargs
+        )
+
+    def on_signal(
+        self: SelfActor, signum: int, method: Callable[[SelfActor], Any], /
+    ) -> None:
+        """Call *method* between messages, like a tell, when the process gets this signal.
+
+        Raises:
+            OptionError: The signal cannot be caught, or the runtime needs it.
+        """
+        if signum in _OWN_SIGNALS or signum not in signal.valid_signals():
+            own = ", ".join(sorted(signal.Signals(s).name for s in _OWN_SIGNALS))
+            msg = f"signum={signum!r}: any signal but {own}, which end a process or belong to the runtime"
+            raise OptionError(msg)
+        context().on_signal(signum, _own(self, method))
+
+    def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        """Run *coro* beside the messages; its exception crashes the actor, and it is cancelled before ``on_stop``."""
+        return context().start_task(coro)
+
+
+_HOOKS = frozenset({"on_start", "on_stop", "concurrency", "on_error"})
+_RESERVED = frozenset(name for name in vars(Actor) if not name.startswith("_")) - _HOOKS
+_OWN_SIGNALS = frozenset(
+    {
+        signal.SIGKILL,
+        signal.SIGSTOP,
+        signal.SIGTERM,
+        signal.SIGABRT,
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+    }
+)
+
+
+def handler_names(cls: type[Any]) -> list[str]:
+    """Return the names under which *cls* takes messages: its plain methods, without those of ``Actor``."""
+    return [
+        name for name in dir(cls) if name not in _NOT_MESSAGES and _is_method(cls, name)
+    ]
+
+
+_NOT_MESSAGES = _RESERVED | _HOOKS
+
+
+def _is_method(cls: type[Any], name: str) -> bool:
+    return not name.startswith("__") and inspect.isfunction(
+        inspect.getattr_static(cls, name)
+    )
+
+
+def on_error_of(cls: type[Any], name: str) -> OnError | None:
+    """Return what an exception in the handler *name* does; None for the rule by kind of message."""
+    value: OnError | None = getattr(getattr(cls, name), _ON_ERROR, None) or getattr(
+        cls, "on_error", None
+    )
+    return value
+
+
+def _own(actor: Actor, method: object) -> str:
+    """Return the name of *method*, a method of *actor*'s class.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    name = getattr(method, "__name__", "")
+    if not inspect.isfunction(method) or not callable(getattr(type(actor), name, None)):
+        msg = f"pass a method of {type(actor).__name__}, such as {type(actor).__name__}.tick, not {method!r}"
+        raise TypeError(msg)
+    return name
+
+
+def _checked(argument: str, value: float, minimum: float = 0.0) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not minimum <= value < float("inf")
+    ):
+        msg = f"{argument}={value!r}: a number of seconds" + (
+            ", 0 or more" if not minimum else " above 0"
+        )
+        raise OptionError(msg)
+    return value

@@ -1,0 +1,176 @@
+"""Every error a user of the runtime can meet.
+
+The class says whose fault it was and whether trying again makes sense; the attributes carry the facts; the text is one line with
+the values in it.
+Errors travel in messages: each keeps its facts in ``args``, so that pickling needs no code of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if (
+    TYPE_CHECKING
+):  # exits imports nothing of ours, but errors must stay importable from everywhere
+    from actors.supervision.exits import ExitReason
+
+
+class ActorError(Exception):
+    """Base of all errors of this package."""
+
+
+class OptionError(ActorError, ValueError):
+    """An option was refused; the text names it and says what is accepted."""
+
+
+class NotSerializableError(ActorError, TypeError):
+    """An object cannot travel in a message; the text names the path to the bad part."""
+
+
+class DecodeError(ActorError):
+    """Bytes that arrived could not be turned into objects; the cause is chained."""
+
+
+class UnhandledMessageError(ActorError, TypeError):
+    """The actor has no such method, or the arguments do not fit it; no user code ran."""
+
+
+class RuntimeDirectoryError(ActorError):
+    """The directory that holds a system's files is not one we may use."""
+
+
+class ActorNotFoundError(ActorError, LookupError):
+    """No actor of this name runs in the system, or it is of another class."""
+
+
+class NameTakenError(ActorError):
+    """An actor of this name exists already; a name is bound until its actor has ended for good."""
+
+
+class MailboxFullError(ActorError):
+    """Neither the mailbox nor this process's outbox had room; the message was not sent, so sending it again later is safe."""
+
+
+class SystemClosedError(ActorError):
+    """The system was closed, or is being closed, by this program."""
+
+
+class ForkedHandleError(ActorError):
+    """A handle was used in a process that was forked from the one that opened it."""
+
+
+class SpawnError(ActorError):
+    """The actor did not become ready.
+
+    Attributes:
+        name: The actor's name, or its class's.
+        reason: Why the start failed; for an exception in ``__init__`` or ``on_start`` it carries the traceback.
+    """
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name} did not start: {self.reason}{_traceback_of(self.reason)}"
+
+
+class ActorCrashedError(ActorError):
+    """The actor died with this message in hand: its outcome is unknown.
+
+    Attributes:
+        name: The actor that died.
+        method: The message, as ``Class.method``.
+        attempt: How often the message had been handed to an incarnation, 1 for the first time.
+        reason: How the process ended.
+    """
+
+    def __init__(
+        self, name: str, method: str, attempt: int, reason: ExitReason
+    ) -> None:
+        super().__init__(name, method, attempt, reason)
+        self.name = name
+        self.method = method
+        self.attempt = attempt
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name} died in {self.method} (attempt {self.attempt}): {self.reason}{_traceback_of(self.reason)}"
+
+
+class ActorStoppedError(ActorError):
+    """The actor has ended for good; the message was not handled.
+
+    Attributes:
+        name: The actor.
+        reason: How it ended; its kind is ``noproc`` when nothing is known of it any more.
+    """
+
+    def __init__(self, name: str, reason: ExitReason) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name} is gone: {self.reason}"
+
+
+class AskTimeoutError(ActorError, TimeoutError):
+    """No reply came within the deadline; the message may still be handled.
+
+    Attributes:
+        name: The actor that was asked.
+        method: The message, as ``Class.method``.
+        timeout: The deadline in seconds, as given to ``within``.
+    """
+
+    def __init__(self, name: str, method: str, timeout: float) -> None:
+        super().__init__(name, method, timeout)
+        self.name = name
+        self.method = method
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return f"{self.name} did not answer {self.method} within {self.timeout:g} s"
+
+
+class RemoteError(ActorError):
+    """A handler raised: the traceback of the actor's process, as text.
+
+    It is the ``__cause__`` of the original exception where that could be rebuilt here, and is raised itself where it could not.
+
+    Attributes:
+        exc_type: Name of the exception's class.
+        message: The exception's text.
+        traceback: The formatted traceback.
+    """
+
+    def __init__(self, exc_type: str, message: str, traceback: str) -> None:
+        super().__init__(exc_type, message, traceback)
+        self.exc_type = exc_type
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        text = f"{self.exc_type}: {self.message}" if self.message else self.exc_type
+        return f"{text}\n\n{self.traceback.rstrip()}" if self.traceback else text
+
+
+class SystemFailedError(ActorError):
+    """The system ended by itself: its root supervisor died or gave up.
+
+    Attributes:
+        reason: Why.
+    """
+
+    def __init__(self, reason: ExitReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the actor system has ended: {self.reason}"
+
+
+def _traceback_of(reason: ExitReason) -> str:
+    return f"\n\n{reason.traceback.rstrip()}" if reason.traceback else ""

@@ -1,0 +1,116 @@
+"""Life-cycle events and dead letters, as a program listens to them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Self
+
+import attrs
+
+from actors.supervision import exits
+from actors.supervision.exits import ExitReason
+from actors.pending import Pending, settled
+from actors.runtime.client import Client
+
+MAX_WAITING = 10_000  # events kept for a listener that does not take them
+
+
+@attrs.frozen
+class Event:
+    """Something that happened in the system.
+
+    Attributes:
+        kind: ``child_starting``, ``child_ready``, ``child_exit``, ``child_restarting``, ``child_stopped``, ``giving_up``,
+            ``dead_letter``, ``handler_failed``, ``stray``, ``unkillable``, or ``events_dropped`` when the listener was too slow.
+        actor: The actor's name, None where it is not about one.
+        incarnation: Its incarnation, 0 where it is not about one.
+        pid: Its process, for information only.
+        reason: Of a ``child_exit``, ``child_stopped`` or ``giving_up``.
+        time: Wall-clock time in seconds, for people to read.
+        facts: What else there is to say of this kind; ``method`` and ``cause`` of a dead letter, for example.
+    """
+
+    kind: str
+    actor: str | None = None
+    incarnation: int = 0
+    pid: int = 0
+    reason: ExitReason | None = None
+    time: float = 0.0
+    facts: dict[str, Any] = attrs.field(factory=dict, eq=False)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Event:
+        """Read what a supervisor sent."""
+        facts = dict(record)
+        reason = facts.pop("reason", None)
+        return cls(
+            kind=facts.pop("event"),
+            actor=facts.pop("actor", None),
+            incarnation=facts.pop("incarnation", 0),
+            pid=facts.pop("pid", 0),
+            reason=None if reason is None else exits.from_json(reason),
+            time=facts.pop("time", 0.0),
+            facts=facts,
+        )
+
+
+class Events:
+    """The events of a system from now on: iterate over it, with ``async for`` or ``for``, or ask for the ``next``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._waiting: deque[Event] = deque()
+        self._dropped = 0
+        self._takers: deque[Pending[Event]] = deque()
+        client.listen(self._on_event)
+
+    def _on_event(self, record: dict[str, Any]) -> None:
+        event = Event.from_json(record)
+        while self._takers:
+            taker = self._takers.popleft()
+            if not taker.done():
+                taker.resolve(event)
+                return
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append(event)
+        else:
+            self._dropped += 1
+
+    def next(self) -> Pending[Event]:
+        """Return the next event, on the way until there is one.
+
+        Raises (when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        if self._waiting:
+            event = self._waiting.popleft()
+            if self._dropped:
+                self._waiting.append(
+                    Event("events_dropped", facts={"count": self._dropped})
+                )
+                self._dropped = 0
+            return settled(event)
+        taker: Pending[Event] = Pending(self._client)
+        if self._client.ended_with is not None:
+            taker.fail(self._client.ended_with)
+        else:
+            self._takers.append(taker)
+            self._client.await_event(taker)
+        return taker
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._client.unlisten(self._on_event)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        return await self.next()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        return self.next().result()

@@ -1,0 +1,113 @@
+"""Starting the root supervisor, and making sure that nothing of it is left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+from actors.errors import RuntimeDirectoryError
+from actors.runtime import directory as directories
+from actors.runtime import lanes, status
+from actors.runtime.client import MAIN, Client
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import ROOT
+
+EXIT_SECONDS = (
+    5.0  # for the root to be gone after it has said that everything has ended
+)
+
+# The root finds modules where this program finds them, whatever directory either of them runs in.
+_PROGRAM = """
+import json, os, sys
+with os.fdopen(int(sys.argv[1])) as file:
+    config = json.load(file)
+sys.path[:] = config["path"]
+from actors.supervision.root import main
+main(config)
+"""
+
+
+@attrs.define(eq=False)
+class Root:
+    """The root supervisor that this program has started."""
+
+    client: Client
+    process: subprocess.Popen[bytes]
+    pidfd: int
+
+    def end(self) -> None:
+        """Wait until the root is gone, kill it if it will not go, and remove what it left."""
+        self.client.close()
+        try:
+            self.process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # its children die with it
+            self.process.wait()
+        os.close(self.pidfd)
+        with contextlib.suppress(
+            OSError, RuntimeDirectoryError
+        ):  # normally gone; else the next start sweeps it
+            directories.sweep(self.client.directory.path.parent)
+        self.client.directory.close()
+
+
+def launch(base: Path | None, name: str) -> Root:
+    """Start a root supervisor for a new system.
+
+    Raises:
+        RuntimeDirectoryError: The directory is not one we may use.
+        NoSpaceError: Its file system is too small.
+        OSError: No process could be made.
+    """
+    directory = directories.create(base, name)
+    try:
+        for number, lane_bytes in (
+            (ROOT, lanes.MAIN_LANE_BYTES),
+            (MAIN, lanes.MAIN_LANE_BYTES),
+        ):
+            fd = directory.create_file(status.file_name(number), status.size(0, 0))
+            status.StatusPage.format(fd, 0, 0, "").words[status.PID] = os.getpid()
+            os.close(fd)
+            lanes.create(directory.fd, number, lane_bytes)
+        client = Client(directory, MAIN)
+        process, pidfd = _execute(directory, name)
+    except BaseException:
+        directory.remove()
+        raise
+    client.waiting.root_pidfd = pidfd
+    return Root(client, process, pidfd)
+
+
+def _execute(
+    directory: RuntimeDirectory, name: str
+) -> tuple[subprocess.Popen[bytes], int]:
+    main_pidfd = os.pidfd_open(os.getpid())
+    config_fd = os.memfd_create("config", os.MFD_CLOEXEC)
+    config = {
+        "path": [str(Path(entry).absolute()) for entry in sys.path],
+        "directory": str(directory.path),
+        "lock_fd": directory.lock_fd,
+        "main_pidfd": main_pidfd,
+        "name": name,
+    }
+    os.write(config_fd, json.dumps(config).encode())
+    os.lseek(config_fd, 0, os.SEEK_SET)
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    try:
+        process = subprocess.Popen(
+            [sys.executable, *flags, "-c", _PROGRAM, str(config_fd)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(config_fd, directory.lock_fd, main_pidfd),
+            start_new_session=True,  # Ctrl-C is for this program only, which then stops the others in order
+        )
+    finally:
+        os.close(config_fd)
+        os.close(main_pidfd)
+    directory.release_lock()  # the root holds it now: locks belong to the open file, not to a process
+    return process, os.pidfd_open(process.pid)

@@ -1,0 +1,185 @@
+"""What ``ask``, ``tell`` and ``spawn`` return: a result that is on its way.
+
+The work has begun when a ``Pending`` exists; awaiting it or calling ``result`` only waits.
+It is also a coroutine object, so that ``asyncio.TaskGroup.create_task`` and everything else that insists on one takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+WAITING, DONE, FAILED = 0, 1, 2
+
+
+class Source(Protocol):
+    """The process's end of a system, which brings results in."""
+
+    def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
+        """Give control away until *pending* is settled."""
+
+    def block(self, pending: Pending[Any], timeout: float | None) -> None:
+        """Block the thread until *pending* is settled or *timeout* has passed."""
+
+    def breathe(self) -> Generator[Any, Any, None]:
+        """Give the event loop a turn if it has had none for too long."""
+
+
+class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
+    """A result that is on its way: await it, or ask for ``result()``.
+
+    Awaiting it again, or from several tasks, gives the same result.
+    """
+
+    __slots__ = (
+        "_source",
+        "_stepper",
+        "convert",
+        "corr",
+        "deadline_ns",
+        "method",
+        "sent_ns",
+        "state",
+        "target",
+        "timeout",
+        "value",
+        "wakers",
+    )
+
+    def __init__(self, source: Source | None = None) -> None:
+        self._source = source
+        self._stepper: Generator[Any, Any, T_co] | None = None
+        self.state = WAITING
+        self.value: Any = None
+        self.wakers: list[Callable[[], object]] | None = None  # called from any thread
+        self.convert: Callable[[Any], T_co] | None = None
+        self.corr = 0
+        self.deadline_ns = 0
+
+    def __repr__(self) -> str:
+        state = ("waiting", f"done: {self.value!r}", f"failed: {self.value!r}")[
+            self.state
+        ]
+        return f"<Pending {state}>"
+
+    def done(self) -> bool:
+        """Return whether the result, or the failure, is here."""
+        return self.state != WAITING
+
+    def result(self, timeout: float | None = None) -> T_co:
+        """Block until the result is here and return it.
+
+        Args:
+            timeout: Seconds to wait; None waits as long as it takes.
+                It only ends the waiting: the deadline of an ask is set by ``ActorRef.within``.
+
+        Raises:
+            TimeoutError: *timeout* has passed; the result may still come.
+            RuntimeError: Called in a coroutine, which has to await instead.
+            ActorError: Whatever the operation failed with.
+        """
+        if self.state == WAITING:
+            assert self._source is not None  # only settled results are made without one
+            self._source.block(self, timeout)
+            if self.state == WAITING:
+                msg = f"no result within {timeout:g} s"
+                raise TimeoutError(msg)
+        if self.state == FAILED:
+            raise self.value
+        value: T_co = self.value
+        return value
+
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        source = self._source
+        if source is not None:
+            if self.state == WAITING:
+                yield from source.suspend(self)
+            else:
+                yield from source.breathe()
+        if self.state == FAILED:
+            raise self.value
+        value: T_co = self.value
+        return value
+
+    # What makes it a coroutine: the first step starts an await, the others go on with it.
+
+    def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the protocol of coroutines is untyped
+        """Go on with the await; used by event loops."""
+        if self._stepper is None:
+            self._stepper = self.__await__()
+        return self._stepper.send(value)
+
+    def throw(  # type: ignore[override]  # the three-argument form is deprecated, and still called by 3.11
+        self,
+        typ: Any,
+        val: Any = None,
+        tb: TracebackType | None = None,
+        /,  # noqa: ANN401 - see above
+    ) -> Any:  # noqa: ANN401 - see above
+        """Raise in the await; used by event loops to cancel."""
+        error = (
+            typ if isinstance(typ, BaseException) else val if val is not None else typ()
+        )
+        if tb is not None:
+            error = error.with_traceback(tb)
+        if self._stepper is None:  # cancelled before its first step: nothing waits yet
+            raise error
+        return self._stepper.throw(error)
+
+    def close(self) -> None:
+        """Stop waiting; used by event loops."""
+        if self._stepper is not None:
+            self._stepper.close()
+
+    # How it is settled.
+
+    def resolve(self, value: Any) -> None:  # noqa: ANN401 - converted to T below, or checked by the caller
+        """Settle with *value*; the first settlement counts."""
+        if self.state == WAITING:
+            if self.convert is not None:
+                try:
+                    value = self.convert(value)
+                except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits must get it
+                    self.fail(exc)
+                    return
+            self.value = value
+            self.state = DONE
+            self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """Settle with *error*; the first settlement counts."""
+        if self.state == WAITING:
+            self.value = error
+            self.state = FAILED
+            self._wake()
+
+    def _wake(self) -> None:
+        if self.wakers is not None:
+            wakers, self.wakers = self.wakers, None
+            for waker in wakers:
+                waker()
+
+
+def settled(value: T) -> Pending[T]:
+    """Return a ``Pending`` that is done."""
+    pending: Pending[T] = Pending()
+    pending.resolve(value)
+    return pending
+
+
+def failed(error: Exception) -> Pending[NoReturn]:
+    """Return a ``Pending`` that has failed with *error*."""
+    pending: Pending[NoReturn] = Pending()
+    pending.fail(error)
+    return pending
+
+
+ACCEPTED: Pending[None] = settled(
+    None
+)  # shared: most tells are accepted at once, and nothing in it can change

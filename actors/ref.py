@@ -1,0 +1,263 @@
+"""Refs: what a program holds to talk to an actor.
+
+A ref is a small frozen value.
+It names the mailbox, not the process, so it survives restarts; it travels in messages and is equal to its copies.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Coroutine
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+    overload,
+)
+
+from actors.errors import ActorError, OptionError
+from actors.supervision.exits import ExitReason, from_json
+from actors.pending import Pending
+from actors.runtime.client import Client, clients
+
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_TIMEOUT = 5.0  # seconds an ask may take unless ``within`` says otherwise
+
+
+class ActorRef(Generic[A_co]):
+    """The address of an actor of class ``A``.
+
+    Messages are methods: ``ref.ask(Counter.add, 1)`` is checked like a call of ``Counter.add`` on a counter.
+    """
+
+    __slots__ = ("_class", "_client", "_name", "_number", "_system", "_timeout")
+
+    def __init__(  # noqa: PLR0913 - only the runtime makes refs
+        self,
+        client: Client | None,
+        system: str,
+        number: int,
+        name: str,
+        cls: type[Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> None:
+        """Refs come from ``spawn``, ``lookup``, ``self.ref`` and messages."""
+        put = functools.partial(object.__setattr__, self)
+        put("_client", client)
+        put("_system", system)
+        put("_number", number)
+        put("_name", name)
+        put("_class", cls)
+        put("_timeout", timeout)
+
+    @property
+    def name(self) -> str:
+        """The actor's name; for an actor without one its class and number."""
+        return self._name
+
+    # Messages.
+
+    @overload
+    def ask(
+        self,
+        method: Callable[Concatenate[A_co, P], Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Pending[R]: ...
+    @overload
+    def ask(
+        self,
+        method: Callable[Concatenate[A_co, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Pending[R]: ...
+    def ask(
+        self, method: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Pending[Any]:
+        """Send a message and return its result on the way.
+
+        Delivery: in order with everything else this process sends to the actor, handed to one incarnation at most.
+        A queued ask outlives a crash of the actor; one in hand fails.
+
+        Raises (when awaited):
+            AskTimeoutError: No answer within the deadline (``within``, 5 s by default).
+            ActorCrashedError: The actor died with the message in hand; the outcome is unknown.
+            ActorStoppedError: The actor has ended for good.
+            UnhandledMessageError: It has no such method, or the arguments do not fit.
+            Exception: What the handler raised, with its traceback as the cause.
+
+        Raises (at the call):
+            TypeError: *method* is not a method of the actor's class.
+            NotSerializableError: An argument cannot travel.
+            MailboxFullError: Neither the mailbox nor the outbox of this process has room.
+        """
+        client = self._client or self._join()
+        name = _names.get(method) or _name_of(self, method)
+        if self._class is not None:
+            _check_owner(self, self._class, name)
+        return client.ask(self._number, self._name, name, (args, kwargs), self._timeout)
+
+    def tell(
+        self,
+        method: Callable[Concatenate[A_co, P], Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Pending[None]:
+        """Send a message that nobody answers; await it to wait until the mailbox has accepted it.
+
+        Delivery: see ``ask``. An exception in the handler crashes the actor unless its ``on_error`` says otherwise.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good; the message is a dead letter.
+            AskTimeoutError: The mailbox had no room within the deadline; the message was not sent.
+
+        Raises (at the call):
+            As ``ask``.
+        """
+        client = self._client or self._join()
+        name = _names.get(method) or _name_of(self, method)
+        if self._class is not None:
+            _check_owner(self, self._class, name)
+        return client.tell(
+            self._number, self._name, name, (args, kwargs), self._timeout
+        )
+
+    def within(self, timeout: float | None) -> ActorRef[A_co]:
+        """Return the same ref with another deadline.
+
+        Args:
+            timeout: Seconds from the call to the answer; None for no deadline.
+        """
+        if timeout is not None and not (
+            isinstance(timeout, int | float) and 0 <= timeout < math.inf
+        ):
+            msg = f"timeout={timeout!r}: a number of seconds, 0 or more, or None for no deadline"
+            raise OptionError(msg)
+        return ActorRef(
+            self._client, self._system, self._number, self._name, self._class, timeout
+        )
+
+    # Life.
+
+    def stop(self) -> Pending[None]:
+        """Let the actor handle what is queued before this, then end it for good; settled once that is queued."""
+        return (self._client or self._join()).stop(self._number, self._name)
+
+    def kill(self) -> Pending[None]:
+        """End the actor for good with SIGKILL; settled when its process is gone."""
+        return self._request("kill")
+
+    def restart(self) -> Pending[None]:
+        """Stop the process after the message in hand and start a fresh one with the same queue; settled when it is ready."""
+        return self._request("restart")
+
+    def ended(self) -> Pending[ExitReason]:
+        """Return the reason why the actor ended for good, on the way until it has."""
+        return self._request("ended", lambda facts: from_json(facts["reason"]))
+
+    def _request(
+        self, operation: str, convert: Callable[[Any], Any] = lambda _: None
+    ) -> Pending[Any]:
+        client = self._client or self._join()
+        return client.request(operation, {"number": self._number}, convert=convert)
+
+    # A value.
+
+    def _join(self) -> Client:
+        client = clients.get(self._system)
+        if client is None:
+            msg = f"{self!r}: this process is not part of the actor's system"
+            raise ActorError(msg)
+        object.__setattr__(self, "_client", client)
+        return client
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActorRef):
+            return NotImplemented
+        return self._number == other._number and self._system == other._system
+
+    def __hash__(self) -> int:
+        return hash((self._system, self._number))
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self._name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class stays here: the receiver may not be able to import it, and does not need it to send.
+        return ActorRef, (
+            None,
+            self._system,
+            self._number,
+            self._name,
+            None,
+            self._timeout,
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        msg = f"an ActorRef is a frozen value; {name!r} cannot be set"
+        raise AttributeError(msg)
+
+    if not TYPE_CHECKING:  # a checker that saw this would believe every misspelt name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            owner = self._class.__name__ if self._class is not None else "TheClass"
+            msg = f"a ref has no methods of the actor: write ref.ask({owner}.{name}, …) or ref.tell({owner}.{name}, …)"
+            raise AttributeError(msg)
+
+
+# Functions that were found to be methods, with their names. Classes made for ever must not pile up here, hence the bound.
+_names: dict[Callable[..., Any], str] = {}
+_MAX_NAMES = 10_000
+
+
+def _name_of(ref: ActorRef[Any], method: object) -> str:
+    """Return the name that *method* is sent under.
+
+    Raises:
+        TypeError: It is not a plain function defined in a class.
+    """
+    if inspect.ismethod(method):
+        msg = f"{ref!r}: pass the method of the class, such as {type(method.__self__).__name__}.{method.__name__}, not a bound method"
+        raise TypeError(msg)
+    name = getattr(method, "__name__", None)
+    if not inspect.isfunction(method) or name is None or name == "<lambda>":
+        msg = f"{ref!r}: pass a method of the actor's class, such as Counter.add, not {method!r}"
+        raise TypeError(msg)
+    if name.startswith("__"):
+        msg = f"{ref!r}: {method.__qualname__} is not a message"
+        raise TypeError(msg)
+    if len(_names) >= _MAX_NAMES:
+        _names.clear()
+    _names[method] = name
+    return str(name)
+
+
+def _check_owner(ref: ActorRef[Any], cls: type[Any], name: str) -> None:
+    """Refuse a method that the actor's class lacks."""
+    known = _handlers_of(cls)
+    if name not in known:
+        near = ", ".join(sorted(known)) or "none"
+        msg = f"{ref!r}: {cls.__name__} has no handler {name!r}; it has: {near}"
+        raise TypeError(msg)
+
+
+@functools.lru_cache(maxsize=1024)
+def _handlers_of(cls: type[Any]) -> frozenset[str]:
+    from actors.actor import handler_names  # noqa: PLC0415 - actor.py needs refs for its annotations
+
+    return frozenset(handler_names(cls))

@@ -1,0 +1,376 @@
+"""The runtime around one actor: take, start, run, reply, done.
+
+A message is moved into a slot of shared memory, marked started before any user code (unpickling included) sees it, and its slot is
+emptied after the reply is committed.
+So whatever instant the process dies at, its supervisor finds in the slots exactly the messages that were in hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any
+
+from actors.supervision import exits
+from actors.actor import Actor, handler_names, on_error_of
+from actors.errors import DecodeError, NotSerializableError
+from actors.supervision.exits import ExitKind, ExitReason
+from actors.runtime import reports, status
+from actors.runtime.client import Client
+from actors.runtime.timers import Tick
+from actors.wire import failure, frame
+from actors.wire.frame import Kind
+from transports._ring import Reader, Slot
+from transports.errors import CorruptError, TransportError
+from transports.mailbox import Mailbox
+
+BATCH = 64  # messages handled before the loop gets a turn
+LOCAL = 0  # the kind of what the actor sends itself: timers and signals
+_UNPACK = frame.HEADER.unpack_from
+_HEADER_BYTES = frame.HEADER_BYTES
+
+
+class Cell:
+    """The messages of one actor process."""
+
+    def __init__(
+        self, client: Client, mailbox: Mailbox, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Take from *mailbox* what an earlier incarnation had not started first."""
+        self.ticks: deque[Tick] = deque()
+        self.reason: ExitReason | None = None  # set once the actor is going to end
+        self._client = client
+        self._mailbox = mailbox
+        self._take = mailbox.take
+        self._loads = client.codec.loads
+        self._dumps = client.codec.dumps
+        self._answer = client.outgoing.answer
+        self._words = client.status.words
+        self._waiting = client.waiting
+        self._loop = loop
+        self._handlers: dict[bytes, Callable[..., Any]] = {}
+        self._free: list[Slot] = []
+        self._inherited: list[Slot] = []
+        self._idle: list[Runner] = []
+        self._running = 0
+        self._is_open = False
+        self._name = ""
+        self._readers = self._lane_only = (client.lane.reader,)
+        if isinstance(mailbox, Reader):
+            self._readers = (client.lane.reader, mailbox)
+        for slot in client.status.slots():
+            slot.prefault()
+            self._adopt(slot)
+
+    def _adopt(self, slot: Slot) -> None:
+        if slot.filled and not slot.started:
+            self._mailbox.settle(slot)
+            self._inherited.append(slot)
+        else:  # what was started has been reported by the supervisor
+            slot.clear()
+            self._free.append(slot)
+
+    def open(self, actor: Actor) -> None:
+        """Take messages from now on: the actor is ready."""
+        cls = type(actor)
+        self._name = cls.__name__
+        self._policies = {name: on_error_of(cls, name) for name in handler_names(cls)}
+        self._handlers = {
+            name.encode(): getattr(actor, name) for name in self._policies
+        }
+        self._is_open = True
+        if len(self._readers) == 1:
+            self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
+
+    # What the loop calls.
+
+    def readers(self) -> tuple[Reader, ...]:
+        """Return the rings that may be taken from now: the mailbox only while a slot is free."""
+        return (
+            self._readers
+            if self._is_open and self._free and self.reason is None
+            else self._lane_only
+        )
+
+    def drain(self) -> bool:
+        """Handle answers, then up to ``BATCH`` messages; True when there were any."""
+        answered = self._client.drain()
+        if not self._is_open:
+            return answered
+        count = 0
+        while count < BATCH and self._free and self.reason is None and self._step():
+            count += 1
+        return answered or count > 0
+
+    def _on_readable(self) -> None:
+        """A mailbox that is no ring has something, or had before the last ``drain``."""
+        if (
+            not self._free
+        ):  # level-triggered: it would call again and again until a slot is free
+            self._loop.remove_reader(self._mailbox.fileno())
+        self.drain()
+
+    def _step(self) -> bool:
+        if self.ticks:
+            self._run_tick(self.ticks.popleft())
+            return True
+        if self._inherited:
+            slot = self._inherited.pop()
+            data = slot.frame()
+        else:
+            slot = self._free.pop()
+            data = self._next(slot)
+        if data is None:
+            self._free.append(slot)
+            return False
+        self._handle(slot, data)
+        return True
+
+    def _next(self, slot: Slot) -> bytes | None:
+        try:
+            return self._take(slot)
+        except CorruptError as exc:
+            self.end(
+                ExitReason(
+                    ExitKind.EXCEPTION, exc_type="CorruptError", message=str(exc)
+                )
+            )
+            return None
+
+    # One message.
+
+    def _handle(self, slot: Slot, data: bytes) -> None:
+        slot.start()
+        _, kind, flags, _, length, _, sender, lane, corr, _, deadline, _ = _UNPACK(data)
+        body_at = _HEADER_BYTES + length
+        name = data[_HEADER_BYTES:body_at]
+        if kind == Kind.STOP:
+            self._done(slot, kind)
+            self.end(ExitReason(ExitKind.NORMAL, requested=True))
+            return
+        if deadline and time.monotonic_ns() > deadline:
+            self._refuse(
+                slot, kind, name, lane, corr, "expired", "its deadline had passed"
+            )
+            return
+        try:
+            body = data[body_at:]
+            if flags & frame.BLOB:
+                body = self._client.blobs.take(body)
+            args, kwargs = self._loads(body)
+            handler = self._handlers[name]
+        except KeyError:
+            known = ", ".join(sorted(self._policies)) or "none"
+            text = f"{self._name} has no handler {name.decode(errors='replace')!r}; it has: {known}"
+            self._refuse(slot, kind, name, lane, corr, "unhandled", text)
+            return
+        except (DecodeError, TransportError, OSError, ValueError, TypeError) as exc:
+            text = f"{self._name}.{name.decode(errors='replace')}: the message could not be read: {exc}"
+            self._refuse(slot, kind, name, lane, corr, "unhandled", text)
+            return
+        self._run(slot, kind, name, lane, corr, handler, args, kwargs)
+
+    def _run(  # noqa: PLR0913 - a message taken apart; an object per message would cost more than the call
+        self,
+        slot: Slot,
+        kind: int,
+        name: bytes,
+        lane: int,
+        corr: int,
+        handler: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._waiting.in_handler = True
+        try:
+            result = handler(*args, **kwargs)
+        except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+            self._waiting.in_handler = False
+            # A traceback of one entry, this call: the arguments did not fit and no user code ran.
+            if (
+                isinstance(exc, TypeError)
+                and exc.__traceback__ is not None
+                and exc.__traceback__.tb_next is None
+            ):
+                self._refuse(
+                    slot, kind, name, lane, corr, "unhandled", f"{self._name}: {exc}"
+                )
+            else:
+                self._failed(slot, kind, name, lane, corr, exc)
+            return
+        self._waiting.in_handler = False
+        if type(result) is CoroutineType:
+            self._running += 1
+            runner = self._idle.pop() if self._idle else Runner(self, self._loop)
+            runner.give((slot, kind, name, lane, corr), result)
+            return
+        self._finish(slot, kind, name, lane, corr, result)
+
+    def _finish(
+        self, slot: Slot, kind: int, name: bytes, lane: int, corr: int, result: object
+    ) -> None:  # noqa: PLR0913 - see _run
+        if kind == Kind.ASK:
+            try:
+                self._answer(lane, Kind.REPLY, corr, self._dumps(result))
+            except (NotSerializableError, TransportError) as exc:
+                exc.add_note(
+                    f"the result of {self._name}.{name.decode()} could not be sent"
+                )
+                self._answer(
+                    lane,
+                    Kind.ERROR,
+                    corr,
+                    failure.pack(exc, self._client.codec.try_dumps),
+                )
+        self._done(slot, kind)
+
+    def _done(self, slot: Slot, kind: int) -> None:
+        if kind == LOCAL:
+            self._words[status.BUSY] -= 1
+        else:
+            slot.clear()
+            self._words[status.HANDLED] += 1
+        self._free.append(slot)
+        if (
+            len(self._free) == 1
+            and len(self._readers) == 1
+            and self._is_open
+            and self.reason is None
+        ):
+            self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
+
+    def _refuse(
+        self,
+        slot: Slot,
+        kind: int,
+        name: bytes,
+        lane: int,
+        corr: int,
+        cause: str,
+        text: str,
+    ) -> None:  # noqa: PLR0913 - see _run
+        """Settle a message that no handler will see."""
+        if kind == Kind.ASK and cause == "expired":
+            self._answer(lane, Kind.EXPIRED, corr, b"")
+        elif kind == Kind.ASK:
+            self._answer(lane, Kind.UNHANDLED, corr, reports.to_bytes({"text": text}))
+        if kind != Kind.ASK or cause == "expired":
+            self._client.notify_root(
+                "dead_letter",
+                {
+                    "number": self._client.number,
+                    "method": name.decode(),
+                    "cause": cause,
+                    "text": text,
+                },
+            )
+        self._done(slot, kind)
+
+    def _failed(
+        self,
+        slot: Slot,
+        kind: int,
+        name: bytes,
+        lane: int,
+        corr: int,
+        error: BaseException,
+    ) -> None:  # noqa: PLR0913 - see _run
+        method = f"{self._name}.{name.decode()}"
+        if kind == Kind.ASK:
+            self._answer(
+                lane,
+                Kind.ERROR,
+                corr,
+                failure.pack(error, self._client.codec.try_dumps),
+            )
+        is_grave = isinstance(error, MemoryError) or not isinstance(
+            error, Exception | asyncio.CancelledError
+        )
+        policy = self._policies.get(name.decode()) or (
+            "continue" if kind == Kind.ASK else "crash"
+        )
+        if isinstance(error, SystemExit):
+            self._done(slot, kind)
+            self.end(exits.from_system_exit(error, during=method))
+        elif is_grave or policy == "crash":
+            if kind == Kind.ASK:
+                self._done(
+                    slot, kind
+                )  # the asker knows; a message nobody answers stays in its slot as evidence
+            self.end(exits.goodbye_from_exception(error, during=method))
+        else:
+            if kind != Kind.ASK:
+                self._client.notify_root(
+                    "handler_failed",
+                    {
+                        "number": self._client.number,
+                        "method": method,
+                        **reports.of_exception(error),
+                    },
+                )
+            self._done(slot, kind)
+
+    # What the actor sends itself.
+
+    def _run_tick(self, tick: Tick) -> None:
+        tick.is_queued = False
+        if tick.is_cancelled:
+            return
+        slot = self._free.pop()  # holds a place among the messages in hand; stays empty
+        name = tick.method.encode()
+        self._words[status.BUSY] += 1
+        self._run(slot, LOCAL, name, 0, 0, self._handlers[name], tick.args, tick.kwargs)
+
+    # Ending.
+
+    def end(self, reason: ExitReason) -> None:
+        """Take no further message; the loop ends when nothing is in hand any more, or at once after a crash."""
+        if self.reason is None:
+            self.reason = reason
+        if not self._running or not self.reason.clean:
+            self._loop.stop()
+
+    def step_done(self, runner: Runner) -> None:
+        """A runner has finished its message."""
+        self._running -= 1
+        self._idle.append(runner)
+        if self.reason is not None and not self._running:
+            self._loop.stop()
+
+
+_Job = tuple[Slot, int, bytes, int, int]
+
+
+class Runner:
+    """A task that awaits the ``async`` handlers of one message after the other.
+
+    A task of its own for each message would cost more than everything else that is done for it.
+    """
+
+    def __init__(self, cell: Cell, loop: asyncio.AbstractEventLoop) -> None:
+        self._cell = cell
+        self._loop = loop
+        self._given: asyncio.Future[tuple[_Job, Coroutine[Any, Any, Any]]] = (
+            loop.create_future()
+        )
+        self.task = loop.create_task(self._run())
+
+    def give(self, job: _Job, coro: Coroutine[Any, Any, Any]) -> None:
+        """Await *coro*, the handler of *job*."""
+        self._given.set_result((job, coro))
+
+    async def _run(self) -> None:
+        cell = self._cell
+        while True:
+            job, coro = await self._given
+            self._given = self._loop.create_future()
+            try:
+                result = await coro
+            except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+                cell._failed(*job, exc)  # noqa: SLF001 - two halves of one thing
+            else:
+                cell._finish(*job, result)  # noqa: SLF001 - see above
+            cell.step_done(self)

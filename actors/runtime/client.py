@@ -1,0 +1,370 @@
+"""This process as a member of a system: the one object through which it sends, asks and is answered.
+
+One per process and system.
+It knows frames and bodies, not actors; nothing here runs user code except while decoding an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import struct
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any
+
+from actors.supervision import exits
+from actors.errors import (
+    ActorStoppedError,
+    ForkedHandleError,
+    SystemClosedError,
+    SystemFailedError,
+)
+from actors.pending import ACCEPTED, Pending
+from actors.runtime import lanes, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import ROOT, GoneError, Outgoing
+from actors.runtime.questions import Questions
+from actors.runtime.route import Letter, Route
+from actors.runtime.waiting import Waiting
+from actors.wire import frame
+from actors.wire.code import CodeStore
+from actors.wire.codec import Codec
+from actors.wire.frame import Kind
+from transports.blob import BlobStore
+from transports.mailbox import Put
+
+EVENTS_PER_ACKNOWLEDGEMENT = 4
+MAIN = 1  # process number of the program that started the system
+_UNPACK = frame.HEADER.unpack_from
+_LENGTH = struct.Struct("<I")
+
+clients: weakref.WeakValueDictionary[str, Client] = (
+    weakref.WeakValueDictionary()
+)  # by system, for refs that arrive
+
+
+class Client:
+    """The end of a system in this process."""
+
+    def __init__(
+        self, directory: RuntimeDirectory, number: int, incarnation: int = 1
+    ) -> None:
+        """Join as process *number*, whose lane and status page exist."""
+        self.directory = directory
+        self.number = number
+        self.status = status.StatusPage.open(directory.fd, number)
+        self.lane = lanes.Lane(directory.fd, number)
+        self.codec = Codec(CodeStore(directory.code_fd))
+        self.blobs = BlobStore(directory.blob_fd, f"{number}.{incarnation}")
+        self.questions = Questions(self.lane.credits, self.codec.loads)
+        self.outgoing = Outgoing(
+            directory, number, self.status, self.questions, self.blobs
+        )
+        self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
+        self.default_transport = "shm"
+        self.ended_with: Exception | None = None  # why nothing can be asked any more
+        self._listeners: list[Callable[[dict[str, Any]], None]] = []
+        self._takers: list[
+            Pending[Any]
+        ] = []  # of events; they are no questions, but end with the system as well
+        self._unacknowledged = 0
+        self._loss: Callable[[], Exception] = system_lost
+        self.outgoing.on_backlog = self.waiting.watch_rooms
+        self.outgoing.on_undelivered = self._on_undelivered
+        clients[str(directory.path)] = self
+
+    # Sending.
+
+    def tell(
+        self,
+        number: int,
+        name: str,
+        method: str,
+        arguments: tuple[Any, Any],
+        timeout: float | None,
+    ) -> Pending[None]:
+        """Send a message that nobody answers; settled once the mailbox has accepted it.
+
+        Raises:
+            MailboxFullError: Neither mailbox nor outbox has room.
+            NotSerializableError: The arguments cannot travel.
+            NoSpaceError: They are large, and shared memory has no room for them.
+        """
+        body = self.codec.dumps(arguments)
+        outgoing = self.outgoing
+        try:
+            route = outgoing.routes.get(number) or self._route(number)
+            parts = outgoing.pack(route, Kind.TELL, method.encode(), body)
+            if not route.outbox and route.put(*parts) == Put.ACCEPTED:
+                return ACCEPTED
+            pending: Pending[None] = Pending(self)
+            self.questions.describe(pending, name, method, timeout)
+            outgoing.post(route, Letter(parts, pending, is_question=False))
+        except GoneError:
+            return self._undeliverable(number, name, method, is_question=False)
+        return pending
+
+    def ask(
+        self,
+        number: int,
+        name: str,
+        method: str,
+        arguments: tuple[Any, Any],
+        timeout: float | None,
+    ) -> Pending[Any]:
+        """Send a question; settled by its answer, its deadline or the end of the actor.
+
+        Raises:
+            MailboxFullError: Neither mailbox nor outbox has room.
+            NotSerializableError: The arguments cannot travel.
+            NoSpaceError: They are large, and shared memory has no room for them.
+        """
+        body = self.codec.dumps(arguments)
+        pending: Pending[Any] = Pending(self)
+        self.questions.describe(pending, name, method, timeout)
+        try:
+            route = self.outgoing.routes.get(number) or self._route(number)
+            self._question(route, pending, Kind.ASK, method.encode(), body)
+        except GoneError:
+            return self._undeliverable(number, name, method, is_question=True)
+        return pending
+
+    def stop(self, number: int, name: str) -> Pending[None]:
+        """Queue a stop behind what the mailbox holds."""
+        pending: Pending[None] = Pending(self)
+        self.questions.describe(pending, name, "stop", None)
+        with contextlib.suppress(GoneError):
+            route = self._route(number)
+            self.outgoing.post(
+                route,
+                Letter(
+                    self.outgoing.pack(route, Kind.STOP, b"", b""),
+                    pending,
+                    is_question=False,
+                ),
+            )
+            return pending
+        return ACCEPTED  # it has ended, which is what was asked for
+
+    def request(
+        self,
+        operation: str,
+        facts: dict[str, Any],
+        payload: bytes = b"",
+        convert: Callable[[Any], Any] | None = None,
+    ) -> Pending[Any]:
+        """Ask the root supervisor for something; it reads *facts* (JSON) and never looks into *payload*."""
+        self._check()
+        pending: Pending[Any] = Pending(self)
+        pending.convert = convert
+        self.questions.describe(pending, "the root supervisor", operation, None)
+        body = pack_request(facts, payload)
+        try:
+            self._question(
+                self.outgoing.lane(ROOT),
+                pending,
+                Kind.REQUEST,
+                operation.encode(),
+                body,
+                frame.Codec.JSON,
+            )
+        except GoneError:
+            pending.fail(self.ended_with or system_lost())
+        return pending
+
+    def notify_root(self, operation: str, facts: dict[str, Any]) -> None:
+        """Tell the root supervisor something that it does not answer."""
+        with contextlib.suppress(
+            GoneError
+        ):  # without a root there is nobody left to tell
+            self.outgoing.notify(
+                ROOT, Kind.REQUEST, pack_request(facts, b""), operation.encode()
+            )
+
+    def _check(self) -> None:
+        if self.ended_with is not None:
+            raise self.ended_with.with_traceback(None)
+
+    def _route(self, number: int) -> Route:
+        self._check()
+        return self.outgoing.route(number)
+
+    def _question(
+        self,
+        route: Route,
+        pending: Pending[Any],
+        kind: int,
+        method: bytes,
+        body: bytes,
+        codec: int = frame.Codec.PICKLE,
+    ) -> None:
+        corr = self.questions.number(pending)
+        outgoing = self.outgoing
+        parts = outgoing.pack(
+            route,
+            kind,
+            method,
+            body,
+            codec,
+            corr=corr,
+            lane=self.number,
+            deadline_ns=pending.deadline_ns,
+        )
+        outgoing.post(route, Letter(parts, pending, is_question=True))
+
+    def _undeliverable(
+        self, number: int, name: str, method: str, *, is_question: bool
+    ) -> Pending[Any]:
+        """Report a message to somebody who has ended; fails with the reason the root supervisor remembers."""
+
+        def stopped(facts: dict[str, Any]) -> None:
+            raise ActorStoppedError(name, exits.from_json(facts["reason"]))
+
+        self.outgoing.forget(number)
+        facts = {"number": number, "method": method, "is_question": is_question}
+        return self.request("undeliverable", facts, convert=stopped)
+
+    def _on_undelivered(self, route: Route, letter: Letter) -> None:
+        if self.outgoing.routes.get(route.number) is route:
+            pending = letter.pending
+            fate = self._undeliverable(
+                route.number,
+                pending.target,
+                pending.method,
+                is_question=letter.is_question,
+            )
+            fate.wakers = [lambda: pending.fail(fate.value)]
+
+    # Receiving and waiting.
+
+    def drain(self) -> bool:
+        """Settle what has arrived in the lane; True when anything had."""
+        take = self.lane.take
+        data = take()
+        if data is None:
+            return False
+        while data is not None:
+            self._receive(data)
+            data = take()
+        self.outgoing.flush()  # credits came back
+        return True
+
+    def _receive(self, data: bytes) -> None:
+        _, kind, flags, _, length, _, _, _, corr, _, _, _ = _UNPACK(data)
+        body = data[frame.HEADER_BYTES + length :]
+        if flags & frame.BLOB:
+            body = self.blobs.take(body)
+        if kind == Kind.EVENT:
+            self._on_event(json.loads(body))
+        else:
+            self.questions.settle(corr, kind, body)
+
+    def _on_event(self, record: dict[str, Any]) -> None:
+        for listener in list(self._listeners):
+            listener(record)
+        self._unacknowledged += 1
+        if self._unacknowledged == EVENTS_PER_ACKNOWLEDGEMENT:
+            self._unacknowledged = 0
+            self.notify_root("acknowledge", {"count": EVENTS_PER_ACKNOWLEDGEMENT})
+
+    def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Call *listener* with every event from now on."""
+        self._check()
+        if not self._listeners:
+            self.request("subscribe", {})  # whatever is asked after it is done after it
+        self._listeners.append(listener)
+
+    def unlisten(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Call it no more."""
+        with contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    def await_event(self, taker: Pending[Any]) -> None:
+        """Fail *taker* when the system ends before its event."""
+        self._takers = [other for other in self._takers if not other.done()]
+        self._takers.append(taker)
+
+    def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
+        """See ``pending.Source``."""
+        return self.waiting.suspend(pending)
+
+    def breathe(self) -> Generator[Any, Any, None]:
+        """See ``pending.Source``."""
+        return self.waiting.breathe()
+
+    def block(self, pending: Pending[Any], timeout: float | None) -> None:
+        """See ``pending.Source``."""
+        self.waiting.block(pending, timeout)
+
+    # Ending.
+
+    def finish(self, drain: float) -> Pending[Any]:
+        """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
+        self._loss = lambda: SystemClosedError("the system was closed")
+        return self.request("close", {"drain": drain})
+
+    def lose_root(self) -> None:
+        """The root supervisor has died: nothing that is open will ever be answered."""
+        self.drain()
+        self.fail_all(self._loss())
+
+    def fail_all(self, error: Exception) -> None:
+        """Everything open, and everything asked from now on, fails with *error*."""
+        self.ended_with = self.ended_with or error
+        letters = list(self.outgoing.waiting())
+        self.outgoing.backlog.clear()
+        for letter in letters:
+            letter.pending.fail(self.ended_with)
+        self.questions.fail_all(self.ended_with)
+        for taker in self._takers:
+            taker.fail(self.ended_with)
+        self.waiting.wake_all()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        clients.pop(str(self.directory.path), None)
+        self.fail_all(SystemClosedError("the system was closed"))
+        self.waiting.close()
+        self.outgoing.close()
+        self.lane.close()
+
+    def disown(self) -> None:
+        """Make this copy useless, in a process forked from the client's own."""
+        self.ended_with = ForkedHandleError(
+            "this handle belongs to the process that this one was forked from; open the system after the fork"
+        )
+        self.outgoing.routes.clear()
+        self.outgoing.lanes.clear()
+        self.outgoing.backlog.clear()
+
+
+def system_lost() -> SystemFailedError:
+    """Return the error for a root supervisor that died."""
+    return SystemFailedError(
+        exits.ExitReason(
+            exits.ExitKind.SUPERVISOR_DIED, message="the root supervisor died"
+        )
+    )
+
+
+def pack_request(facts: dict[str, Any], payload: bytes) -> bytes:
+    """Return the body of a request: u32 length of the JSON, the JSON, and bytes the root hands on unread."""
+    text = json.dumps(facts).encode()
+    return _LENGTH.pack(len(text)) + text + payload
+
+
+def unpack_request(body: bytes) -> tuple[dict[str, Any], bytes]:
+    """Take the body of a request apart."""
+    (length,) = _LENGTH.unpack_from(body)
+    end = _LENGTH.size + length
+    return json.loads(body[_LENGTH.size : end]), body[end:]
+
+
+def _disown_all() -> None:
+    for client in list(clients.values()):
+        client.disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)

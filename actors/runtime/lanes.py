@@ -1,0 +1,99 @@
+"""Reply lanes: beside its mailbox every process has a small ring for answers and for notices from its supervisor.
+
+An asker takes a credit for each question; the answer to it, whatever it is, gives the credit back.
+An answer never takes more than a credit's bytes (larger ones travel as blobs), so answers always find room.
+The supervisor's own notices use a share that no credit covers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+
+from transports import registry, shm
+from transports._ring import Slot
+from transports.mailbox import Note, Outlet
+
+CREDIT_BYTES = 1024  # a record: its header, the frame's header, and the body
+SHARE_BYTES = (
+    16 * 1024
+)  # for notices of the supervisor, and for answers that come twice
+MAIN_LANE_BYTES = 2**20
+ACTOR_LANE_BYTES = 64 * 1024
+
+
+def file_name(number: int) -> str:
+    """Return the name of process *number*'s lane."""
+    return f"{number}.lane"
+
+
+def credits_of(lane_bytes: int) -> int:
+    """Return how many questions may be open at once on a lane."""
+    return (lane_bytes - SHARE_BYTES) // CREDIT_BYTES
+
+
+def create(dir_fd: int, number: int, lane_bytes: int) -> None:
+    """Make the lane of process *number*."""
+    os.close(registry.get("shm").create(dir_fd, file_name(number), lane_bytes))
+
+
+def unlink(dir_fd: int, number: int) -> None:
+    """Remove the lane; whoever still answers is told that it is closed."""
+    registry.get("shm").unlink(dir_fd, file_name(number))
+
+
+def connect(dir_fd: int, number: int, note: Note | None) -> Outlet:
+    """Return the way to the lane of process *number*.
+
+    Raises:
+        MailboxNotFoundError: The process has ended.
+    """
+    return registry.get("shm").connect(dir_fd, file_name(number), note=note)
+
+
+def ring_bell(dir_fd: int, number: int) -> None:
+    """Ring the bell of process *number*, in the place of a sender that died before it could."""
+    flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(
+        FileNotFoundError, BlockingIOError
+    ):  # it has ended, or its bell rings already
+        fd = os.open(f"{number}.bell", flags, dir_fd=dir_fd)
+        try:
+            os.write(fd, b"!")
+        finally:
+            os.close(fd)
+
+
+class Lane:
+    """The receiving end."""
+
+    def __init__(self, dir_fd: int, number: int) -> None:
+        """Open the lane of this process."""
+        held = os.open(
+            file_name(number), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd
+        )
+        try:
+            self.reader = shm.open_reader(held, dir_fd, file_name(number))
+            self.credits = credits_of(shm.capacity(held))
+        finally:
+            os.close(held)
+        # Answers belong to the incarnation that asked: nobody inherits what is in hand here, so the slot is private.
+        limit = registry.get("shm").inline_limit
+        self._slot = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
+
+    def take(self) -> bytes | None:
+        """Return the next frame, or None."""
+        frame = self.reader.take(self._slot)
+        if frame is not None:
+            self._slot.clear()
+        return frame
+
+    def discard(self) -> None:
+        """Throw away what an earlier incarnation was sent."""
+        while self.take() is not None:
+            pass
+
+    def close(self) -> None:
+        """Let go of the ring."""
+        self.reader.close()

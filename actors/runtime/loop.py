@@ -1,0 +1,137 @@
+"""The event loop of an actor, and of ``actors.run``: asyncio with a selector that looks at rings before it sleeps.
+
+A message in a ring is noticed without a system call; everything else that asyncio can wait for still works, because ``epoll`` is
+asked whenever the loop would sleep, and at least every 16th time while it does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from actors.runtime.spin import Spin
+from transports._ring import Reader, arm, disarm, look
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+POLL_EVERY = 16
+
+_Events = list[tuple[selectors.SelectorKey, int]]
+
+
+class Source(Protocol):
+    """Somebody whose messages come through rings."""
+
+    def drain(self) -> bool:
+        """Handle a bounded number of messages; True when there was any."""
+
+    def readers(self) -> tuple[Reader, ...]:
+        """Return the rings that may be taken from now."""
+
+
+class RingSelector(selectors.BaseSelector):
+    """An epoll selector with rings in front."""
+
+    def __init__(self) -> None:
+        self._epoll = selectors.EpollSelector()
+        self._sources: list[tuple[Source, Reader]] = []
+        self._spin = Spin()
+        self._turns = 0
+
+    def watch(self, source: Source, bell: Reader) -> None:
+        """Drain *source* before sleeping; *bell* is one of its rings that is watched at all times."""
+        self._sources.append((source, bell))
+        self._epoll.register(bell.fileno(), selectors.EVENT_READ, bell)
+
+    def unwatch(self, source: Source) -> None:
+        """Forget *source*."""
+        for entry in list(self._sources):
+            if entry[0] is source:
+                self._sources.remove(entry)
+                self._epoll.unregister(entry[1].fileno())
+
+    def select(self, timeout: float | None = None) -> _Events:
+        """Wait for file events at most *timeout* seconds, after handling what the rings hold."""
+        self._turns += 1
+        if self._drain() or (timeout is not None and timeout <= 0):
+            return self._events(0) if self._turns % POLL_EVERY == 0 else []
+        readers: tuple[Reader, ...] = ()
+        for source, _ in self._sources:
+            readers += source.readers()
+        if readers and (self._look(readers, timeout) or arm(readers)):
+            self._drain()
+            return []
+        try:
+            return self._events(timeout)
+        finally:
+            disarm(readers)
+
+    def _drain(self) -> bool:
+        found = False
+        for source, _ in self._sources:
+            found |= source.drain()
+        return found
+
+    def _look(self, readers: tuple[Reader, ...], timeout: float | None) -> bool:
+        budget = self._spin.budget_ns()
+        if timeout is not None:
+            budget = min(budget, int(timeout * 1e9))
+        if not budget:
+            return False
+        found = look(readers, budget)
+        if found:
+            self._spin.hit()
+        else:
+            self._spin.miss()
+        return found
+
+    def _events(self, timeout: float | None) -> _Events:
+        events = self._epoll.select(timeout)
+        for event in events:
+            if isinstance(event[0].data, Reader):
+                event[0].data.hush()  # all a bell has to do is end the wait
+                return [
+                    event for event in events if not isinstance(event[0].data, Reader)
+                ]
+        return events
+
+    # The rest is epoll's.
+
+    def register(
+        self, fileobj: FileDescriptorLike, events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        """See ``selectors.BaseSelector``."""
+        return self._epoll.register(fileobj, events, data)
+
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        """See ``selectors.BaseSelector``."""
+        return self._epoll.unregister(fileobj)
+
+    def modify(
+        self, fileobj: FileDescriptorLike, events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        """See ``selectors.BaseSelector``."""
+        return self._epoll.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
+        """See ``selectors.BaseSelector``."""
+        return self._epoll.get_map()
+
+    def get_key(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        """See ``selectors.BaseSelector``."""
+        return self._epoll.get_key(fileobj)
+
+    def close(self) -> None:
+        """See ``selectors.BaseSelector``."""
+        self._epoll.close()
+
+
+class RingLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop over a ``RingSelector``."""
+
+    def __init__(self) -> None:
+        self.rings = RingSelector()
+        super().__init__(self.rings)

@@ -1,0 +1,123 @@
+"""What one event loop does for a client: its bell, the end of the root, deadlines, and full mailboxes.
+
+Works with any asyncio loop; our own (``loop.py``) looks at the lane by itself and needs only the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+from actors.runtime.outgoing import Outgoing
+
+RETRY_SECONDS = 0.001  # how soon a full ring is tried again; other transports say when there is room
+
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001 - documented for loops
+
+
+class LoopSide:
+    """One loop's part in the waiting of one client."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outgoing: Outgoing,
+        expire: Callable[[], int],
+        bell: tuple[int, Callable[[], None]] | None,
+        root: tuple[int, Callable[[], None]] | None,
+    ) -> None:
+        """Watch the descriptors *bell* and *root* in *loop* and call what comes with them."""
+        self._loop = weakref.ref(loop)
+        self._thread = threading.get_ident()
+        self._outgoing = outgoing
+        self._expire = expire
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_ns = 0
+        self._retry: asyncio.TimerHandle | None = None
+        self._rooms: set[int] = set()
+        # Copies, because a loop watches a descriptor once, and others may watch the same.
+        self._watched = []
+        for source in (bell, root):
+            if source is not None:
+                fd = os.dup(source[0])
+                self._watched.append(fd)
+                loop.add_reader(fd, source[1])
+
+    def wait_until(self, deadline_ns: int) -> None:
+        """Look for overdue questions at *deadline_ns*; 0 for never."""
+        if not deadline_ns or (self._timer is not None and self._due_ns <= deadline_ns):
+            return
+        loop = self._loop()
+        if loop is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due_ns = deadline_ns
+        self._timer = loop.call_later(
+            max(0, deadline_ns - time.monotonic_ns()) / 1e9, self._on_due
+        )
+
+    def _on_due(self) -> None:
+        self._timer = None
+        self.wait_until(self._expire())
+
+    def watch_rooms_soon(self) -> None:
+        """Flush the outboxes when there may be room; may be called from any thread."""
+        if threading.get_ident() == self._thread:
+            self._watch_rooms()
+        else:
+            self._call(self._watch_rooms)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        loop = self._loop()
+        if loop is not None:
+            with contextlib.suppress(
+                RuntimeError
+            ):  # closed: nothing waits there any more
+                loop.call_soon_threadsafe(callback)
+
+    def _watch_rooms(self) -> None:
+        loop = self._loop()
+        if loop is None or loop.is_closed():
+            return
+        for route in list(self._outgoing.backlog.values()):
+            fd = route.fileno()
+            if fd is not None and fd not in self._rooms:
+                self._rooms.add(fd)
+                loop.add_writer(fd, self._on_room, fd)
+            if fd is None and self._retry is None:
+                self._retry = loop.call_later(RETRY_SECONDS, self._on_retry)
+
+    def _on_retry(self) -> None:
+        self._retry = None
+        self._outgoing.flush()
+        self._watch_rooms()
+
+    def _on_room(self, fd: int) -> None:
+        loop = self._loop()
+        if loop is not None:
+            loop.remove_writer(fd)
+        self._rooms.discard(fd)
+        self._outgoing.flush()
+        self._watch_rooms()
+
+    def detach(self) -> None:
+        """Take everything out of the loop."""
+        loop = self._loop()
+        if loop is not None and not loop.is_closed():
+            for fd in self._watched:
+                loop.remove_reader(fd)
+            for fd in self._rooms:
+                loop.remove_writer(fd)
+            for timer in (self._timer, self._retry):
+                if timer is not None:
+                    timer.cancel()
+        for fd in self._watched:
+            os.close(fd)
+        self._watched.clear()
+        self._rooms.clear()

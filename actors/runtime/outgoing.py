@@ -1,0 +1,269 @@
+"""What this process sends: the routes to others, and the outboxes of those that are full.
+
+Nothing here blocks.
+A frame is accepted, waits in a bounded outbox for room, or is refused at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from actors.errors import MailboxFullError
+from actors.pending import WAITING, Pending
+from actors.runtime import lanes, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.questions import Questions
+from actors.runtime.route import Letter, Route
+from actors.wire import frame
+from transports import registry
+from transports.blob import BlobStore
+from transports.errors import MailboxNotFoundError
+from transports.mailbox import Note, Put
+
+ROOT = 0  # process number of the root supervisor
+_PACK = frame.HEADER.pack
+_RECORD_BYTES = 16  # what the ring puts before a frame
+
+
+def mailbox_name(number: int) -> str:
+    """Return the file name of process *number*'s mailbox."""
+    return f"{number}.mail"
+
+
+class GoneError(Exception):
+    """The receiver has ended for good; turned into ActorStoppedError with its reason before a user sees it."""
+
+
+class Outgoing:
+    """The routes of one process."""
+
+    def __init__(
+        self,
+        directory: RuntimeDirectory,
+        number: int,
+        page: status.StatusPage,
+        questions: Questions,
+        blobs: BlobStore,
+    ) -> None:
+        """Send in the name of process *number*, whose status page is *page*."""
+        self.routes: dict[int, Route] = {}
+        self.lanes: dict[int, Route] = {}
+        self.backlog: dict[
+            int, Route
+        ] = {}  # routes with something in their outbox, by identity
+        self.on_backlog: Callable[[], None] = lambda: None
+        self.on_undelivered: Callable[[Route, Letter], None] = lambda _route, _letter: (
+            None
+        )
+        self._directory = directory
+        self._number = number
+        self._blobs = blobs
+        self._status = page
+        self._questions = questions
+        self._lock = (
+            threading.RLock()
+        )  # around outboxes only; signal handlers may re-enter
+
+    def route(self, number: int) -> Route:
+        """Return the way to the mailbox of process *number*.
+
+        Raises:
+            GoneError: It has ended for good.
+        """
+        known = self.routes.get(number)
+        if known is not None:
+            return known
+        try:
+            page = status.StatusPage.open(self._directory.fd, number)
+            transport = registry.get(page.scheme)
+            outlet = transport.connect(
+                self._directory.fd, mailbox_name(number), note=self._note(number)
+            )
+        except (FileNotFoundError, MailboxNotFoundError) as exc:
+            raise GoneError from exc
+        route = self.routes[number] = Route(
+            number, outlet, transport.inline_limit, page
+        )
+        return route
+
+    def lane(self, number: int) -> Route:
+        """Return the way to the lane of process *number*.
+
+        Raises:
+            GoneError: It has ended.
+        """
+        known = self.lanes.get(number)
+        if known is not None:
+            return known
+        try:
+            outlet = lanes.connect(self._directory.fd, number, self._note(number))
+        except (FileNotFoundError, MailboxNotFoundError) as exc:
+            raise GoneError from exc
+        # What goes to the root are requests, which are not answers and so are not bound by a credit's size.
+        limit = (
+            registry.get("shm").inline_limit
+            if number == ROOT
+            else lanes.CREDIT_BYTES - _RECORD_BYTES
+        )
+        route = self.lanes[number] = Route(number, outlet, limit, None)
+        return route
+
+    def _note(self, number: int) -> Note:
+        return Note(self._status.map, status.SENDING * 8, number + 1)
+
+    def pack(  # noqa: PLR0913 - what differs between the frames we send
+        self,
+        route: Route,
+        kind: int,
+        method: bytes,
+        body: bytes,
+        codec: int = frame.Codec.PICKLE,
+        *,
+        corr: int = 0,
+        lane: int = 0,
+        deadline_ns: int = 0,
+    ) -> tuple[bytes, bytes]:
+        """Return a frame for *route* in two parts; what is too large for it becomes a blob.
+
+        Raises:
+            NoSpaceError: Shared memory has no room for the blob.
+        """
+        flags = 0
+        if frame.HEADER_BYTES + len(method) + len(body) > route.limit:
+            body = self._blobs.write((body,))
+            flags = frame.BLOB
+        now = time.monotonic_ns()
+        header = _PACK(
+            frame.VERSION,
+            kind,
+            flags,
+            codec,
+            len(method),
+            0,
+            self._number,
+            lane,
+            corr,
+            now,
+            deadline_ns,
+            0,
+        )
+        return header + method, body
+
+    def answer(
+        self,
+        lane: int,
+        kind: int,
+        corr: int,
+        body: bytes,
+        codec: int = frame.Codec.PICKLE,
+    ) -> None:
+        """Answer question *corr* of process *lane*; an asker that has ended needs no answer."""
+        try:
+            route = self.lanes.get(lane) or self.lane(lane)
+            parts = self.pack(route, kind, b"", body, codec, corr=corr)
+            if route.outbox or route.put(*parts) != Put.ACCEPTED:
+                self.post(route, Letter(parts, Pending(), is_question=False))
+        except GoneError:
+            self.forget(lane)
+
+    def notify(self, lane: int, kind: int, body: bytes, method: bytes = b"") -> None:
+        """Send a notice to process *lane*.
+
+        Raises:
+            GoneError: It has ended.
+        """
+        route = self.lane(lane)
+        parts = self.pack(route, kind, method, body, frame.Codec.JSON)
+        self.post(route, Letter(parts, Pending(), is_question=False))
+
+    def post(self, route: Route, letter: Letter) -> None:
+        """Send *letter*, or let it wait for room.
+
+        Raises:
+            GoneError: The receiver has ended.
+            MailboxFullError: There is no room to wait in either.
+        """
+        if route.outbox or not self._offer(route, letter):
+            self._queue(route, letter)
+
+    def _offer(self, route: Route, letter: Letter) -> bool:
+        pending = letter.pending
+        if letter.is_question:
+            if not self._questions.has_credit():
+                return False
+            # Entered before it is sent: the answer may be drained by another thread before put returns.
+            self._questions.open[pending.corr] = pending
+        result = route.put(*letter.parts)
+        if result == Put.ACCEPTED:
+            if not letter.is_question:
+                pending.resolve(None)
+            return True
+        if letter.is_question:
+            self._questions.open.pop(pending.corr, None)
+        if result == Put.CLOSED:
+            raise GoneError
+        return False
+
+    def _queue(self, route: Route, letter: Letter) -> None:
+        with self._lock:
+            if not route.queue(letter):
+                msg = (
+                    f"{letter.pending.target}: {len(route.outbox)} messages ({route.outbox_bytes} bytes) wait here for room "
+                    "in its mailbox already; this one was not sent"
+                )
+                raise MailboxFullError(msg)
+            self.backlog[id(route)] = route
+            self._count()
+        self.on_backlog()
+
+    def flush(self) -> None:
+        """Send what waits, as far as there is room."""
+        if not self.backlog:
+            return
+        with self._lock:
+            for key, route in list(self.backlog.items()):
+                self._flush(route)
+                if not route.outbox:
+                    del self.backlog[key]
+            self._count()
+
+    def _flush(self, route: Route) -> None:
+        try:
+            while route.outbox:
+                letter = route.outbox[0]
+                is_stale = (
+                    letter.pending.state != WAITING
+                )  # its deadline has passed: nobody waits for it
+                if not is_stale and not self._offer(route, letter):
+                    return
+                route.pop()
+        except GoneError:
+            while route.outbox:
+                self.on_undelivered(route, route.pop())
+
+    def _count(self) -> None:
+        self._status.words[status.OUTBOX] = sum(
+            len(route.outbox) for route in self.backlog.values()
+        )
+
+    def waiting(self) -> Iterator[Letter]:
+        """Yield what waits for room."""
+        with self._lock:
+            for route in self.backlog.values():
+                yield from route.outbox
+
+    def forget(self, number: int) -> None:
+        """Let go of the ways to a process that has ended."""
+        with self._lock:
+            for table in (self.routes, self.lanes):
+                route = table.pop(number, None)
+                if route is not None:
+                    self.backlog.pop(id(route), None)
+                    route.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for number in {*self.routes, *self.lanes}:
+            self.forget(number)

@@ -1,0 +1,252 @@
+"""The life of an actor process, from the fork to the exit: start, run, stop, say goodbye.
+
+It ends with its atexit handlers, joined threads, flushed streams and then ``os._exit``: finalising the interpreter would cost 20 ms,
+and could run code of the supervisor that this process is a copy of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import faulthandler
+import inspect
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import attrs
+import structlog
+
+from actors import actor
+from actors.supervision import exits
+from actors.actor import Actor
+from actors.supervision.exits import ExitKind, ExitReason
+from actors.ref import ActorRef
+from actors.runtime.cell import Cell
+from actors.runtime.client import Client
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.loop import RingLoop
+from actors.runtime.outgoing import mailbox_name
+from actors.runtime.timers import Tick, Timer
+from transports import registry
+
+R = TypeVar("R")
+
+GOODBYE_BYTES = 64 * 1024  # the record; the stack dump of faulthandler comes behind it
+FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
+
+
+@attrs.frozen
+class Start:
+    """What a new incarnation gets from its supervisor."""
+
+    directory: RuntimeDirectory
+    number: int
+    incarnation: int
+    name: str
+    scheme: str
+    mailbox_fd: int
+    goodbye_fd: int
+    payload: bytes  # (class, args, kwargs), decoded here and nowhere else
+
+
+class Process:
+    """One actor in this process; the ``Context`` of its actor."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self.loop = RingLoop()
+        asyncio.set_event_loop(self.loop)
+        self.client = Client(start.directory, start.number, start.incarnation)
+        self.client.lane.discard()  # answers to an earlier incarnation
+        transport = registry.get(start.scheme)
+        mailbox = transport.open(
+            start.mailbox_fd, start.directory.fd, mailbox_name(start.number)
+        )
+        self.cell = Cell(self.client, mailbox, self.loop)
+        self.client.waiting.drive(self.loop, self.cell)
+        self.log = structlog.get_logger().bind(
+            actor=start.name, incarnation=start.incarnation
+        )
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._actor: Actor | None = None
+        self.ref: ActorRef[Any] | None = None
+
+    @property
+    def system(self) -> Any:  # noqa: ANN401 - system.py is above this layer
+        """The system, for spawning and looking up."""
+        from actors.system import ActorSystem  # noqa: PLC0415 - above this layer; loaded already where we are forked
+
+        return ActorSystem._joined(self.client)  # noqa: SLF001 - the runtime's own door
+
+    # The life.
+
+    def run(self) -> int:
+        """Live; return the exit status."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self.loop.add_signal_handler(
+            signal.SIGTERM, lambda: None
+        )  # makes a signal end the loop's sleep
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        try:
+            self._run_in_loop(self._begin())
+        except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+            inner = exits.goodbye_from_exception(exc, during="__init__")
+            self._say_goodbye(
+                ExitReason(
+                    ExitKind.FAILED_TO_START, child_id=self._start.name, inner=inner
+                )
+            )
+            return 1
+        if self.cell.reason is None:
+            self.client.notify_root(
+                "ready",
+                {"number": self._start.number, "incarnation": self._start.incarnation},
+            )
+            assert self._actor is not None  # _begin has returned
+            self.cell.open(self._actor)
+            self.loop.run_forever()
+        return self._end()
+
+    async def _begin(self) -> None:
+        cls, args, kwargs = self.client.codec.loads(self._start.payload)  # type: ignore[misc]
+        start = self._start
+        self.ref = ActorRef(
+            self.client, str(start.directory.path), start.number, start.name, cls
+        )
+        actor.install(self)
+        self.client.waiting.in_handler = True
+        try:
+            instance = cls(*args, **kwargs)
+            result = instance.on_start()
+        finally:
+            self.client.waiting.in_handler = False
+        if inspect.isawaitable(result):
+            await result
+        self._actor = instance
+
+    def _end(self) -> int:
+        reason = self.cell.reason
+        assert reason is not None  # the loop ends for no other cause
+        reason = self._run_on_stop(reason)
+        self._flush()
+        self._say_goodbye(reason)
+        return 0 if reason.clean else 1
+
+    def _run_on_stop(self, reason: ExitReason) -> ExitReason:
+        try:
+            self._run_in_loop(self._stop(reason))
+        except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+            self.log.exception("on_stop_failed")
+            if reason.clean:
+                return exits.goodbye_from_exception(exc, during="on_stop")
+        return reason
+
+    async def _stop(self, reason: ExitReason) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._actor is None:
+            return
+        self.client.waiting.in_handler = True
+        try:
+            result = self._actor.on_stop(reason)
+        finally:
+            self.client.waiting.in_handler = False
+        if inspect.isawaitable(result):
+            await result
+
+    def _run_in_loop(self, coro: Coroutine[Any, Any, R]) -> R:
+        """Run *coro* to its end, whoever stops the loop meanwhile."""
+        task = self.loop.create_task(coro)
+        task.add_done_callback(lambda _: self.loop.stop())
+        while not task.done():
+            self.loop.run_forever()
+        return task.result()
+
+    def _flush(self) -> None:
+        """Give what was sent to full mailboxes a last chance."""
+        deadline = self.loop.time() + FLUSH_SECONDS
+        while self.client.outgoing.backlog and self.loop.time() < deadline:
+            self.loop.call_later(0.001, self.loop.stop)
+            self.loop.run_forever()
+            self.client.outgoing.flush()
+
+    def _say_goodbye(self, reason: ExitReason) -> None:
+        os.pwrite(self._start.goodbye_fd, reason.to_bytes()[:GOODBYE_BYTES], 0)
+
+    def _on_sigterm(self, *_: object) -> None:
+        self.cell.end(ExitReason(ExitKind.SHUTDOWN))
+
+    # What the actor may use: ``actor.Context``.
+
+    def stop(self) -> None:
+        """See ``Actor.stop``."""
+        self.cell.end(ExitReason(ExitKind.NORMAL))
+
+    def after(
+        self, delay: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Timer:
+        """See ``Actor.after``."""
+        return Timer(
+            self.loop, self.cell.ticks, Tick(method, args, kwargs), delay, repeats=False
+        )
+
+    def every(
+        self, period: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Timer:
+        """See ``Actor.every``."""
+        return Timer(
+            self.loop, self.cell.ticks, Tick(method, args, kwargs), period, repeats=True
+        )
+
+    def on_signal(self, signum: int, method: str) -> None:
+        """See ``Actor.on_signal``."""
+        self.loop.add_signal_handler(
+            signum, lambda: self.cell.ticks.append(Tick(method, (), {}))
+        )
+
+    def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        """See ``Actor.start_task``."""
+        task = self.loop.create_task(coro)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+        return task
+
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            name = getattr(task.get_coro(), "__qualname__", "a background task")
+            self.cell.end(exits.goodbye_from_exception(error, during=name))
+
+
+def run(start: Start) -> NoReturn:
+    """Be the actor of *start*; never returns.
+
+    The process is fresh from the fork: one thread, no frames of the supervisor that could run on.
+    """
+    status = 1
+    try:
+        os.lseek(start.goodbye_fd, GOODBYE_BYTES, os.SEEK_SET)
+        faulthandler.enable(start.goodbye_fd, all_threads=True)
+        status = Process(start).run()
+        leave()
+    except BaseException:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code
+        with contextlib.suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def leave() -> None:
+    """Do what a Python program does at its end, short of finalising the interpreter."""
+    join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter calls
+    join_threads()
+    atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter calls
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()

@@ -1,0 +1,132 @@
+"""The questions this process has asked: which are open, when they are due, and what an answer makes of them.
+
+An open question holds a credit of the lane until its answer comes, also when nobody waits for it any more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from actors.supervision import exits
+from actors.errors import (
+    ActorCrashedError,
+    ActorNotFoundError,
+    ActorStoppedError,
+    AskTimeoutError,
+    DecodeError,
+    NameTakenError,
+    SpawnError,
+    SystemClosedError,
+    UnhandledMessageError,
+)
+from actors.pending import WAITING, Pending
+from actors.wire import failure
+from actors.wire.frame import Kind
+
+_REFUSALS: dict[str, type[Exception]] = {
+    "not_found": ActorNotFoundError,
+    "name_taken": NameTakenError,
+    "closing": SystemClosedError,
+}
+
+
+class Questions:
+    """The open questions of one process."""
+
+    def __init__(self, credits_: int, loads: Callable[[bytes], object]) -> None:
+        """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
+        self.open: dict[int, Pending[Any]] = {}
+        self.next_deadline_ns = (
+            0  # nothing is due earlier; 0 when nothing has a deadline
+        )
+        self._credits = credits_
+        self._loads = loads
+        self._serial = itertools.count(1)
+
+    def describe(
+        self, pending: Pending[Any], target: str, method: str, timeout: float | None
+    ) -> None:
+        """Give *pending* what an error about it will have to say, and its deadline."""
+        pending.target = target
+        pending.method = method
+        pending.timeout = timeout
+        if timeout is not None:
+            pending.deadline_ns = deadline = time.monotonic_ns() + int(timeout * 1e9)
+            if not self.next_deadline_ns or deadline < self.next_deadline_ns:
+                self.next_deadline_ns = deadline
+
+    def number(self, pending: Pending[Any]) -> int:
+        """Give *pending* its correlation id."""
+        pending.corr = next(self._serial)
+        return pending.corr
+
+    def has_credit(self) -> bool:
+        """Return whether one more question may be open."""
+        return len(self.open) < self._credits
+
+    def settle(self, corr: int, kind: int, body: bytes) -> None:
+        """Give an answer to whoever asked; answers to nobody (they came twice) are dropped."""
+        pending = self.open.pop(corr, None)
+        if pending is None or pending.state != WAITING:
+            return
+        if kind == Kind.REPLY:
+            try:
+                value = self._loads(body)
+            except DecodeError as exc:
+                pending.fail(exc)
+            else:
+                pending.resolve(value)
+        elif kind == Kind.ANSWER:
+            pending.resolve(json.loads(body))
+        else:
+            pending.fail(self._error(pending, kind, body))
+
+    def _error(self, pending: Pending[Any], kind: int, body: bytes) -> Exception:
+        if kind == Kind.ERROR:
+            return failure.unpack(body, self._loads)
+        if kind == Kind.EXPIRED:
+            return AskTimeoutError(
+                pending.target, pending.method, pending.timeout or 0.0
+            )
+        facts = json.loads(body)
+        if kind == Kind.UNHANDLED:
+            return UnhandledMessageError(facts["text"])
+        if kind == Kind.CRASHED:
+            reason = exits.from_json(facts["reason"])
+            return ActorCrashedError(
+                pending.target, pending.method, facts["attempt"], reason
+            )
+        if kind == Kind.STOPPED:
+            return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))
+        if facts["error"] == "spawn":
+            return SpawnError(facts["name"], exits.from_json(facts["reason"]))
+        return _REFUSALS[facts["error"]](facts["text"])
+
+    def expire(self, waiting: Iterable[Pending[Any]]) -> None:
+        """Fail what is overdue, among the open questions and those still *waiting* to be sent."""
+        now = time.monotonic_ns()
+        if not self.next_deadline_ns or now < self.next_deadline_ns:
+            return
+        earliest = 0
+        for pending in [*self.open.values(), *waiting]:
+            if pending.state != WAITING or not pending.deadline_ns:
+                continue
+            if pending.deadline_ns <= now:
+                pending.fail(
+                    AskTimeoutError(
+                        pending.target, pending.method, pending.timeout or 0.0
+                    )
+                )
+            elif not earliest or pending.deadline_ns < earliest:
+                earliest = pending.deadline_ns
+        self.next_deadline_ns = earliest
+
+    def fail_all(self, error: Exception) -> None:
+        """Fail every open question with *error*."""
+        asked, self.open = self.open, {}
+        for pending in asked.values():
+            pending.fail(error)

@@ -1,0 +1,89 @@
+"""The way from this process to one mailbox or lane: the outlet, the closed mark, and what waits here for room.
+
+Accepted means in the mailbox; what waits in the outbox is not accepted yet and is lost with this process.
+Order is kept: while anything waits, whatever comes later waits behind it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from actors.runtime import status
+from transports.mailbox import Outlet, Put
+
+if TYPE_CHECKING:
+    from actors.pending import Pending
+
+OUTBOX_BYTES = (
+    16 * 2**20
+)  # for one mailbox; past it a send is refused with MailboxFullError
+
+
+class Letter:
+    """A frame that waits for room."""
+
+    __slots__ = ("is_question", "parts", "pending", "size")
+
+    def __init__(
+        self, parts: tuple[bytes, ...], pending: Pending[Any], *, is_question: bool
+    ) -> None:
+        self.parts = parts
+        self.size = sum(map(len, parts))
+        self.pending = pending
+        self.is_question = is_question
+
+
+class Route:
+    """The way to one mailbox or lane."""
+
+    __slots__ = ("_outlet", "_status", "limit", "number", "outbox", "outbox_bytes")
+
+    def __init__(
+        self, number: int, outlet: Outlet, limit: int, page: status.StatusPage | None
+    ) -> None:
+        """Send to process *number* through *outlet*; *page* is the receiver's status page, None for a lane."""
+        self.number = number
+        self.limit = limit
+        self.outbox: deque[Letter] = deque()
+        self.outbox_bytes = 0
+        self._outlet = outlet
+        self._status = page
+
+    def put(self, *parts: bytes) -> Put:
+        """Offer a frame.
+
+        The closed mark is read again after an accepted put: the cleaner sets it before it drains for the last time,
+        so a frame that was put after that drain is found here and counts as refused.
+        """
+        result = self._outlet.put(*parts)
+        if (
+            result == Put.ACCEPTED
+            and self._status is not None
+            and self._status.words[status.CLOSED]
+        ):
+            return Put.CLOSED
+        return result
+
+    def fileno(self) -> int | None:
+        """Return a descriptor that is writable when there is room, where the transport has one."""
+        return self._outlet.fileno()
+
+    def queue(self, letter: Letter) -> bool:
+        """Let *letter* wait for room; False when there is no place for it here either."""
+        if self.outbox_bytes + letter.size > OUTBOX_BYTES:
+            return False
+        self.outbox.append(letter)
+        self.outbox_bytes += letter.size
+        return True
+
+    def pop(self) -> Letter:
+        """Take the first letter out."""
+        letter = self.outbox.popleft()
+        self.outbox_bytes -= letter.size
+        return letter
+
+    def close(self) -> None:
+        """Let go of the outlet."""
+        self._outlet.close()
+        self._status = None

@@ -1,0 +1,118 @@
+"""The status page: what a process of the system is doing, in shared memory, readable by anyone at no cost to it.
+
+One file per process: a page of 64-bit words, then the slots of its mailbox.
+The owner writes words with plain stores; the supervisor resets them between incarnations.
+Whoever reaps the process reads here what it was sending and which messages it had in hand.
+
+Layout (64-bit words of the first page):
+
+    ==== =========================================================================
+    word meaning
+    ==== =========================================================================
+    0    magic and version
+    1    pid
+    2    incarnation
+    3    closed: 1 once the mailbox takes nothing more, for ever
+    4    sending: number of the mailbox being put to + 1, 0 when none (architecture: a sender killed before the bell)
+    5    handled: messages finished by this incarnation
+    6    outbox: messages that wait in this process for room somewhere
+    7    busy: handlers running that hold no slot (timers)
+    8    number of slots
+    9    limit of a frame in a slot, in bytes
+    10   scheme of the mailbox's transport, ASCII, zero-padded
+    ==== =========================================================================
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+from transports._ring import Slot
+
+MAGIC = 0x5441_5453_0000_0001
+WORDS_BYTES = 4096
+(
+    MAGIC_WORD,
+    PID,
+    INCARNATION,
+    CLOSED,
+    SENDING,
+    HANDLED,
+    OUTBOX,
+    BUSY,
+    SLOTS,
+    LIMIT,
+    SCHEME,
+) = range(11)
+
+
+def size(slots: int, limit: int) -> int:
+    """Return the bytes of a status page with *slots* slots for frames of at most *limit* bytes."""
+    return WORDS_BYTES + (slots * Slot.size(limit) if slots else 0)
+
+
+def file_name(number: int) -> str:
+    """Return the name of process *number*'s page."""
+    return f"{number}.status"
+
+
+class StatusPage:
+    """One process's page, mapped."""
+
+    def __init__(self, fd: int) -> None:
+        """Map the whole file *fd*; the descriptor is not kept."""
+        self.map = mmap.mmap(fd, os.fstat(fd).st_size)
+        self._view = memoryview(self.map)
+        self.words = self._view[:WORDS_BYTES].cast("Q")
+
+    @classmethod
+    def format(cls, fd: int, slots: int, limit: int, scheme: str) -> StatusPage:
+        """Write the first contents of a new page of ``size(slots, limit)`` bytes."""
+        page = cls(fd)
+        page.words[SCHEME] = int.from_bytes(
+            scheme.encode("ascii").ljust(8, b"\0"), "little"
+        )
+        page.words[SLOTS] = slots
+        page.words[LIMIT] = limit
+        page.words[MAGIC_WORD] = MAGIC
+        return page
+
+    @classmethod
+    def open(cls, dir_fd: int, number: int) -> StatusPage:
+        """Map the page of process *number*.
+
+        Raises:
+            FileNotFoundError: It has ended for good.
+        """
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(file_name(number), flags, dir_fd=dir_fd)
+        try:
+            return cls(fd)
+        finally:
+            os.close(fd)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the mailbox's transport."""
+        return self.words[SCHEME].to_bytes(8, "little").rstrip(b"\0").decode("ascii")
+
+    def slots(self) -> list[Slot]:
+        """Return the slots of the mailbox."""
+        limit = self.words[LIMIT]
+        return [
+            Slot(self.map, WORDS_BYTES + i * Slot.size(limit), limit)
+            for i in range(self.words[SLOTS])
+        ]
+
+    def begin(self, incarnation: int) -> None:
+        """Reset what belongs to an incarnation; the slots are settled by the reaper."""
+        for word in (HANDLED, OUTBOX, BUSY, SENDING):
+            self.words[word] = 0
+        self.words[INCARNATION] = incarnation
+
+    def close(self) -> None:
+        """Unmap it; slots must not be used any more."""
+        self.words.release()
+        self._view.release()
+        self.map.close()

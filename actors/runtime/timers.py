@@ -1,0 +1,58 @@
+"""Timers and signals of an actor: they become ticks, which wait for their turn like messages.
+
+They belong to the incarnation: nothing of them survives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+
+class Tick:
+    """A call that the actor sends itself."""
+
+    def __init__(
+        self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.method = method
+        self.args = args
+        self.kwargs = kwargs
+        self.is_queued = False
+        self.is_cancelled = False
+
+
+class Timer:
+    """A tick with a time: once, or again and again."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        queue: deque[Tick],
+        tick: Tick,
+        delay: float,
+        *,
+        repeats: bool,
+    ) -> None:
+        """Put *tick* into *queue* in *delay* seconds, and every *delay* seconds if it *repeats*."""
+        self._loop = loop
+        self._queue = queue
+        self._tick = tick
+        self._period = delay if repeats else None
+        self._due = loop.time() + delay
+        self._handle = loop.call_at(self._due, self._fire)
+
+    def _fire(self) -> None:
+        if not self._tick.is_queued:  # else the last one waits still: ticks coalesce
+            self._tick.is_queued = True
+            self._queue.append(self._tick)
+        if self._period is not None:
+            missed = max(0, int((self._loop.time() - self._due) / self._period))
+            self._due += self._period * (missed + 1)
+            self._handle = self._loop.call_at(self._due, self._fire)
+
+    def cancel(self) -> None:
+        """Call it off; a tick that waits already is dropped."""
+        self._tick.is_cancelled = True
+        self._handle.cancel()

@@ -1,0 +1,297 @@
+"""How a process waits for answers: in a coroutine, in a thread, or in several of both.
+
+One rule: *whoever is going to sleep arms the lane first*.
+The pump lock says who looks at the lane.
+A loop that is not ours may sleep at any time, so with one attached the lane is armed whenever the pump lock is free; a blocked thread
+arms it just before it sleeps.
+Our own loop (``loop.py``) drives the lane by itself: its thread never needs the lock, and other threads leave the lane to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import math
+import select
+import threading
+import time
+import weakref
+from collections.abc import Generator
+from typing import Any, Protocol
+
+from actors.pending import WAITING, Pending
+from actors.runtime.lanes import Lane
+from actors.runtime.loop import RingLoop, Source
+from actors.runtime.loopside import RETRY_SECONDS, LoopSide, running_loop
+from actors.runtime.outgoing import Outgoing
+from actors.runtime.questions import Questions
+from actors.runtime.spin import Spin
+from transports._ring import Reader, arm, disarm, look
+
+BREATH_NS = (
+    500_000  # a foreign loop gets a turn at least this often while answers come at once
+)
+SECOND_LOOK_SECONDS = (
+    0.1  # a thread that queues behind another looks again this often, whatever happens
+)
+
+
+class Inlet(Protocol):
+    """Takes in what has arrived."""
+
+    def drain(self) -> bool:
+        """Settle what has arrived; True when anything had."""
+
+    def lose_root(self) -> None:
+        """The root supervisor has died."""
+
+
+class Waiting:
+    """The waiting places of one process."""
+
+    def __init__(
+        self, lane: Lane, inlet: Inlet, questions: Questions, outgoing: Outgoing
+    ) -> None:
+        """Wait for what *inlet* takes out of *lane*."""
+        self.root_pidfd: int | None = None
+        self.in_handler = False  # a plain handler runs: it may block although a loop runs in this thread
+        self._driver = 0  # the thread of our own loop, once it looks after the lane
+        self._lane = lane
+        self._readers: tuple[Reader, ...] = (lane.reader,)
+        self._inlet = inlet
+        self._questions = questions
+        self._outgoing = outgoing
+        self._pump = threading.Lock()
+        self._sleepers: list[threading.Event] = []
+        self._sides: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSide] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._spin = Spin()
+        self._breath_ns = 0
+
+    def drive(self, loop: RingLoop, source: Source) -> None:
+        """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
+        self._driver = threading.get_ident()
+        loop.rings.watch(source, self._lane.reader)
+        self._side(loop)
+
+    # In a coroutine.
+
+    def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
+        """Look for a moment, then let the loop run until *pending* is settled."""
+        if not self._driver:
+            self._look_once(pending)
+        if pending.state != WAITING:
+            yield from self.breathe()
+            return
+        while pending.state == WAITING:
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[None] = loop.create_future()
+            waker = functools.partial(_wake_future, loop, future)
+            pending.wakers = [*(pending.wakers or ()), waker]
+            if pending.state != WAITING:  # settled by another thread in between
+                return
+            self._side(loop).wait_until(self._questions.next_deadline_ns)
+            try:
+                yield from future
+            finally:
+                self._breath_ns = time.monotonic_ns()
+                if pending.wakers and waker in pending.wakers:
+                    pending.wakers.remove(waker)
+
+    # The source of our own loop, in a program that has no cell.
+
+    def drain(self) -> bool:
+        """Settle what has arrived; see ``loop.Source``."""
+        return self._inlet.drain()
+
+    def readers(self) -> tuple[Reader, ...]:
+        """Return the lane; see ``loop.Source``."""
+        return self._readers
+
+    def breathe(self) -> Generator[Any, Any, None]:
+        """Give the loop a turn if it has had none for too long."""
+        now = time.monotonic_ns()
+        if now - self._breath_ns > BREATH_NS:
+            self._breath_ns = now
+            yield
+
+    def _look_once(self, pending: Pending[Any]) -> None:
+        if not self._pump.acquire(blocking=False):
+            return
+        try:
+            disarm(self._readers)
+            if not self._inlet.drain() and pending.state == WAITING:
+                self._look()
+        finally:
+            self._let_go()
+
+    def _look(self) -> bool:
+        budget = self._spin.budget_ns()
+        if not budget:
+            return False
+        if look(self._readers, budget):
+            self._spin.hit()
+            return self._inlet.drain()
+        self._spin.miss()
+        return False
+
+    def _let_go(self) -> None:
+        """Release the pump lock, with the lane armed for whoever sleeps without holding it."""
+        while (
+            not self._driver and (self._sides or self._sleepers) and arm(self._readers)
+        ):
+            self._inlet.drain()
+        self._pump.release()
+        with contextlib.suppress(
+            IndexError
+        ):  # none waits, or the one that did woke by itself
+            self._sleepers[0].set()
+
+    def _side(self, loop: asyncio.AbstractEventLoop) -> LoopSide:
+        side = self._sides.get(loop)
+        if side is None:
+            if isinstance(loop, RingLoop) and not self._driver:
+                self.drive(loop, self)
+                return self._sides[loop]
+            bell = None if self._driver else (self._lane.reader.fileno(), self._on_bell)
+            root = (
+                None
+                if self.root_pidfd is None
+                else (self.root_pidfd, self._inlet.lose_root)
+            )
+            side = self._sides[loop] = LoopSide(
+                loop, self._outgoing, self._expire, bell, root
+            )
+            if not self._driver and self._pump.acquire(
+                blocking=False
+            ):  # else whoever has it arms when it lets go
+                self._let_go()
+        return side
+
+    def _on_bell(self) -> None:
+        self._lane.reader.hush()
+        if self._pump.acquire(blocking=False):
+            try:
+                disarm(self._readers)
+                self._inlet.drain()
+            finally:
+                self._let_go()
+
+    def _expire(self) -> int:
+        """Fail what is overdue; return the next deadline."""
+        if self._questions.next_deadline_ns:
+            self._questions.expire(
+                [letter.pending for letter in self._outgoing.waiting()]
+            )
+        return self._questions.next_deadline_ns
+
+    def watch_rooms(self) -> None:
+        """Something waits for room: let every loop look after it."""
+        for side in list(self._sides.values()):
+            side.watch_rooms_soon()
+        loop = running_loop()
+        if loop is not None:
+            self._side(loop).watch_rooms_soon()
+
+    # In a thread.
+
+    def block(self, pending: Pending[Any], timeout: float | None) -> None:
+        """Block until *pending* is settled or *timeout* seconds have passed.
+
+        Raises:
+            RuntimeError: An event loop runs in this thread and would stand still.
+        """
+        if not self.in_handler and running_loop() is not None:
+            msg = (
+                "result() would block the running event loop: await the Pending instead"
+            )
+            raise RuntimeError(msg)
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while pending.state == WAITING and time.monotonic() < end:
+            is_mine = self._driver in (0, threading.get_ident())
+            if not is_mine or not self._pump.acquire(blocking=False):
+                self._queue_up(pending, end)
+                continue
+            try:
+                disarm(self._readers)
+                self._pump_until(pending, end)
+            finally:
+                self._let_go()
+
+    def _queue_up(self, pending: Pending[Any], end: float) -> None:
+        """Sleep until whoever looks at the lane settles *pending*, or stops looking."""
+        event = threading.Event()
+        pending.wakers = [*(pending.wakers or ()), event.set]
+        self._sleepers.append(event)
+        if pending.state == WAITING and (self._driver or self._pump.locked()):
+            event.wait(min(end - time.monotonic(), SECOND_LOOK_SECONDS))
+        self._sleepers.remove(event)
+        self._expire()
+
+    def _pump_until(self, pending: Pending[Any], end: float) -> None:
+        self._outgoing.flush()
+        self._inlet.drain()
+        while pending.state == WAITING and time.monotonic() < end:
+            if self._look():
+                continue
+            if arm(self._readers):
+                self._inlet.drain()
+                continue
+            self._sleep(end)
+            self._inlet.drain()
+            self._expire()
+
+    def _sleep(self, end: float) -> None:
+        """Sleep until the bell rings, the root dies, a full mailbox has room, or something is due."""
+        now = time.monotonic()
+        if self._questions.next_deadline_ns:
+            end = min(end, self._questions.next_deadline_ns / 1e9)
+        poll = select.poll()
+        poll.register(self._lane.reader.fileno(), select.POLLIN)
+        if self.root_pidfd is not None:
+            poll.register(self.root_pidfd, select.POLLIN)
+        for route in list(self._outgoing.backlog.values()):
+            room = route.fileno()
+            if room is None:
+                end = min(end, now + RETRY_SECONDS)
+            else:
+                poll.register(room, select.POLLOUT)
+        ready = poll.poll(
+            None if end == math.inf else max(0, math.ceil((end - now) * 1000))
+        )
+        disarm(self._readers)
+        self._lane.reader.hush()
+        self._outgoing.flush()
+        if any(fd == self.root_pidfd for fd, _ in ready):
+            self._inlet.lose_root()
+
+    def wake_all(self) -> None:
+        """Let blocked threads look again."""
+        for sleeper in list(self._sleepers):
+            sleeper.set()
+
+    def close(self) -> None:
+        """Take everything out of the loops."""
+        for loop in list(self._sides):
+            if isinstance(loop, RingLoop) and not loop.is_closed():
+                loop.rings.unwatch(self)
+        for side in list(self._sides.values()):
+            side.detach()
+        self._sides.clear()
+
+
+def _wake_future(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+    if running_loop() is loop:
+        _set(future)
+    else:
+        with contextlib.suppress(
+            RuntimeError
+        ):  # the loop was closed: nobody waits there any more
+            loop.call_soon_threadsafe(_set, future)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,146 @@
+"""What an actor owns outside its process: mailbox, lane, bell, status page; made before its first start, cleaned up at its end.
+
+All of it survives the process.
+Cleaning up is: answer, event, drop, for one message after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from actors.options import Options
+from actors.runtime import lanes, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import mailbox_name
+from actors.wire import frame
+from actors.wire.frame import Header
+from transports import registry
+from transports._ring import Slot
+from transports.blob import BlobStore
+from transports.errors import CorruptError
+from transports.mailbox import Transport
+
+
+@attrs.define(eq=False)
+class Estate:
+    """The kernel objects of one actor."""
+
+    number: int
+    directory: RuntimeDirectory
+    transport: Transport
+    page: status.StatusPage
+    mailbox_fd: int
+
+    @classmethod
+    def create(
+        cls, directory: RuntimeDirectory, number: int, options: Options, slots: int
+    ) -> Estate:
+        """Make everything; nothing is left behind when something cannot be made.
+
+        Raises:
+            NoSpaceError: Shared memory is too small.
+            EndpointError: No such transport.
+            OSError: Another limit of the system.
+        """
+        transport = registry.get(options.transport or "shm")
+        with contextlib.ExitStack() as undo:
+            fd = directory.create_file(
+                status.file_name(number), status.size(slots, transport.inline_limit)
+            )
+            undo.callback(os.unlink, status.file_name(number), dir_fd=directory.fd)
+            page = status.StatusPage.format(
+                fd, slots, transport.inline_limit, transport.scheme
+            )
+            os.close(fd)
+            lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
+            undo.callback(lanes.unlink, directory.fd, number)
+            held = transport.create(
+                directory.fd, mailbox_name(number), options.mailbox_bytes
+            )
+            undo.pop_all()
+        return cls(number, directory, transport, page, held)
+
+    def in_hand(self) -> Iterator[Header]:
+        """Yield the messages the dead incarnation had started, and empty their slots afterwards.
+
+        A message that was only taken stays where it is: the next incarnation handles it first.
+        """
+        for slot in self.page.slots():
+            if slot.filled and slot.started:
+                yield from self._header(slot.frame())
+                slot.clear()
+
+    def was_sending_to(self) -> int | None:
+        """Return the process whose bell a dead sender may not have rung."""
+        value = self.page.words[status.SENDING]
+        self.page.words[status.SENDING] = 0
+        return value - 1 if value else None
+
+    def is_quiet(self) -> bool:
+        """Return whether the actor has nothing in hand and nothing to do."""
+        words = self.page.words
+        if (
+            words[status.BUSY]
+            or words[status.OUTBOX]
+            or any(slot.filled for slot in self.page.slots())
+        ):
+            return False
+        return self._depth() == 0
+
+    def handled(self) -> int:
+        """Return how many messages this incarnation has finished."""
+        return self.page.words[status.HANDLED]
+
+    def _depth(self) -> int:
+        mailbox = self.transport.open(
+            self.mailbox_fd, self.directory.fd, mailbox_name(self.number)
+        )
+        try:
+            return mailbox.depth().frames
+        finally:
+            mailbox.close()
+
+    def close(self, drop: Callable[[Header], None]) -> None:
+        """End it: nothing is accepted any more, and *drop* gets what was queued, oldest first."""
+        self.page.words[status.CLOSED] = (
+            1  # before the drain: a sender that puts later finds it and knows
+        )
+        mailbox = self.transport.open(
+            self.mailbox_fd, self.directory.fd, mailbox_name(self.number)
+        )
+        for slot in self.page.slots():
+            if slot.filled:
+                mailbox.settle(slot)
+                for header in self._header(slot.frame()):
+                    drop(header)
+                slot.clear()
+        limit = self.transport.inline_limit
+        scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
+        with contextlib.suppress(
+            CorruptError
+        ):  # what a corrupt ring held cannot be told
+            while (data := mailbox.take(scratch)) is not None:
+                for header in self._header(data):
+                    drop(header)
+                scratch.clear()
+        mailbox.close()
+        self.transport.unlink(self.directory.fd, mailbox_name(self.number))
+        os.close(self.mailbox_fd)
+        lanes.unlink(self.directory.fd, self.number)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(status.file_name(self.number), dir_fd=self.directory.fd)
+
+    def _header(self, data: bytes | None) -> Iterator[Header]:
+        """Yield the header of a message that nobody will handle, without its blob."""
+        try:
+            header = frame.read(data or b"")
+        except frame.FrameError:
+            return
+        if header.flags & frame.BLOB and data is not None:
+            BlobStore(self.directory.blob_fd, "").drop(data[header.body_at :])
+        yield header

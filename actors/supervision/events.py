@@ -1,0 +1,111 @@
+"""What a supervisor tells the world: life-cycle events and dead letters, to subscribers and to the log.
+
+A subscriber has a window of events it has not acknowledged; what comes faster waits here, bounded, and what does not fit is counted
+in an ``events_dropped`` event.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+import attrs
+import structlog
+
+from actors.runtime import reports
+from actors.runtime.outgoing import GoneError, Outgoing
+from actors.supervision.child import Child
+from actors.wire.frame import Kind
+
+WINDOW = 8  # unacknowledged events: their frames must fit the share of the lane that no credit covers
+MAX_WAITING = 10_000
+
+
+@attrs.define(eq=False)
+class Subscriber:
+    """One process that listens."""
+
+    window: int = WINDOW
+    waiting: deque[dict[str, Any]] = attrs.field(factory=deque)
+    dropped: int = 0
+
+
+class Events:
+    """The publisher of one supervisor."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+        self._subscribers: dict[int, Subscriber] = {}
+        self._log = structlog.get_logger()
+
+    def subscribe(self, number: int) -> None:
+        """Send events to process *number* from now on."""
+        self._subscribers.setdefault(number, Subscriber())
+
+    def unsubscribe(self, number: int) -> None:
+        """Send no more."""
+        self._subscribers.pop(number, None)
+
+    def acknowledge(self, number: int, count: int) -> None:
+        """Open the window of *number* by *count* events."""
+        subscriber = self._subscribers.get(number)
+        if subscriber is not None:
+            subscriber.window += count
+            self._send(number, subscriber)
+
+    def publish(self, event: str, child: Child | None = None, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+        """Tell the subscribers."""
+        if not self._subscribers:
+            return
+        record = {
+            "event": event,
+            "monotonic": time.monotonic(),
+            "time": _wall_clock(),
+            **facts,
+        }
+        if child is not None:
+            record |= {
+                "actor": child.label,
+                "number": child.number,
+                "incarnation": child.incarnation,
+                "pid": child.pid,
+            }
+        for number, subscriber in list(self._subscribers.items()):
+            if len(subscriber.waiting) < MAX_WAITING:
+                subscriber.waiting.append(record)
+            else:
+                subscriber.dropped += 1
+            self._send(number, subscriber)
+
+    def _send(self, number: int, subscriber: Subscriber) -> None:
+        try:
+            while subscriber.window and subscriber.waiting:
+                self._outgoing.notify(
+                    number, Kind.EVENT, reports.to_bytes(subscriber.waiting[0])
+                )
+                subscriber.waiting.popleft()
+                subscriber.window -= 1
+                if subscriber.dropped and len(subscriber.waiting) < MAX_WAITING:
+                    subscriber.waiting.append(
+                        {"event": "events_dropped", "count": subscriber.dropped}
+                    )
+                    subscriber.dropped = 0
+        except GoneError:
+            self.unsubscribe(number)
+
+    # The log: what a person has to know, one line each.
+
+    def warn(self, event: str, child: Child | None = None, **facts: Any) -> None:  # noqa: ANN401 - see publish
+        """Log something a person may have to act on."""
+        if child is not None:
+            facts = {"actor": child.label, "incarnation": child.incarnation, **facts}
+        self._log.warning(event, **facts)
+
+    def info(self, event: str, child: Child, **facts: Any) -> None:  # noqa: ANN401 - see publish
+        """Log how it went on."""
+        self._log.info(event, actor=child.label, incarnation=child.incarnation, **facts)
+
+
+def _wall_clock() -> float:
+    return time.time()  # noqa: TID251 - for people to read; nothing is decided by it

@@ -1,0 +1,98 @@
+"""The one place that forks.
+
+The supervisor has one thread, has never run user code, and calls this with no frame of its loop on the stack.
+In the child the epoll descriptor goes first: unregistering through it later would silence the parent, because epoll sets are shared.
+Then every descriptor that is not the child's own goes, and only then may user code be loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NoReturn
+
+import attrs
+
+from actors.supervision import linux
+
+OOM_SCORE_ADJ = (
+    100  # added for workers, so that the kernel prefers one to its supervisor
+)
+MAX_OOM_SCORE_ADJ = 1000
+MARKER = "ACTORS_INCARNATION"  # in the environment of an actor and of what it starts
+
+
+@attrs.frozen
+class Fork:
+    """A process to be forked."""
+
+    name: str  # what ``ps`` shows
+    marker: str  # value of the environment marker
+    keep: frozenset[int]  # descriptors that stay open, besides the standard ones
+    epoll_fd: int
+    body: Callable[[], NoReturn]
+
+
+def fork(action: Fork) -> int:
+    """Return the pid of the new process, which runs ``action.body`` and never comes back.
+
+    Raises:
+        OSError: No process could be made.
+    """
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.close(action.epoll_fd)
+        _close_all_but({0, 1, 2, *action.keep})
+        _isolate(parent)
+        _label(action)
+        action.body()
+    finally:
+        os._exit(70)
+
+
+def _close_all_but(keep: Iterable[int]) -> None:
+    first = 3
+    for fd in sorted(fd for fd in keep if fd >= first):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _isolate(parent: int) -> None:
+    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the two that glibc keeps for itself
+            signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.setsid()
+    linux.die_with_parent()
+    if os.getppid() != parent:  # it died before the line above could see to it
+        os._exit(70)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(null, 0, inheritable=True)
+    os.close(null)
+
+
+def _label(action: Fork) -> None:
+    linux.set_process_name(action.name)
+    os.environ[MARKER] = action.marker
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    with contextlib.suppress(
+        OSError
+    ):  # a container may forbid it; it only helps the kernel choose
+        score = Path("/proc/self/oom_score_adj")
+        score.write_text(
+            str(min(MAX_OOM_SCORE_ADJ, int(score.read_text()) + OOM_SCORE_ADJ))
+        )

@@ -1,0 +1,448 @@
+"""The life of the children: start, ready, death, what a death means, end.
+
+What a death means is decided by pure functions (``restart.py``, ``intensity.py``); this carries it out.
+Nothing here blocks on a child.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+
+import attrs
+
+from actors.supervision.exits import ExitKind, ExitReason, classify, from_bytes
+from actors.runtime import lanes, process, reports, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import Outgoing
+from actors.supervision import reaper
+from actors.supervision.alarms import Alarms
+from actors.supervision.child import Child, Goal, State
+from actors.supervision.events import Events
+from actors.supervision.fork import Fork
+from actors.supervision.restart import Decision, decide
+from actors.wire.frame import Codec, Header, Kind
+
+KILL_GRACE = 10.0  # seconds from SIGKILL to calling a process unkillable
+ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
+MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
+
+
+class Lifecycle:
+    """The children of one supervisor."""
+
+    def __init__(
+        self,
+        directory: RuntimeDirectory,
+        outgoing: Outgoing,
+        events: Events,
+        alarms: Alarms,
+        selector: selectors.EpollSelector,
+    ) -> None:
+        """Watch processes in *selector* and deadlines in *alarms*."""
+        self.children: dict[int, Child] = {}
+        self.names: dict[str, int] = {}
+        self.to_start: deque[Child] = deque()
+        self._ended: dict[int, ExitReason] = {}
+        self._dropped: dict[str, int] = {}
+        self._directory = directory
+        self._outgoing = outgoing
+        self._events = events
+        self._alarms = alarms
+        self._selector = selector
+
+    def reason_of(self, number: int) -> ExitReason:
+        """Return why *number* has ended, as far as it is remembered."""
+        return self._ended.get(number) or ExitReason(ExitKind.NOPROC)
+
+    # Starting.
+
+    def add(self, child: Child) -> None:
+        """Bind the name of a new child and start it."""
+        self.children[child.number] = child
+        if child.options.name is not None:
+            self.names[child.options.name] = child.number
+        self._start(child)
+
+    def _start(self, child: Child) -> None:
+        child.state = State.STARTING
+        child.goal = None
+        child.cause = None
+        child.incarnation += 1
+        self.to_start.append(child)
+
+    def fork_action(self, child: Child) -> Fork:
+        """Return the fork of *child*'s next incarnation."""
+        directory = self._directory
+        child.goodbye_fd = os.memfd_create(f"goodbye-{child.number}", os.MFD_CLOEXEC)
+        child.born = time.monotonic()
+        child.estate.page.begin(child.incarnation)
+        start = process.Start(
+            directory=directory,
+            number=child.number,
+            incarnation=child.incarnation,
+            name=child.label,
+            scheme=child.estate.transport.scheme,
+            mailbox_fd=child.estate.mailbox_fd,
+            goodbye_fd=child.goodbye_fd,
+            payload=child.payload,
+        )
+        own = {
+            directory.fd,
+            directory.code_fd,
+            directory.blob_fd,
+            start.mailbox_fd,
+            start.goodbye_fd,
+        }
+        return Fork(
+            child.label,
+            child.marker,
+            frozenset(own),
+            self._selector.fileno(),
+            lambda: process.run(start),
+        )
+
+    def forked(self, child: Child, pid: int) -> None:
+        """Take note of the new process *pid* of *child*."""
+        child.pid = pid
+        child.estate.page.words[status.PID] = pid
+        try:
+            child.pidfd = os.pidfd_open(pid)
+        except (
+            OSError
+        ) as exc:  # nobody else can have reaped it, so the number is still its own
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            self.not_forked(child, exc)
+            return
+        self._selector.register(
+            child.pidfd, selectors.EVENT_READ, lambda: self._on_death(child)
+        )
+        self._alarms.set(
+            ("init", child.number), child.born + child.options.init_timeout
+        )
+        self._events.publish("child_starting", child)
+
+    def not_forked(self, child: Child, error: OSError) -> None:
+        """The kernel made no process for *child*."""
+        os.close(child.goodbye_fd)
+        text = f"no process could be made: {os.strerror(error.errno or 0)}"
+        self._after_death(
+            child,
+            ExitReason(
+                ExitKind.SPAWN_ERROR,
+                incarnation=child.incarnation,
+                errno=error.errno,
+                message=text,
+            ),
+        )
+
+    def ready(self, number: int, incarnation: int) -> None:
+        """An incarnation has said that it is ready."""
+        child = self.children.get(number)
+        if (
+            child is None
+            or child.incarnation != incarnation
+            or child.state is not State.STARTING
+        ):
+            return
+        child.state = State.RUNNING
+        self._alarms.clear(("init", number))
+        took = time.monotonic() - child.born
+        self._events.publish("child_ready", child, seconds=took)
+        if incarnation > 1:
+            self._events.info(
+                "actor_restarted", child, ready_in=f"{took * 1000:.1f} ms"
+            )
+        if child.spawner is not None:
+            self._answer(
+                child.spawner, Kind.ANSWER, {"number": number, "name": child.label}
+            )
+            child.spawner = None
+        self._answer_all(child.restarters, Kind.ANSWER, {})
+        if child.goal is not None:  # stopped or restarted before it was ready
+            self.stop(child, child.goal)
+
+    # Stopping.
+
+    def stop(self, child: Child, goal: Goal) -> None:
+        """SIGTERM, then SIGKILL when its time is up; *goal* says what comes after the death."""
+        if child.state in (State.CLEANING, State.ENDED):
+            child.goal = goal if child.goal is not Goal.END else child.goal
+            return
+        child.goal = goal if child.goal is not Goal.END else child.goal
+        if child in self.to_start:
+            self.to_start.remove(child)
+            self._after_death(
+                child,
+                ExitReason(
+                    ExitKind.SHUTDOWN, incarnation=child.incarnation, requested=True
+                ),
+            )
+            return
+        if child.state is State.STARTING:  # it has nothing to clean up yet
+            self.kill(child, "shutdown_timeout")
+            return
+        if child.state is State.STOPPING:
+            return
+        child.state = State.STOPPING
+        signal.pidfd_send_signal(child.pidfd, signal.SIGTERM)
+        signal.pidfd_send_signal(
+            child.pidfd, signal.SIGCONT
+        )  # a stopped process acts on nothing else
+        self._alarms.set(
+            ("shutdown", child.number), time.monotonic() + child.options.shutdown
+        )
+
+    def restart(self, child: Child) -> None:
+        """Replace the process of *child* by a fresh one, without counting it as a crash."""
+        if child.state in (State.RUNNING, State.STOPPING):
+            self.stop(child, Goal.RESTART)
+        elif child.state is State.CLEANING:
+            child.goal = child.goal or Goal.RESTART
+
+    def kill(self, child: Child, cause: str) -> None:
+        """SIGKILL, for *cause*."""
+        if child.pidfd < 0:
+            return
+        child.cause = child.cause or ExitReason(ExitKind.KILLED, cause=cause)
+        reaper.kill_session(child.pid)
+        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        self._alarms.set(("unkillable", child.number), time.monotonic() + KILL_GRACE)
+
+    def on_alarm(self, kind: str, number: int) -> None:
+        """A deadline of child *number* has come."""
+        child = self.children.get(number)
+        if child is None or child.pidfd < 0:
+            return
+        if kind == "init":
+            child.cause = ExitReason(ExitKind.INIT_TIMEOUT)
+            signal.pidfd_send_signal(child.pidfd, signal.SIGABRT)
+            signal.pidfd_send_signal(child.pidfd, signal.SIGCONT)
+            self._alarms.set(("abort", number), time.monotonic() + ABORT_GRACE)
+        elif kind == "abort":
+            self.kill(child, "init_timeout")
+        elif kind == "shutdown":
+            self.kill(child, "shutdown_timeout")
+        else:
+            self._events.publish("unkillable", child)
+            self._events.warn("unkillable", child, pid=child.pid, seconds=KILL_GRACE)
+
+    # Death.
+
+    def _on_death(self, child: Child) -> None:
+        death = reaper.reap(child.pid, child.pidfd)
+        if death is None:
+            return
+        self._selector.unregister(child.pidfd)
+        os.close(child.pidfd)
+        child.pidfd = -1
+        for kind in ("init", "abort", "shutdown", "unkillable"):
+            self._alarms.clear((kind, child.number))
+        goodbye, dump = self._read_goodbye(child)
+        reason = classify(
+            death.status,
+            goodbye,
+            cause=child.cause,
+            stopping=child.state is State.STOPPING or child.goal is not None,
+        )
+        child.reason = attrs.evolve(
+            reason,
+            incarnation=child.incarnation,
+            pid=child.pid,
+            dump=dump,
+            uptime=time.monotonic() - child.born,
+        )
+        child.state = State.CLEANING
+        self._kill_strays(child)
+
+    @staticmethod
+    def _read_goodbye(child: Child) -> tuple[ExitReason | None, str | None]:
+        size = os.fstat(child.goodbye_fd).st_size
+        record = os.pread(child.goodbye_fd, min(size, process.GOODBYE_BYTES), 0).rstrip(
+            b"\0"
+        )
+        dump = os.pread(
+            child.goodbye_fd, process.GOODBYE_BYTES, process.GOODBYE_BYTES
+        ).decode(errors="replace")
+        os.close(child.goodbye_fd)
+        return from_bytes(record), dump or None
+
+    def known_pids(self) -> Iterator[int]:
+        """Yield the pids of the children, and of strays that are watched already."""
+        for child in self.children.values():
+            if child.pidfd >= 0:
+                yield child.pid
+            yield from child.strays
+
+    def _kill_strays(self, child: Child) -> None:
+        """Kill what the dead incarnation left to us; go on when all of it is gone."""
+        for pid in reaper.strays_of(child.pid, child.marker, self.known_pids()):
+            pidfd = os.pidfd_open(pid)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            child.strays[pid] = pidfd
+            self._selector.register(
+                pidfd,
+                selectors.EVENT_READ,
+                lambda pid=pid: self._on_stray_death(child, pid),
+            )
+            self._events.publish("stray", child, stray=pid)
+        if not child.strays:
+            assert child.reason is not None  # set by the death
+            self._after_death(child, child.reason)
+
+    def _on_stray_death(self, child: Child, pid: int) -> None:
+        pidfd = child.strays.pop(pid)
+        self._selector.unregister(pidfd)
+        os.waitpid(pid, 0)
+        os.close(pidfd)
+        if not child.strays:
+            self._kill_strays(child)  # it may have left children of its own
+
+    def _after_death(self, child: Child, reason: ExitReason) -> None:
+        """Nothing of the incarnation is left: settle what it had in hand, and decide."""
+        sending_to = child.estate.was_sending_to()
+        if sending_to is not None:
+            lanes.ring_bell(self._directory.fd, sending_to)
+        hands = list(child.estate.in_hand())
+        if hands and reason.during is None:
+            reason = attrs.evolve(reason, during=child.method(hands[0].method))
+        child.reason = reason
+        for header in hands:
+            self._crashed(child, header, reason)
+        is_first_start = child.spawner is not None
+        goal = Goal.END if is_first_start else child.goal
+        if goal is None and reason.requested and reason.kind is ExitKind.NORMAL:
+            goal = Goal.END  # ref.stop() is final for every restart type
+        self._events.publish(
+            "child_exit", child, reason=reason.to_json(), text=str(reason)
+        )
+        if goal is None:
+            self._decide(child, reason)
+        elif goal is Goal.RESTART:
+            self._restart(child)
+        else:
+            self.end(child, reason)
+
+    def _decide(self, child: Child, reason: ExitReason) -> None:
+        decision = decide(child.options.restart, reason)
+        if decision is not Decision.RESTART:
+            self._log_exit(child, reason, "ended")
+            self.end(child, reason)
+            return
+        options = child.options
+        child.window = child.window.charged(
+            time.monotonic(), intensity=options.intensity, period=options.period
+        )
+        if child.window.exceeds(options.intensity):
+            over = ExitReason(
+                ExitKind.INTENSITY_EXCEEDED, incarnation=child.incarnation, child_id=child.label, count=child.window.count,
+                period=options.period, inner=reason,
+            )  # fmt: skip
+            self._events.publish("giving_up", child, reason=over.to_json())
+            self._log_exit(
+                child,
+                reason,
+                f"gave up: more than {options.intensity:g} restarts in {options.period:g} s",
+            )
+            self.end(child, over)
+            return
+        self._log_exit(child, reason, "restarting")
+        self._restart(child)
+
+    def _log_exit(self, child: Child, reason: ExitReason, following: str) -> None:
+        if reason.clean:
+            return
+        facts = {
+            "reason": str(reason),
+            "uptime": f"{reason.uptime or 0:.3f} s",
+            "next": following,
+        }
+        for name in ("traceback", "dump"):
+            text = getattr(reason, name)
+            if text:
+                facts[name] = text
+        self._events.warn("actor_died", child, **facts)
+
+    def _restart(self, child: Child) -> None:
+        child.restarts += 1
+        self._events.publish("child_restarting", child, attempt=child.incarnation + 1)
+        self._start(child)
+
+    def _crashed(self, child: Child, header: Header, reason: ExitReason) -> None:
+        if header.kind == Kind.ASK:
+            facts = {"reason": reason.to_json(), "attempt": header.attempt + 1}
+            self._outgoing.answer(
+                header.lane,
+                Kind.CRASHED,
+                header.corr,
+                reports.to_bytes(facts),
+                Codec.JSON,
+            )
+        self._dead_letter(child, header, "crashed")
+
+    # The end.
+
+    def end(self, child: Child, reason: ExitReason) -> None:
+        """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""
+        child.state = State.ENDED
+        facts = {"reason": reason.to_json()}
+
+        def drop(header: Header) -> None:
+            if header.kind == Kind.ASK:
+                self._outgoing.answer(
+                    header.lane,
+                    Kind.STOPPED,
+                    header.corr,
+                    reports.to_bytes(facts),
+                    Codec.JSON,
+                )
+            elif header.kind == Kind.TELL:
+                self._dropped[child.label] = self._dropped.get(child.label, 0) + 1
+                self._dead_letter(child, header, "stopped")
+
+        child.estate.close(drop)
+        del self.children[child.number]
+        if child.options.name is not None:
+            del self.names[child.options.name]
+        self._ended[child.number] = reason
+        while len(self._ended) > MAX_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+        self._outgoing.forget(child.number)
+        self._events.unsubscribe(child.number)
+        self._events.publish("child_stopped", child, reason=reason.to_json())
+        if child.spawner is not None:
+            self._answer(
+                child.spawner,
+                Kind.REFUSAL,
+                {"error": "spawn", "name": child.label, **facts},
+            )
+        self._answer_all(child.restarters, Kind.STOPPED, facts)
+        self._answer_all(child.mourners, Kind.ANSWER, facts)
+
+    def take_dropped(self) -> dict[str, int]:
+        """Return how many tells were dropped at the end of each actor, and forget."""
+        dropped, self._dropped = self._dropped, {}
+        return dropped
+
+    def _dead_letter(self, child: Child, header: Header, cause: str) -> None:
+        self._events.publish(
+            "dead_letter", child, cause=cause, method=child.method(header.method), sender=header.sender,
+            attempt=header.attempt + 1, is_question=header.kind == Kind.ASK,
+        )  # fmt: skip
+
+    def _answer(
+        self, asker: tuple[int, int], kind: Kind, facts: dict[str, object]
+    ) -> None:
+        lane, corr = asker
+        self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
+
+    def _answer_all(
+        self, askers: list[tuple[int, int]], kind: Kind, facts: dict[str, object]
+    ) -> None:
+        while askers:
+            self._answer(askers.pop(), kind, facts)

@@ -1,0 +1,60 @@
+"""The system calls Python lacks, and what ``/proc`` tells about our own processes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, argument: object) -> None:
+    if _libc.prctl(option, argument, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def die_with_parent() -> None:
+    """Get SIGKILL when the thread that forked this process ends; lost by a fork, and by a change of user."""
+    _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent has died."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
+
+
+def set_process_name(name: str) -> None:
+    """Set what ``ps`` and ``pstree`` show; the kernel keeps 15 bytes."""
+    _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode("utf-8", "replace")[:15]))
+
+
+def children() -> set[int]:
+    """Return the pids of this process's children, adopted ones and zombies included."""
+    text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return set(map(int, text.split()))
+
+
+def session_of(pid: int) -> int | None:
+    """Return the session of *pid*, which must be unreaped; None when it is gone all the same."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name in parentheses may hold anything; the fields behind the last one are state, ppid, pgrp, session.
+    return int(text.rpartition(")")[2].split()[3])
+
+
+def environment_has(pid: int, marker: str) -> bool:
+    """Return whether *pid* was started with the environment variable *marker* (``NAME=value``)."""
+    try:
+        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return marker.encode() in entries

@@ -1,0 +1,73 @@
+"""Seeing deaths: exactly once, without counting signals, and without ever signalling a stranger.
+
+Order at a death: look at the zombie, kill what else is in its session while the zombie still pins the number, reap, then look for
+processes the dead one left to us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable
+
+import attrs
+
+from actors.supervision import fork, linux
+
+
+@attrs.frozen
+class Death:
+    """What the kernel says of a process that ended."""
+
+    pid: int
+    status: int
+    max_rss_kib: int
+    cpu_seconds: float
+
+
+def reap(pid: int, pidfd: int) -> Death | None:
+    """Reap our child *pid* if it has ended, and kill its session first; None while it lives."""
+    if os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        return None
+    kill_session(pid)
+    _, status, usage = os.wait4(pid, 0)
+    return Death(pid, status, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
+
+
+def kill_session(pid: int) -> None:
+    """SIGKILL the process group of our unreaped child *pid*, whose session has the same number."""
+    with contextlib.suppress(
+        ProcessLookupError, PermissionError
+    ):  # not leader of a session yet
+        os.killpg(pid, signal.SIGKILL)
+
+
+def strays_of(pid: int, marker: str, known: Iterable[int]) -> list[int]:
+    """Return our adopted children that *pid* left behind: in its session, or started with its *marker*."""
+    strangers = linux.children().difference(known)
+    return [
+        stray
+        for stray in strangers
+        if linux.session_of(stray) == pid
+        or linux.environment_has(stray, f"{fork.MARKER}={marker}")
+    ]
+
+
+def reap_adopted(known: Iterable[int]) -> None:
+    """Reap adopted children that have ended by themselves."""
+    for pid in linux.children().difference(known):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def kill_adopted(known: Iterable[int]) -> None:
+    """Kill and reap every process left to us; used at the very end, when blocking does no harm."""
+    while strangers := linux.children().difference(known):
+        for pid in strangers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(
+                    pid, signal.SIGKILL
+                )  # our unreaped child, so the number is its own
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)

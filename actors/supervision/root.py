@@ -1,0 +1,93 @@
+"""The program of the root supervisor: a fresh process that the user's program executes.
+
+Its environment comes from the user's program (module search path, standard streams); its threads and locks do not.
+What every actor needs is imported here once, and shared by all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import gc
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import structlog
+
+import actors.system
+from actors.runtime.directory import RuntimeDirectory
+from actors.supervision import fork, linux
+from actors.supervision.supervisor import Leave, Start, Supervisor
+
+PRELOADED = (asyncio, cloudpickle, actors.system)
+
+
+def main(config: dict[str, Any]) -> None:
+    """Supervise until everything has ended.
+
+    Args:
+        config: ``directory`` (path), ``lock_fd`` and ``main_pidfd`` (inherited descriptors), ``name``.
+    """
+    directory = RuntimeDirectory.open(Path(config["directory"]))
+    for fd in (config["lock_fd"], config["main_pidfd"]):
+        os.set_inheritable(fd, False)  # noqa: FBT003 - the function's own form
+    linux.set_process_name(f"actors:{config['name']}")
+    linux.adopt_orphans()
+    _raise_file_limit()
+    configure_log()
+    wakeup = _catch_signals()
+    supervisor = Supervisor(directory, config["main_pidfd"], wakeup)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "should_stop", True))
+    atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
+    gc.collect()
+    gc.freeze()  # so that no collection in a child touches, and copies, what it shares with us
+    while isinstance(action := supervisor.run(), Start):
+        try:
+            pid = fork.fork(supervisor.lifecycle.fork_action(action.child))
+        except OSError as exc:
+            supervisor.lifecycle.not_forked(action.child, exc)
+        else:
+            supervisor.lifecycle.forked(action.child, pid)
+    assert isinstance(action, Leave)
+    directory.remove()
+    supervisor.leave()
+
+
+def _catch_signals() -> int:
+    """Return a descriptor that becomes readable when SIGTERM or SIGCHLD has arrived."""
+    receiver, sender = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(
+        signal.SIGCHLD, lambda *_: None
+    )  # the default of being ignored would not write to the pipe
+    for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(signum, signal.SIG_IGN)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    return receiver
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(
+        ValueError, OSError
+    ):  # what the limit is then is what we can have
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def configure_log() -> None:
+    """Log to standard error; actors inherit it and may configure structlog anew."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

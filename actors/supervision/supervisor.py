@@ -1,0 +1,387 @@
+"""The supervisor of plainly spawned actors: one loop, one thread, no user code.
+
+It reads requests, sees deaths, and stops everything in the end; what happens to a child is in ``lifecycle.py``.
+It never forks: the loop *returns* a ``Start``, so that the child has none of its frames on the stack.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import selectors
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from actors.errors import ActorError
+from actors.supervision.exits import ExitKind, ExitReason
+from actors.options import Options
+from actors.runtime import lanes, reports, status
+from actors.runtime.client import MAIN, unpack_request
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import ROOT, Outgoing
+from actors.runtime.questions import Questions
+from actors.supervision import reaper
+from actors.supervision.alarms import Alarms
+from actors.supervision.child import Asker, Child, Goal
+from actors.supervision.estate import Estate
+from actors.supervision.events import Events
+from actors.supervision.lifecycle import Lifecycle
+from actors.wire import frame
+from actors.wire.frame import Codec, Kind
+from transports._ring import arm, disarm
+from transports.blob import BlobStore
+from transports.errors import TransportError
+
+RETRY_SECONDS = 0.001  # how soon a full lane is tried again
+QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
+ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
+
+
+@attrs.frozen
+class Start:
+    """A child is to be forked."""
+
+    child: Child
+
+
+@attrs.frozen
+class Leave:
+    """Everything has ended."""
+
+
+class Supervisor:
+    """The root supervisor of one system."""
+
+    def __init__(
+        self, directory: RuntimeDirectory, main_pidfd: int, wakeup_fd: int
+    ) -> None:
+        """Supervise in *directory*; *wakeup_fd* becomes readable when a signal has arrived."""
+        self.should_stop = False  # set by a signal
+        self._directory = directory
+        self._main_pidfd = main_pidfd
+        self._lane = lanes.Lane(directory.fd, ROOT)
+        self._readers = (self._lane.reader,)
+        self._blobs = BlobStore(directory.blob_fd, f"{ROOT}.1")
+        page = status.StatusPage.open(directory.fd, ROOT)
+        self._outgoing = Outgoing(
+            directory, ROOT, page, Questions(0, lambda _: None), self._blobs
+        )
+        self._events = Events(self._outgoing)
+        self._alarms = Alarms()
+        self._selector = selectors.EpollSelector()
+        self.lifecycle = Lifecycle(
+            directory, self._outgoing, self._events, self._alarms, self._selector
+        )
+        self._next_number = MAIN + 1
+        self._closers: list[Asker] = []
+        self._is_closing = False  # nothing is started any more
+        self._is_stopping = False  # and everybody is being stopped
+        self._handled = -1
+        self._requests: dict[
+            str, Callable[[Asker, int, dict[str, Any], bytes], None]
+        ] = {
+            "hello": lambda asker, *_: self._answer(asker),
+            "spawn": self._on_spawn,
+            "ready": lambda _asker, _sender, facts, _payload: self.lifecycle.ready(
+                facts["number"], facts["incarnation"]
+            ),
+            "kill": self._on_kill,
+            "restart": self._on_restart,
+            "ended": self._on_ended,
+            "lookup": self._on_lookup,
+            "undeliverable": self._on_undeliverable,
+            "dead_letter": self._on_dead_letter,
+            "handler_failed": self._on_handler_failed,
+            "subscribe": lambda asker, sender, *_: (
+                (self._events.subscribe(sender), self._answer(asker)) and None
+            ),
+            "acknowledge": lambda _asker, sender, facts, _payload: (
+                self._events.acknowledge(sender, facts["count"])
+            ),
+            "close": self._on_close,
+            "hurry": lambda *_: self._kill_all("second_signal"),
+        }
+        self._selector.register(
+            self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
+        )
+        self._selector.register(main_pidfd, selectors.EVENT_READ, self._on_main_died)
+        self._selector.register(
+            wakeup_fd, selectors.EVENT_READ, lambda: self._on_signal(wakeup_fd)
+        )
+
+    # The loop.
+
+    def run(self) -> Start | Leave:
+        """Work until a child has to be forked or everything has ended."""
+        while True:
+            if self.lifecycle.to_start:
+                return Start(self.lifecycle.to_start.popleft())
+            if self._is_stopping and not self.lifecycle.children:
+                return Leave()
+            self._turn()
+
+    def _turn(self) -> None:
+        self._drain()
+        self._outgoing.flush()
+        for kind, number in list(self._alarms.take_due(time.monotonic())):
+            self._on_alarm(kind, number)
+        if (
+            self.lifecycle.to_start
+            or (self._is_stopping and not self.lifecycle.children)
+            or arm(self._readers)
+        ):
+            return
+        try:
+            ready = self._selector.select(self._timeout())
+        finally:
+            disarm(self._readers)
+        # Every death that can be seen now is processed before anything is started again.
+        for key, _ in ready:
+            key.data()
+
+    def _timeout(self) -> float | None:
+        due = self._alarms.next_due()
+        left = math.inf if due is None else max(0.0, due - time.monotonic())
+        if self._outgoing.backlog:
+            left = min(left, RETRY_SECONDS)
+        return None if left == math.inf else left
+
+    def _drain(self) -> None:
+        while (data := self._lane.take()) is not None:
+            header = frame.read(data)
+            body = data[header.body_at :]
+            if header.flags & frame.BLOB:
+                body = self._blobs.take(body)
+            facts, payload = unpack_request(body)
+            self._requests[header.method](
+                (header.lane, header.corr), header.sender, facts, payload
+            )
+
+    def _on_alarm(self, kind: str, number: int) -> None:
+        if kind == "quiet":
+            self._stop_when_quiet()
+        elif kind == "drained":
+            self._stop_all()
+        elif kind == "orphans":
+            self._kill_all("orphan")
+        else:
+            self.lifecycle.on_alarm(kind, number)
+
+    def _answer(self, asker: Asker, facts: dict[str, Any] | None = None) -> None:
+        lane, corr = asker
+        self._outgoing.answer(
+            lane, Kind.ANSWER, corr, reports.to_bytes(facts or {}), Codec.JSON
+        )
+
+    def _refuse(self, asker: Asker, error: str, **facts: Any) -> None:  # noqa: ANN401 - JSON
+        lane, corr = asker
+        self._outgoing.answer(
+            lane,
+            Kind.REFUSAL,
+            corr,
+            reports.to_bytes({"error": error, **facts}),
+            Codec.JSON,
+        )
+
+    # Requests.
+
+    def _on_spawn(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
+    ) -> None:
+        options = Options(**facts["options"])
+        if self._is_closing:
+            self._refuse(
+                asker,
+                "closing",
+                text="the system is closing: nothing is started any more",
+            )
+            return
+        if options.name is not None and options.name in self.lifecycle.names:
+            self._refuse(
+                asker,
+                "name_taken",
+                text=f"name={options.name!r}: an actor of this name runs already",
+            )
+            return
+        number = self._next_number
+        self._next_number += 1
+        label = options.name or f"{facts['class_name']}-{number}"
+        try:
+            estate = Estate.create(self._directory, number, options, facts["slots"])
+        except (TransportError, ActorError, OSError) as exc:
+            reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(exc))
+            self._refuse(asker, "spawn", name=label, reason=reason.to_json())
+            return
+        child = Child(
+            number,
+            label,
+            facts["class_name"],
+            facts["classes"],
+            options,
+            payload,
+            estate,
+            spawner=asker,
+        )
+        self.lifecycle.add(child)
+
+    def _on_kill(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self._find(asker, facts["number"])
+        if child is not None:
+            child.mourners.append(asker)
+            child.goal = Goal.END
+            if child in self.lifecycle.to_start:
+                self.lifecycle.stop(child, Goal.END)
+            else:
+                self.lifecycle.kill(child, "api")
+
+    def _on_restart(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self.lifecycle.children.get(facts["number"])
+        if child is None or child.goal is Goal.END:
+            reason = self.lifecycle.reason_of(facts["number"])
+            lane, corr = asker
+            body = reports.to_bytes({"reason": reason.to_json()})
+            self._outgoing.answer(lane, Kind.STOPPED, corr, body, Codec.JSON)
+            return
+        child.restarters.append(asker)
+        self.lifecycle.restart(child)
+
+    def _on_ended(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self._find(asker, facts["number"])
+        if child is not None:
+            child.mourners.append(asker)
+
+    def _find(self, asker: Asker, number: int) -> Child | None:
+        """Return the child, or answer with the reason of its end."""
+        child = self.lifecycle.children.get(number)
+        if child is None:
+            self._answer(asker, {"reason": self.lifecycle.reason_of(number).to_json()})
+        return child
+
+    def _on_lookup(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        name, wanted = facts["name"], facts["class"]
+        number = self.lifecycle.names.get(name)
+        if number is None:
+            self._refuse(
+                asker,
+                "not_found",
+                text=f"name={name!r}: no actor of this name runs in the system",
+            )
+            return
+        child = self.lifecycle.children[number]
+        if wanted is not None and wanted not in child.classes:
+            text = f"name={name!r}: the actor is a {child.class_name}, not a {wanted.rpartition('.')[2]}"
+            self._refuse(asker, "not_found", text=text)
+            return
+        self._answer(asker, {"number": number, "name": child.label})
+
+    def _on_undeliverable(
+        self, asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        number = facts["number"]
+        if not facts["is_question"]:
+            self._events.publish(
+                "dead_letter",
+                cause="stopped",
+                number=number,
+                method=facts["method"],
+                sender=sender,
+            )
+        self._answer(asker, {"reason": self.lifecycle.reason_of(number).to_json()})
+
+    def _on_dead_letter(
+        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self.lifecycle.children.get(facts["number"])
+        if child is not None:
+            self._events.publish(
+                "dead_letter",
+                child,
+                cause=facts["cause"],
+                method=child.method(facts["method"]),
+                text=facts["text"],
+            )
+            self._events.warn(
+                "dead_letter",
+                child,
+                cause=facts["cause"],
+                method=facts["method"],
+                text=facts["text"],
+            )
+
+    def _on_handler_failed(
+        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self.lifecycle.children.get(facts["number"])
+        if child is not None:
+            told = {key: facts[key] for key in ("method", "type", "text")}
+            self._events.publish("handler_failed", child, **told)
+            self._events.warn("handler_failed", child, **told)
+
+    # Closing.
+
+    def _on_close(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        self._closers.append(asker)
+        self._is_closing = True
+        self.lifecycle.take_dropped()
+        if facts["drain"] and not self._is_stopping:
+            self._alarms.set(("drained", 0), time.monotonic() + facts["drain"])
+            self._stop_when_quiet()
+        else:
+            self._stop_all()
+
+    def _stop_when_quiet(self) -> None:
+        """Stop everybody once two looks in a row find nothing to do and nothing done in between."""
+        estates = [child.estate for child in self.lifecycle.children.values()]
+        is_quiet = all(estate.is_quiet() for estate in estates)
+        handled = sum(estate.handled() for estate in estates) if is_quiet else -1
+        if is_quiet and handled == self._handled:
+            self._stop_all()
+            return
+        self._handled = handled
+        self._alarms.set(
+            ("quiet", 0), time.monotonic() + (0 if is_quiet else QUIET_SECONDS)
+        )
+
+    def _stop_all(self) -> None:
+        self._is_closing = self._is_stopping = True
+        self._alarms.clear(("quiet", 0))
+        self._alarms.clear(("drained", 0))
+        for child in list(self.lifecycle.children.values()):
+            self.lifecycle.stop(child, Goal.END)
+
+    def _kill_all(self, cause: str) -> None:
+        for child in list(self.lifecycle.children.values()):
+            self.lifecycle.kill(child, cause)
+
+    def _on_main_died(self) -> None:
+        self._selector.unregister(self._main_pidfd)
+        self._stop_all()
+        self._alarms.set(("orphans", 0), time.monotonic() + ORPHAN_SECONDS)
+
+    def _on_signal(self, wakeup_fd: int) -> None:
+        os.read(wakeup_fd, 4096)
+        reaper.reap_adopted(self.lifecycle.known_pids())
+        if self.should_stop and not self._is_stopping:
+            self._stop_all()
+
+    def leave(self) -> None:
+        """Say that everything has ended."""
+        reaper.kill_adopted(())
+        dropped = self.lifecycle.take_dropped()
+        if dropped:
+            self._events.warn("messages_dropped", counts=dropped)
+        for asker in self._closers:
+            self._answer(asker, {"dropped": dropped})

@@ -1,0 +1,324 @@
+"""The system: what a program opens to have actors, and what an actor sees of the system it lives in."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import re
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack
+
+import attrs
+
+from actors.actor import Actor
+from actors.errors import OptionError, SystemClosedError
+from actors.events import Events
+from actors.launch import Root, launch
+from actors.options import Options, OptionKeywords, seconds
+from actors.pending import Pending
+from actors.ref import ActorRef
+from actors.runtime.client import Client
+from transports import registry
+from transports.errors import EndpointError
+
+A = TypeVar("A", bound=Actor)
+P = ParamSpec("P")
+
+SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+DRAIN_SECONDS = 5.0
+FLUSH_SECONDS = 0.001
+
+
+class Spawner:
+    """Settings that have been checked, ready to make actors."""
+
+    def __init__(self, system: ActorSystem, options: Options) -> None:
+        self._system = system
+        self._options = options
+
+    def spawn(
+        self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Pending[ActorRef[A]]:
+        """Start an actor with these settings; see ``ActorSystem.spawn``."""
+        return self._system._spawn(self._options, cls, args, kwargs)  # noqa: SLF001 - two halves of one call
+
+
+class ActorSystem:
+    """A running system of actors, owned by this program: leaving it stops and reaps everything.
+
+    ``async with ActorSystem() as system`` in a coroutine, ``with`` or ``start``/``close`` elsewhere.
+    It is bound to no event loop and no thread.
+    """
+
+    def __init__(
+        self,
+        name: str = "system",
+        *,
+        transport: str = "shm",
+        directory: Path | str | None = None,
+        drain: float = DRAIN_SECONDS,
+    ) -> None:
+        """Describe a system; nothing is started yet.
+
+        Args:
+            name: Part of the name of its directory and of its processes.
+            transport: Scheme of the mailboxes of actors that do not choose their own.
+            directory: Where the system keeps its files; must be on a memory file system, belong to this user and be closed to others.
+                None for ``/dev/shm/actors-<uid>``.
+            drain: Seconds that a normal end gives actors to finish what is queued.
+
+        Raises:
+            OptionError: An argument is not acceptable.
+        """
+        if not isinstance(name, str) or not SYSTEM_NAME.fullmatch(name):
+            msg = f"name={name!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
+            raise OptionError(msg)
+        _check_transport(transport)
+        seconds("drain", drain)
+        self._name = name
+        self._transport = transport
+        self._base = None if directory is None else Path(directory)
+        self._drain = drain
+        self._root: Root | None = None
+        self._client: Client | None = None
+
+    @classmethod
+    def _joined(cls, client: Client) -> ActorSystem:
+        """Return the system as seen by a process that does not own it."""
+        system = cls(transport=client.default_transport)
+        system._client = client
+        return system
+
+    def __repr__(self) -> str:
+        state = (
+            "not started"
+            if self._client is None
+            else "open"
+            if self._client.ended_with is None
+            else "closed"
+        )
+        return f"<ActorSystem {self._name} {state}>"
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - the pickle protocol
+        msg = "an ActorSystem cannot be sent; an actor has its own: self.system"
+        raise TypeError(msg)
+
+    # Opening and closing.
+
+    def start(self) -> Self:
+        """Start the root supervisor and wait until it is up.
+
+        Raises:
+            RuntimeDirectoryError: The directory is not one we may use.
+            NoSpaceError: Its file system is too small.
+            SystemFailedError: The root supervisor did not start.
+        """
+        self._launch().result()
+        return self
+
+    def close(self, *, drain: float | None = None) -> None:
+        """Stop everything and wait until it is gone; closing again does nothing.
+
+        Args:
+            drain: Seconds that actors get to finish what is queued; None for what the system was made with.
+        """
+        if self._root is None:
+            return
+        limit = self._drain if drain is None else drain
+        deadline = time.monotonic() + limit
+        try:
+            while self._has_backlog() and time.monotonic() < deadline:
+                self._flush()
+                os.sched_yield()
+            self._ask_to_close(limit).result()
+        finally:
+            self._end()
+
+    def _launch(self) -> Pending[Any]:
+        if self._client is not None:
+            msg = "the system was started before; make a new ActorSystem"
+            raise SystemClosedError(msg)
+        self._root = launch(self._base, self._name)
+        self._client = self._root.client
+        self._client.default_transport = self._transport
+        _open.add(self)
+        return self._client.request("hello", {})
+
+    def _ask_to_close(self, drain: float) -> Pending[Any]:
+        return self._opened().finish(drain)
+
+    def _has_backlog(self) -> bool:
+        return bool(self._opened().outgoing.backlog)
+
+    def _flush(self) -> None:
+        self._opened().outgoing.flush()
+
+    def _end(self) -> None:
+        root, self._root = self._root, None
+        _open.discard(self)
+        if root is not None:
+            root.end()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(drain=None if exc_type is None else 0)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._launch()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._root is None:
+            return
+        limit = self._drain if exc_type is None else 0
+        deadline = time.monotonic() + limit
+        try:
+            while self._has_backlog() and time.monotonic() < deadline:
+                await asyncio.sleep(
+                    FLUSH_SECONDS
+                )  # the loop flushes what waits for room
+            await self._ask_to_close(limit)
+        finally:
+            self._end()
+
+    # Actors.
+
+    def options(self, **options: Unpack[OptionKeywords]) -> Spawner:
+        """Return a way to spawn with settings; see ``Options`` for what there is.
+
+        Raises:
+            OptionError: A setting is not acceptable.
+        """
+        return Spawner(self, Options.from_keywords(options))
+
+    def spawn(
+        self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Pending[ActorRef[A]]:
+        """Start an actor of class *cls* in a process of its own; settled with its ref when it is ready.
+
+        Args:
+            cls: A subclass of ``Actor``; ``__main__`` and notebook classes work.
+            args: For its ``__init__``, which runs in the new process, again at every restart.
+            kwargs: Likewise.
+
+        Raises (when awaited):
+            SpawnError: It did not become ready; the reason carries the traceback.
+            NameTakenError: An actor of this name runs already.
+            SystemClosedError: The system is closing.
+
+        Raises (at the call):
+            TypeError: *cls* is not a subclass of ``Actor``.
+            NotSerializableError: An argument cannot travel.
+        """
+        return self._spawn(Options(), cls, args, kwargs)
+
+    def _spawn(
+        self,
+        options: Options,
+        cls: Callable[..., A],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Pending[ActorRef[A]]:
+        if not isinstance(cls, type) or not issubclass(cls, Actor) or cls is Actor:
+            msg = f"cls={cls!r}: a subclass of actors.Actor"
+            raise TypeError(msg)
+        client = self._opened()
+        if options.transport is None:
+            options = attrs.evolve(options, transport=self._transport)
+        _check_transport(options.transport or "")
+        facts = {
+            "options": attrs.asdict(options),
+            "class_name": cls.__name__,
+            "classes": [
+                _class_name(base) for base in cls.__mro__ if base is not object
+            ],
+            "slots": cls.concurrency,
+        }
+        return client.request(
+            "spawn",
+            facts,
+            client.codec.dumps((cls, args, kwargs)),
+            self._ref_maker(client, cls),
+        )
+
+    def lookup(self, name: str, cls: type[A]) -> Pending[ActorRef[A]]:
+        """Return the ref of the actor that was spawned with this name.
+
+        Args:
+            name: As given to ``options(name=…)``; bound until the actor has ended for good, also while it restarts.
+            cls: Its class or a base of it.
+
+        Raises (when awaited):
+            ActorNotFoundError: There is none, or it is of another class.
+        """
+        client = self._opened()
+        facts = {"name": name, "class": _class_name(cls)}
+        return client.request("lookup", facts, convert=self._ref_maker(client, cls))
+
+    def events(self) -> Events:
+        """Return the life-cycle events and dead letters of the system from now on."""
+        return Events(self._opened())
+
+    @staticmethod
+    def _ref_maker(
+        client: Client, cls: type[A]
+    ) -> Callable[[dict[str, Any]], ActorRef[A]]:
+        path = str(client.directory.path)
+        return lambda facts: ActorRef(client, path, facts["number"], facts["name"], cls)
+
+    def _opened(self) -> Client:
+        if self._client is None:
+            msg = "the system is not running: use 'async with ActorSystem() as system', 'with', or start()"
+            raise SystemClosedError(msg)
+        return self._client
+
+
+def _check_transport(scheme: str) -> None:
+    """Refuse a transport that actors cannot use."""
+    try:
+        if scheme == "memory":  # lives in one process
+            msg = f"transport={scheme!r}: a transport between processes, such as 'shm' or 'unix'"
+            raise OptionError(msg)
+        registry.get(scheme)
+    except EndpointError as exc:
+        msg = f"transport={scheme!r}: {exc}"
+        raise OptionError(msg) from exc
+
+
+def _class_name(cls: type[Any]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+_open: weakref.WeakSet[ActorSystem] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what a program forgot to close, so that its actors get their orderly end."""
+    for system in list(_open):
+        with contextlib.suppress(
+            Exception
+        ):  # the program ends, and there is nobody left to tell
+            system.close()
