@@ -24,27 +24,23 @@ from pathlib import Path
 import attrs
 
 from actors.errors import OptionError, RuntimeDirectoryError
-from transports.errors import NoSpaceError
+from transports import files
+from transports.errors import NO_SPACE, EndpointError, NoSpaceError, space_for
 
 LOCK = "lock"
 MANIFEST = "manifest"
 CODE = "code"
 BLOB = "blob"
 VERSION = "actors 1"  # first line of a manifest; another one is another layout, which is not ours to touch
-BASE_LOCK_SECONDS = (
-    10.0  # what needs the base takes milliseconds; whoever holds it longer is stopped
-)
+BASE_LOCK_SECONDS = 10.0  # it is needed for milliseconds; a longer holder is stopped
 
 _SYSTEM = re.compile(r"[a-z0-9_-]{1,32}")
 _NAME = re.compile(r"([a-z0-9_-]{1,32})\.([0-9]{1,20})")
 _ELSEWHERE = re.compile(r"/[a-z0-9_-]{1,32}\.([0-9]{1,10})\.[0-9a-f]{32}")
 _REMOVE_ATTEMPTS = 10  # against processes of a dying system that still make files
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: a FIFO under the name of a file must not block whoever opens it.
-_OPEN_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @attrs.frozen
@@ -100,12 +96,16 @@ class RuntimeDirectory:
 
         Args:
             path: As in the creator's ``path``.
-            lock_fd: The creator's lock, if this process has inherited it and shall hold it.
+            lock_fd: The creator's lock, if this process has inherited it and shall hold it; it is passed on no further.
 
         Raises:
             RuntimeDirectoryError: It is not there, not ours alone, or of another version.
         """
-        return _opened(path, _open_checked(path), lock_fd)
+        directory = _opened(path, _open_checked(path))
+        if lock_fd != -1:
+            os.set_inheritable(lock_fd, False)  # noqa: FBT003 - positional only
+            directory.lock_fd = lock_fd
+        return directory
 
     @property
     def name(self) -> str:
@@ -124,14 +124,11 @@ class RuntimeDirectory:
         fd = _new_file(name, self.fd)
         try:
             if size:
-                os.posix_fallocate(fd, 0, size)
-        except OSError as exc:
+                with space_for(name, size, self.fd):
+                    os.posix_fallocate(fd, 0, size)
+        except BaseException:
             os.close(fd)
             os.unlink(name, dir_fd=self.fd)
-            if exc.errno in _FULL:
-                raise NoSpaceError.from_os_error(
-                    exc, str(self.path / name), size
-                ) from exc
             raise
         return fd
 
@@ -145,8 +142,8 @@ class RuntimeDirectory:
         if not _is_ours_elsewhere(name):
             msg = f"not a name that a sweep would recognise: {name!r}"
             raise ValueError(msg)
-        with _translated(f"{name} cannot be announced"):
-            fd = os.open(MANIFEST, _OPEN_FILE | os.O_APPEND, dir_fd=self.fd)
+        with _translated(name, "cannot be announced"):
+            fd = _open_file(MANIFEST, self.fd, os.O_APPEND)
             try:
                 # One write, so that two processes never mix their lines.
                 os.write(fd, f"{name}\n".encode())
@@ -283,13 +280,13 @@ def _locked_base(path: Path, *, make: bool = False) -> Iterator[int]:
     """Yield the descriptor of the base *path*, checked and locked."""
     if make:
         with (
-            _translated(f"{path} cannot be made"),
+            _translated(path, "cannot be made"),
             contextlib.suppress(FileExistsError),
         ):
             path.mkdir(0o700)
     fd = _open_checked(path)
     try:
-        with _translated(f"{path} cannot be locked"):
+        with _translated(path, "cannot be locked"):
             _lock(fd, path)
         try:
             yield fd
@@ -318,16 +315,15 @@ def _try_lock(fd: int) -> bool:
 
 
 @contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn the refusals of the system into ours."""
+def _translated(what: object, refusal: str) -> Iterator[None]:
+    """Turn a refusal of the system, about *what*, into one of ours."""
     try:
         yield
     except OSError as exc:
-        if exc.errno in _FULL:
-            raise NoSpaceError.from_os_error(
-                exc, what, os.sysconf("SC_PAGE_SIZE")
-            ) from exc
-        msg = f"{what}: {exc.strerror}"
+        if exc.errno in NO_SPACE:
+            page = os.sysconf("SC_PAGE_SIZE")
+            raise NoSpaceError.from_os_error(exc, str(what), page) from exc
+        msg = f"{what} {refusal}: {exc.strerror}"
         raise RuntimeDirectoryError(msg) from exc
 
 
@@ -342,7 +338,8 @@ def _open_checked(path: Path, dir_fd: int | None = None) -> int:
     try:
         fd = os.open(name, _OPEN_DIRECTORY, dir_fd=dir_fd)
     except OSError as exc:
-        raise RuntimeDirectoryError(_unfit(path, exc.strerror or str(exc))) from exc
+        found = "a symbolic link" if _is_link(name, dir_fd) else f"{exc.strerror}"
+        raise RuntimeDirectoryError(_unfit(path, found)) from exc
     info = os.fstat(fd)
     mode = stat.S_IMODE(info.st_mode)
     if info.st_uid != os.geteuid() or mode & 0o077 or mode & 0o700 != 0o700:
@@ -352,15 +349,22 @@ def _open_checked(path: Path, dir_fd: int | None = None) -> int:
     return fd
 
 
+def _is_link(name: Path | str, dir_fd: int | None) -> bool:
+    # open() calls a link "not a directory", which would send people looking for the wrong thing.
+    with contextlib.suppress(OSError):
+        return stat.S_ISLNK(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
+    return False
+
+
 def _unfit(path: Path, found: str) -> str:
-    return f"{path}: found {found}; required: a real directory of user {os.geteuid()} with mode 0700"
+    return f"{path}: found: {found}; required: a real directory of user {os.geteuid()} with mode 0700"
 
 
 # One directory.
 
 
-def _opened(path: Path, fd: int, lock_fd: int) -> RuntimeDirectory:
-    """Return the system at *path*; owns *fd*, and *lock_fd* if nothing goes wrong."""
+def _opened(path: Path, fd: int) -> RuntimeDirectory:
+    """Return the system at *path*, which owns *fd*; it is closed if anything goes wrong."""
     with contextlib.ExitStack() as undo:
         undo.callback(os.close, fd)
         if (version := _manifest(fd)[0]) != VERSION:
@@ -370,11 +374,11 @@ def _opened(path: Path, fd: int, lock_fd: int) -> RuntimeDirectory:
         undo.callback(os.close, code_fd)
         blob_fd = _open_checked(path / BLOB, fd)
         undo.pop_all()
-    return RuntimeDirectory(path, fd, code_fd, blob_fd, lock_fd)
+    return RuntimeDirectory(path, fd, code_fd, blob_fd)
 
 
 def _make(path: Path, base_fd: int) -> RuntimeDirectory:
-    with contextlib.ExitStack() as undo, _translated(f"{path} cannot be made"):
+    with contextlib.ExitStack() as undo, _translated(path, "cannot be made"):
         os.mkdir(path.name, 0o700, dir_fd=base_fd)
         undo.callback(_remove, base_fd, path.name)
         fd = _open_checked(path, base_fd)
@@ -393,27 +397,42 @@ def _make(path: Path, base_fd: int) -> RuntimeDirectory:
         except BaseException:
             os.close(fd)
             raise
-        directory = _opened(path, fd, lock_fd)
+        directory = _opened(path, fd)
+        directory.lock_fd = lock_fd
         undo.pop_all()
     return directory
 
 
 def _new_file(name: str, dir_fd: int) -> int:
     fd = os.open(name, _CREATE_FILE, 0o600, dir_fd=dir_fd)
-    info = os.fstat(fd)
-    mode = stat.S_IMODE(info.st_mode)
-    if info.st_uid != os.geteuid() or mode != 0o600:
-        os.close(fd)
+    try:
+        return _checked(fd, name)
+    except RuntimeDirectoryError as exc:
         os.unlink(name, dir_fd=dir_fd)
-        msg = f"{name}: made with mode 0600, found {mode:04o} of user {info.st_uid}; is it the umask?"
-        raise RuntimeDirectoryError(msg)
+        exc.add_note("It was made with mode 0600; the umask may have taken from that.")
+        raise
+
+
+def _open_file(name: str, dir_fd: int, flags: int = 0) -> int:
+    # O_NONBLOCK: a FIFO under the name of a file must not block whoever opens it.
+    kept = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    return _checked(os.open(name, kept | flags, dir_fd=dir_fd), name)
+
+
+def _checked(fd: int, name: str) -> int:
+    """Return *fd* if it is a private file of ours, else close it."""
+    try:
+        files.verify(fd, "a regular file", name)
+    except EndpointError as exc:
+        os.close(fd)
+        raise RuntimeDirectoryError(str(exc)) from exc
     return fd
 
 
 def _manifest(fd: int) -> tuple[str, list[str]]:
     """Return the version and the names of the objects that live elsewhere; no version in a half made directory."""
     try:
-        manifest_fd = os.open(MANIFEST, _OPEN_FILE, dir_fd=fd)
+        manifest_fd = _open_file(MANIFEST, fd)
     except FileNotFoundError:
         return "", []
     with os.fdopen(manifest_fd, "rb") as file:
@@ -435,7 +454,7 @@ def _is_live(base_fd: int, name: str) -> bool:
     """Return whether somebody holds the lock of the directory *name*."""
     dir_fd = _open_checked(Path(name), base_fd)
     try:
-        fd = os.open(LOCK, _OPEN_FILE, dir_fd=dir_fd)
+        fd = _open_file(LOCK, dir_fd)
     except FileNotFoundError:
         return False
     finally:
@@ -460,7 +479,9 @@ def _sweep(base_fd: int, unlink: Callable[[str], None] | None) -> Swept:
             left += _sweep_stale(base_fd, name, unlink)
             removed.append(name)
         except (OSError, RuntimeDirectoryError) as exc:
-            left.append(Leftover(name, str(exc)))
+            # A system that ends in order removes itself without the lock of the base.
+            if name in _names(base_fd):
+                left.append(Leftover(name, str(exc)))
     return Swept(tuple(removed), tuple(left))
 
 

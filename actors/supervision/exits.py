@@ -517,13 +517,15 @@ def _raised(reason: ExitReason) -> str:
 def _exited(reason: ExitReason) -> str:
     if reason.status is not None:
         return f"exited with SystemExit({_shown(reason.status)})"
+    code = "an unknown code" if reason.exit_code is None else f"code {reason.exit_code}"
     if reason.inner is not None:
-        return f"exited with code {reason.exit_code} after its goodbye"
-    return f"exited with code {reason.exit_code} without saying goodbye (os._exit?)"
+        return f"exited with {code} after its goodbye"
+    return f"exited with {code} without saying goodbye (os._exit?)"
 
 
 def _died_of_signal(reason: ExitReason) -> str:
-    return f"killed by {_shown(reason.signal)}{' (core dumped)' if reason.core else ''}"
+    name = _shown(reason.signal or "an unknown signal")
+    return f"killed by {name}{' (core dumped)' if reason.core else ''}"
 
 
 def _not_started(reason: ExitReason) -> str:

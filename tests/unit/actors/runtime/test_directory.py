@@ -1,0 +1,1078 @@
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.errors import OptionError, RuntimeDirectoryError
+from actors.runtime import directory
+from actors.runtime.directory import Leftover, RuntimeDirectory, Swept
+from transports.errors import NoSpaceError
+
+NOBODY = 65534
+
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can give files away and mount"
+)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def system(base: Path) -> Iterator[RuntimeDirectory]:
+    made = directory.create(base, "shop")
+    yield made
+    made.close()
+
+
+def python(
+    script: str, *args: object, pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, args)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=pass_fds,
+    )
+
+
+@contextlib.contextmanager
+def holder(
+    base: Path, name: str = "shop"
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Run a process that creates a system and holds its lock until its input ends."""
+    script = """
+import sys
+from pathlib import Path
+from actors.runtime import directory
+
+made = directory.create(Path(sys.argv[1]), sys.argv[2])
+print(made.path, flush=True)
+sys.stdin.read()
+"""
+    with python(script, base, name) as process:
+        try:
+            assert process.stdout is not None
+            yield process, Path(process.stdout.readline().rstrip("\n"))
+        finally:
+            process.kill()
+
+
+def stale(base: Path, name: str, manifest: str | None = "actors 1\n") -> Path:
+    """Make a directory as it is when its creator has been killed."""
+    base.mkdir(0o700, exist_ok=True)
+    path = base / name
+    path.mkdir(0o700)
+    (path / "code").mkdir(0o700)
+    (path / "blob").mkdir(0o700)
+    (path / "lock").touch(0o600)
+    if manifest is not None:
+        (path / "manifest").touch(0o600)
+        (path / "manifest").write_text(manifest)
+    return path
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+# Creating.
+
+
+def test_default_base_is_in_shared_memory_and_belongs_to_the_user() -> None:
+    assert directory.default_base() == Path(f"/dev/shm/actors-{os.geteuid()}")
+
+
+def test_created_directory_can_be_entered_by_its_user_alone(
+    base: Path, system: RuntimeDirectory
+) -> None:
+    modes = {path.name: mode(path) for path in system.path.iterdir()}
+
+    assert (mode(base), mode(system.path)) == (0o700, 0o700)
+    assert modes == {"lock": 0o600, "manifest": 0o600, "code": 0o700, "blob": 0o700}
+
+
+def test_created_directory_is_named_after_its_system(system: RuntimeDirectory) -> None:
+    name, _, incarnation = system.name.partition(".")
+
+    assert name == "shop"
+    assert incarnation.isdecimal()
+    assert system.path.name == system.name
+
+
+def test_descriptors_lead_to_the_parts_of_the_directory(
+    system: RuntimeDirectory,
+) -> None:
+    found = [
+        Path(f"/proc/self/fd/{fd}").readlink()
+        for fd in (system.fd, system.code_fd, system.blob_fd, system.lock_fd)
+    ]
+
+    assert found == [
+        system.path,
+        *(system.path / name for name in ("code", "blob", "lock")),
+    ]
+
+
+def test_no_descriptor_is_inherited_unless_it_is_passed(
+    system: RuntimeDirectory,
+) -> None:
+    fds = (system.fd, system.code_fd, system.blob_fd, system.lock_fd)
+
+    assert not any(os.get_inheritable(fd) for fd in fds)
+
+
+def test_path_of_the_longest_name_is_short_for_every_user(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = directory.create(base, "s" * 32)
+    made.close()
+    monkeypatch.setattr(os, "geteuid", lambda: 2**32 - 2)
+
+    path = directory.default_base() / made.name
+
+    assert len(os.fsencode(path)) < 80
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "Shop",
+        "a.b",
+        "a/b",
+        "..",
+        "s" * 33,
+        "shop\n",
+        "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+    ],
+)
+def test_name_that_is_no_system_name_is_refused_before_anything_is_made(
+    base: Path, name: str
+) -> None:
+    with pytest.raises(OptionError, match="^system=.*1 to 32 characters"):
+        directory.create(base, name)
+
+    assert not base.exists()
+
+
+def test_two_systems_may_have_the_same_name(
+    base: Path, system: RuntimeDirectory
+) -> None:
+    other = directory.create(base, "shop")
+    other.close()
+
+    assert other.path != system.path
+
+
+def test_incarnations_grow_even_when_the_clock_was_set_back(base: Path) -> None:
+    future = 9_000_000_000_000_000
+    stale(base, f"shop.{future}", "actors 99\n")
+
+    first = directory.create(base, "shop")
+    second = directory.create(base, "other")
+    first.close()
+    second.close()
+
+    assert (first.name, second.name) == (f"shop.{future + 1}", f"other.{future + 2}")
+
+
+def test_relative_base_makes_an_absolute_path(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.parent)
+
+    made = directory.create(Path("base"), "shop")
+    made.close()
+
+    assert made.path.parent == base
+
+
+# Bases that are not ours alone.
+
+
+def check_refused(base: Path, found: str) -> None:
+    before, open_before = base.lstat(), descriptors()
+    required = f"required: a real directory of user {os.geteuid()} with mode 0700"
+
+    with pytest.raises(RuntimeDirectoryError) as caught:
+        directory.create(base, "shop")
+    with pytest.raises(RuntimeDirectoryError):
+        directory.find_live(base, "shop")
+    with pytest.raises(RuntimeDirectoryError):
+        directory.sweep(base)
+
+    assert str(caught.value) == f"{base}: found: {found}; {required}"
+    assert descriptors() == open_before
+    after = base.lstat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+
+
+@pytest.mark.parametrize("bits", [0o755, 0o710, 0o701, 0o770, 0o500, 0o1777])
+def test_base_that_others_can_enter_or_we_cannot_is_refused(
+    base: Path, bits: int
+) -> None:
+    base.mkdir()
+    base.chmod(bits)
+
+    check_refused(base, f"a directory of user {os.geteuid()} with mode {bits:04o}")
+
+
+def test_base_that_is_a_link_is_refused_and_not_followed(
+    base: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.mkdir(0o700)
+    base.symlink_to(target)
+
+    check_refused(base, "a symbolic link")
+
+    assert list(target.iterdir()) == []
+
+
+def test_base_that_is_a_dangling_link_is_refused(base: Path) -> None:
+    base.symlink_to("nowhere")
+
+    check_refused(base, "a symbolic link")
+
+
+def test_base_that_is_a_file_is_refused(base: Path) -> None:
+    base.touch(0o700)
+
+    check_refused(base, "Not a directory")
+
+
+@as_root
+def test_base_of_another_user_is_refused(base: Path) -> None:
+    base.mkdir(0o700)
+    os.chown(base, NOBODY, NOBODY)
+
+    check_refused(base, f"a directory of user {NOBODY} with mode 0700")
+
+
+def test_base_whose_parent_is_missing_is_refused_with_the_reason(base: Path) -> None:
+    with pytest.raises(RuntimeDirectoryError, match="cannot be made: No such file"):
+        directory.create(base / "below", "shop")
+
+
+def test_umask_that_takes_our_own_rights_is_refused_and_nothing_stays(
+    base: Path,
+) -> None:
+    base.mkdir(0o700)
+    before, open_before = os.umask(0o277), descriptors()
+
+    try:
+        with pytest.raises(RuntimeDirectoryError, match="with mode 0500"):
+            directory.create(base, "shop")
+    finally:
+        os.umask(before)
+
+    assert list(base.iterdir()) == []
+    assert descriptors() == open_before
+
+
+def test_umask_that_takes_the_rights_of_others_changes_nothing(base: Path) -> None:
+    before = os.umask(0o077)
+
+    try:
+        made = directory.create(base, "shop")
+    finally:
+        os.umask(before)
+    made.close()
+
+    assert mode(made.path / "lock") == 0o600
+
+
+# Opening.
+
+
+def test_other_process_opens_the_directory_by_its_path(
+    system: RuntimeDirectory,
+) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from actors.runtime.directory import RuntimeDirectory
+
+opened = RuntimeDirectory.open(Path(sys.argv[1]))
+os.close(opened.create_file("17.status", 4096))
+print(opened.name, opened.lock_fd)
+"""
+
+    with python(script, system.path) as process:
+        out, _ = process.communicate()
+
+    assert out.split() == [system.name, "-1"]
+    assert (system.path / "17.status").stat().st_size == 4096
+
+
+def test_file_without_our_own_rights_is_refused_and_not_left_behind(
+    system: RuntimeDirectory,
+) -> None:
+    before, open_before = os.umask(0o277), descriptors()
+
+    try:
+        with pytest.raises(RuntimeDirectoryError, match="has mode 0400, not 0600"):
+            system.create_file("17.mail", 10)
+    finally:
+        os.umask(before)
+
+    assert not (system.path / "17.mail").exists()
+    assert descriptors() == open_before
+
+
+@pytest.mark.parametrize("name", ["", "code", "blob"])
+def test_directory_that_others_can_enter_is_not_opened(
+    system: RuntimeDirectory, name: str
+) -> None:
+    (system.path / name).chmod(0o750)
+    before = descriptors()
+
+    with pytest.raises(RuntimeDirectoryError, match="with mode 0750; required"):
+        RuntimeDirectory.open(system.path)
+
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("name", ["code", "blob"])
+def test_directory_with_a_link_in_place_of_a_part_is_not_opened(
+    system: RuntimeDirectory, tmp_path: Path, name: str
+) -> None:
+    (system.path / name).rmdir()
+    (system.path / name).symlink_to(tmp_path)
+
+    with pytest.raises(RuntimeDirectoryError, match=f"{name}: found: a symbolic link"):
+        RuntimeDirectory.open(system.path)
+
+
+def test_link_to_a_directory_is_not_opened(
+    system: RuntimeDirectory, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(system.path)
+
+    with pytest.raises(RuntimeDirectoryError, match="found: a symbolic link"):
+        RuntimeDirectory.open(link)
+
+
+def test_directory_that_is_gone_is_not_opened(base: Path) -> None:
+    with pytest.raises(RuntimeDirectoryError, match="found: No such file"):
+        RuntimeDirectory.open(base / "shop.1")
+
+
+@pytest.mark.parametrize("manifest", ["actors 2\n", "", None], ids=repr)
+def test_directory_of_another_version_is_not_opened(
+    base: Path, manifest: str | None
+) -> None:
+    path = stale(base, "shop.1", manifest)
+
+    with pytest.raises(RuntimeDirectoryError, match="found the version"):
+        RuntimeDirectory.open(path)
+
+
+# Files.
+
+
+def test_file_has_its_size_allocated_and_is_ours_alone(
+    system: RuntimeDirectory,
+) -> None:
+    fd = system.create_file("17.mail", 100_000)
+
+    info = os.fstat(fd)
+    inherited = os.get_inheritable(fd)
+    os.close(fd)
+
+    assert info.st_size == 100_000
+    assert info.st_blocks * 512 >= 100_000
+    assert stat.S_IMODE(info.st_mode) == 0o600
+    assert not inherited
+
+
+def test_file_may_be_empty(system: RuntimeDirectory) -> None:
+    os.close(system.create_file("empty", 0))
+
+    assert (system.path / "empty").stat().st_size == 0
+
+
+def test_file_is_refused_when_its_name_is_taken(system: RuntimeDirectory) -> None:
+    os.close(system.create_file("17.mail", 10))
+
+    with pytest.raises(FileExistsError):
+        system.create_file("17.mail", 10)
+
+    assert (system.path / "17.mail").stat().st_size == 10
+
+
+def test_file_is_not_created_through_a_link(
+    system: RuntimeDirectory, tmp_path: Path
+) -> None:
+    (system.path / "17.mail").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(FileExistsError):
+        system.create_file("17.mail", 10)
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.fixture
+def small_tmpfs(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "small"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+@as_root
+def test_file_on_a_full_tmpfs_is_refused_and_leaves_nothing(small_tmpfs: Path) -> None:
+    made = directory.create(small_tmpfs, "shop")
+    before = descriptors()
+
+    with pytest.raises(NoSpaceError, match="1000000") as caught:
+        made.create_file("17.mail", 1_000_000)
+    os.close(made.create_file("18.mail", 4096))
+    names = os.listdir(made.fd)
+    made.close()
+
+    assert "--shm-size" in str(caught.value)
+    assert "17.mail" not in names
+    assert "18.mail" in names
+    assert descriptors() == before - 4
+
+
+@as_root
+def test_system_on_a_full_tmpfs_is_refused_and_leaves_nothing(
+    small_tmpfs: Path,
+) -> None:
+    with (
+        (small_tmpfs / "filler").open("wb", buffering=0) as file,
+        contextlib.suppress(OSError),
+    ):
+        while True:
+            file.write(bytes(4096))
+    before = descriptors()
+
+    with pytest.raises(NoSpaceError, match="--shm-size"):
+        directory.create(small_tmpfs, "shop")
+
+    assert os.listdir(small_tmpfs) == ["filler"]
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(errno.ENOSPC, NoSpaceError), (errno.EDQUOT, NoSpaceError), (errno.EIO, OSError)],
+)
+def test_file_that_cannot_be_allocated_is_not_left_behind(
+    system: RuntimeDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    error: type[Exception],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    before = descriptors()
+
+    with pytest.raises(error):
+        system.create_file("17.mail", 4096)
+
+    assert not (system.path / "17.mail").exists()
+    assert descriptors() == before
+
+
+# The lock.
+
+
+def test_system_is_live_while_its_process_lives(base: Path) -> None:
+    with holder(base) as (_, path):
+        assert directory.find_live(base, "shop") == [path]
+        assert directory.sweep(base) == Swept()
+        assert path.exists()
+
+
+def test_system_is_swept_once_its_process_was_killed(base: Path) -> None:
+    with holder(base) as (process, path):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+        assert directory.find_live(base, "shop") == []
+        assert directory.sweep(base) == Swept(removed=(path.name,))
+        assert list(base.iterdir()) == []
+
+
+def test_system_of_a_stopped_process_is_live(base: Path) -> None:
+    with holder(base) as (process, path):
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+
+        assert directory.find_live(base, "shop") == [path]
+
+
+def test_lock_goes_over_to_the_process_that_inherits_it(base: Path) -> None:
+    made = directory.create(base, "shop")
+    script = "import sys; print(flush=True); sys.stdin.read()"
+
+    with python(script, pass_fds=(made.lock_fd,)) as heir:
+        assert heir.stdout is not None
+        heir.stdout.readline()
+        made.release_lock()
+        made.close()
+
+        assert directory.find_live(base, "shop") == [made.path]
+
+        heir.kill()
+        heir.wait()
+
+        assert directory.sweep(base).removed == (made.name,)
+
+
+def test_inherited_lock_is_held_until_it_is_released(base: Path) -> None:
+    made = directory.create(base, "shop")
+    copy = os.dup(made.lock_fd)
+    os.set_inheritable(copy, True)
+    heir = RuntimeDirectory.open(made.path, lock_fd=copy)
+    made.close()
+
+    is_passed_on = os.get_inheritable(heir.lock_fd)
+    live = directory.find_live(base, "shop")
+    heir.release_lock()
+    heir.release_lock()
+    after = directory.find_live(base, "shop")
+    heir.close()
+
+    assert live == [made.path]
+    assert after == []
+    assert not is_passed_on
+
+
+def test_live_systems_are_listed_oldest_first(base: Path) -> None:
+    made = [
+        directory.create(base, name) for name in ("shop", "shop-2", "shop", "other")
+    ]
+    gone = directory.create(base, "shop")
+    gone.close()
+    (base / "shop.1").symlink_to(made[0].path)
+    (base / "shop.2").write_text("no directory")
+
+    found = directory.find_live(base, "shop")
+    for each in made:
+        each.close()
+
+    assert found == [made[0].path, made[2].path]
+
+
+def test_nothing_is_live_or_stale_where_there_is_no_base(base: Path) -> None:
+    assert directory.find_live(base, "shop") == []
+    assert directory.sweep(base) == Swept()
+    assert not base.exists()
+
+
+# Sweeping.
+
+
+def test_creation_sweeps_what_killed_systems_left(base: Path) -> None:
+    stale(base, "shop.1")
+    stale(base, "other.2")
+
+    made = directory.create(base, "third")
+    made.close()
+
+    assert made.swept == Swept(removed=("other.2", "shop.1"))
+    assert os.listdir(base) == [made.name]
+
+
+@pytest.mark.parametrize("call", range(1, 30))
+def test_creator_killed_at_any_call_leaves_nothing_for_ever(
+    base: Path, call: int
+) -> None:
+    script = """
+import fcntl, os, signal, sys
+from pathlib import Path
+from actors.runtime import directory
+
+left = int(sys.argv[2])
+
+def deadly(function):
+    def call(*args, **kwargs):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return call
+
+for module, name in [(os, "mkdir"), (os, "open"), (os, "write"), (os, "fstat"), (fcntl, "flock")]:
+    setattr(module, name, deadly(getattr(module, name)))
+directory.create(Path(sys.argv[1]), "shop")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with python(script, base, call) as process:
+        pass
+
+    swept = directory.sweep(base)
+
+    assert process.returncode == -signal.SIGKILL
+    assert swept.left == ()
+    assert not base.exists() or list(base.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", range(1, 20))
+def test_sweeper_killed_at_any_call_leaves_the_rest_to_the_next(
+    base: Path, call: int
+) -> None:
+    path = stale(base, "shop.1")
+    (path / "blob" / "1.1").write_text("payload")
+    script = """
+import os, signal, sys
+from pathlib import Path
+from actors.runtime import directory
+
+left = int(sys.argv[2])
+
+def deadly(function):
+    def call(*args, **kwargs):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return call
+
+for name in ("open", "unlink", "rmdir", "scandir"):
+    setattr(os, name, deadly(getattr(os, name)))
+directory.sweep(Path(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with python(script, base, call):
+        pass
+
+    swept = directory.sweep(base)
+
+    assert swept.left == ()
+    assert list(base.iterdir()) == []
+
+
+def test_systems_that_start_at_once_never_sweep_each_other(base: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from actors.runtime import directory
+
+sys.stdin.read()
+for _ in range(30):
+    made = directory.create(Path(sys.argv[1]), "shop")
+    assert made.path in directory.find_live(Path(sys.argv[1]), "shop")
+    assert made.swept.left == (), made.swept
+    made.create_file("17.mail", 4096)
+    if len(sys.argv) > 2:
+        made.remove()
+    made.close()  # without remove(): the next one of whoever comes first sweeps it
+print("done")
+"""
+    processes = [
+        python(script, base),
+        python(script, base),
+        python(script, base, "tidy"),
+    ]
+
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+    outputs = [process.communicate()[0] for process in processes]
+    directory.sweep(base)
+
+    assert outputs == ["done\n"] * 3
+    assert list(base.iterdir()) == []
+
+
+@pytest.mark.parametrize("manifest", [None, "", "actors", "actors 1"], ids=repr)
+def test_half_made_directory_is_swept(base: Path, manifest: str | None) -> None:
+    stale(base, "shop.1", manifest)
+
+    assert directory.sweep(base) == Swept(removed=("shop.1",))
+
+
+def test_directory_without_a_lock_is_swept(base: Path) -> None:
+    (stale(base, "shop.1") / "lock").unlink()
+
+    assert directory.sweep(base) == Swept(removed=("shop.1",))
+
+
+def test_directory_of_another_version_is_left_alone_and_reported(base: Path) -> None:
+    path = stale(base, "shop.1", "actors 2\nsomething\n")
+
+    swept = directory.sweep(base)
+
+    assert swept == Swept(left=(Leftover("shop.1", "of another version: 'actors 2'"),))
+    assert {entry.name for entry in path.iterdir()} == {
+        "lock",
+        "manifest",
+        "code",
+        "blob",
+    }
+
+
+@pytest.mark.parametrize("name", ["Shop.1", "shop", "shop.1.2", "shop.-1", "notes.txt"])
+def test_directory_with_a_foreign_name_is_left_alone_and_reported(
+    base: Path, name: str
+) -> None:
+    stale(base, name)
+
+    swept = directory.sweep(base)
+
+    assert swept == Swept(left=(Leftover(name, "not a name of ours"),))
+    assert (base / name).exists()
+
+
+def test_entry_that_is_no_directory_is_left_alone_and_reported(
+    base: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.mkdir(0o700)
+    (target / "precious").touch()
+    base.mkdir(0o700)
+    (base / "shop.1").symlink_to(target)
+    (base / "shop.2").touch()
+
+    swept = directory.sweep(base)
+
+    assert [entry.name for entry in swept.left] == ["shop.1", "shop.2"]
+    assert "a symbolic link" in swept.left[0].why
+    assert (target / "precious").exists()
+    assert len(list(base.iterdir())) == 2
+
+
+@as_root
+def test_directory_of_another_user_is_left_alone_and_reported(base: Path) -> None:
+    os.chown(stale(base, "shop.1"), NOBODY, NOBODY)
+
+    swept = directory.sweep(base)
+
+    assert swept.removed == ()
+    assert f"user {NOBODY}" in swept.left[0].why
+    assert (base / "shop.1" / "lock").exists()
+
+
+@pytest.mark.parametrize("part", ["lock", "manifest"])
+def test_directory_with_a_link_in_place_of_a_file_is_left_alone(
+    base: Path, tmp_path: Path, part: str
+) -> None:
+    path = stale(base, "shop.1")
+    (path / part).unlink()
+    (path / part).symlink_to(tmp_path / "victim")
+
+    swept = directory.sweep(base)
+
+    assert [entry.name for entry in swept.left] == ["shop.1"]
+    assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("part", ["lock", "manifest"])
+def test_fifo_in_place_of_a_file_does_not_block_the_sweep(
+    base: Path, part: str
+) -> None:
+    path = stale(base, "shop.1")
+    (path / part).unlink()
+    os.mkfifo(path / part, 0o600)
+
+    swept = directory.sweep(base)
+
+    assert swept.removed == ()
+    assert f"{part} is not a regular file" in swept.left[0].why
+
+
+# What lives elsewhere.
+
+OURS = f"/shop.{os.geteuid()}.{'0123456789abcdef' * 2}"
+FOREIGN = [
+    f"/shop.{os.geteuid() + 1}.{'0' * 32}",
+    f"/shop.{os.geteuid()}.{'0' * 31}",
+    f"shop.{os.geteuid()}.{'0' * 32}",
+    f"/../shop.{os.geteuid()}.{'0' * 32}",
+    "/etc/passwd",
+    "",
+]
+
+
+def test_announced_object_is_removed_before_the_directory_is_swept(
+    base: Path,
+) -> None:
+    made = directory.create(base, "shop")
+    made.announce(OURS)
+    made.close()
+    seen: list[tuple[str, bool]] = []
+
+    swept = directory.sweep(
+        base, unlink=lambda name: seen.append((name, made.path.exists()))
+    )
+
+    assert seen == [(OURS, True)]
+    assert swept == Swept(removed=(made.name,))
+
+
+def test_creation_removes_announced_objects_of_killed_systems_too(base: Path) -> None:
+    stale(base, "shop.1", f"actors 1\n{OURS}\n")
+    seen: list[str] = []
+
+    made = directory.create(base, "shop", unlink=seen.append)
+    made.close()
+
+    assert seen == [OURS]
+
+
+def test_object_that_nobody_can_remove_keeps_its_directory(base: Path) -> None:
+    path = stale(base, "shop.1", f"actors 1\n{OURS}\n")
+
+    swept = directory.sweep(base)
+
+    assert swept == Swept(left=(Leftover("shop.1", f"nothing here can remove {OURS}"),))
+    assert path.exists()
+
+
+def test_object_whose_removal_fails_keeps_its_directory(base: Path) -> None:
+    path = stale(base, "shop.1", f"actors 1\n{OURS}\n")
+
+    def fail(_: str) -> None:
+        raise PermissionError(errno.EACCES, "not yours")
+
+    swept = directory.sweep(base, unlink=fail)
+
+    assert [entry.name for entry in swept.left] == ["shop.1"]
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_name_in_a_manifest_is_reported_and_never_touched(
+    base: Path, name: str
+) -> None:
+    stale(base, "shop.1", f"actors 1\n{name}\n")
+    seen: list[str] = []
+
+    swept = directory.sweep(base, unlink=seen.append)
+
+    why = "not a name of ours, in the manifest of shop.1"
+    assert seen == []
+    assert swept == Swept(removed=("shop.1",), left=(Leftover(name, why),))
+
+
+def test_announcement_that_was_cut_short_is_ignored(base: Path) -> None:
+    stale(base, "shop.1", f"actors 1\n{OURS}")
+    seen: list[str] = []
+
+    swept = directory.sweep(base, unlink=seen.append)
+
+    assert seen == []
+    assert swept == Swept(removed=("shop.1",))
+
+
+def test_manifest_that_is_no_text_is_another_version(base: Path) -> None:
+    path = stale(base, "shop.1")
+    (path / "manifest").write_bytes(b"\xff\xfe\n\x00\n")
+
+    assert "another version" in directory.sweep(base).left[0].why
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_name_that_a_sweep_would_not_know_is_not_announced(
+    system: RuntimeDirectory, name: str
+) -> None:
+    with pytest.raises(ValueError, match="not a name that a sweep would recognise"):
+        system.announce(name)
+
+    assert (system.path / "manifest").read_text() == "actors 1\n"
+
+
+# Removing.
+
+
+def test_removed_directory_is_gone_with_everything_in_it(
+    base: Path, system: RuntimeDirectory
+) -> None:
+    os.close(system.create_file("17.mail", 4096))
+    os.mkfifo(system.path / "17.bell")
+    (system.path / "blob" / "1.1").touch()
+    (system.path / "code" / "a" / "b").mkdir(parents=True)
+
+    system.remove()
+
+    assert list(base.iterdir()) == []
+
+
+def test_removal_does_not_follow_links(
+    system: RuntimeDirectory, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    (system.path / "link").symlink_to(precious)
+    (system.path / "blob").rmdir()
+    (system.path / "blob").symlink_to(precious)
+
+    system.remove()
+
+    assert (precious / "file").exists()
+    assert not system.path.exists()
+
+
+def test_removal_may_be_repeated(system: RuntimeDirectory) -> None:
+    system.remove()
+    system.remove()
+
+    assert not system.path.exists()
+
+
+def test_removal_finds_that_somebody_else_has_removed_the_base(
+    base: Path, system: RuntimeDirectory
+) -> None:
+    shutil.rmtree(base)
+
+    system.remove()
+
+    assert not base.exists()
+
+
+def test_removal_leaves_the_other_systems_alone(
+    base: Path, system: RuntimeDirectory
+) -> None:
+    other = directory.create(base, "shop")
+
+    other.remove()
+    other.close()
+
+    assert os.listdir(base) == [system.name]
+
+
+def test_removal_gives_up_on_a_process_that_keeps_creating_files(
+    system: RuntimeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = os.unlink
+
+    def unlink_and_create(name: str, *, dir_fd: int) -> None:
+        unlink(name, dir_fd=dir_fd)
+        os.close(os.open(name + "+", os.O_CREAT | os.O_EXCL, 0o600, dir_fd=dir_fd))
+
+    monkeypatch.setattr(os, "unlink", unlink_and_create)
+
+    with pytest.raises(RuntimeDirectoryError, match="a process keeps creating files"):
+        system.remove()
+
+
+def test_removal_outlasts_a_process_that_creates_a_last_file(
+    system: RuntimeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmdir, last = os.rmdir, [system.path / "last"]
+
+    def create_and_rmdir(name: str, *, dir_fd: int) -> None:
+        if name == system.name and last:
+            last.pop().touch()
+        rmdir(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", create_and_rmdir)
+
+    system.remove()
+
+    assert not system.path.exists()
+
+
+def test_sweep_does_not_report_a_system_that_ends_under_its_eyes(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that ends in order does so without the lock of the base."""
+    path = stale(base, "shop.1")
+    listed = directory._names
+
+    def list_and_remove(fd: int) -> list[str]:
+        names = listed(fd)
+        shutil.rmtree(path, ignore_errors=True)
+        return names
+
+    monkeypatch.setattr(directory, "_names", list_and_remove)
+
+    assert directory.sweep(base).left == ()
+
+
+def test_closing_may_be_repeated_and_leaves_no_descriptor(base: Path) -> None:
+    before = descriptors()
+    made = directory.create(base, "shop")
+
+    made.close()
+    made.close()
+
+    assert descriptors() == before
+    assert made.path.exists()
+
+
+# The lock of the base.
+
+
+def test_creation_waits_for_the_lock_of_the_base(base: Path) -> None:
+    base.mkdir(0o700)
+    fd = os.open(base, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    timer = threading.Timer(0.05, os.close, [fd])
+    timer.start()
+
+    made = directory.create(base, "shop")
+    is_given_back = not timer.is_alive() or timer.finished.is_set()
+    timer.join()
+    made.close()
+
+    assert is_given_back
+
+
+def test_lock_of_the_base_that_is_never_given_back_is_an_error(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.mkdir(0o700)
+    monkeypatch.setattr(directory, "BASE_LOCK_SECONDS", 0.02)
+    fd = os.open(base, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    before = descriptors()
+
+    with pytest.raises(RuntimeDirectoryError, match=r"locked for 0\.02 s"):
+        directory.create(base, "shop")
+    after = descriptors()
+    os.close(fd)
+
+    assert after == before
+    assert list(base.iterdir()) == []
+
+
+def test_lock_of_the_base_does_not_stay_with_a_process_forked_meanwhile(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.mkdir(0o700)
+    monkeypatch.setattr(directory, "BASE_LOCK_SECONDS", 0.02)
+
+    with directory._locked_base(base) as fd:
+        child = python("import sys; sys.stdin.read()", pass_fds=(fd,))
+    with child:
+        swept = directory.sweep(base)
+        child.kill()
+
+    assert swept == Swept()
