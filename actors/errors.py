@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 if (
     TYPE_CHECKING
 ):  # exits imports nothing of ours, but errors must stay importable from everywhere
@@ -96,7 +98,9 @@ class ActorCrashedError(ActorError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.name} died in {self.method} (attempt {self.attempt}): {self.reason}{_traceback_of(self.reason)}"
+        # The reason names the message as well, which would say it twice.
+        reason = attrs.evolve(self.reason, during=None)
+        return f"{self.name} died in {self.method} (attempt {self.attempt}): {reason}{_traceback_of(self.reason)}"
 
 
 class ActorStoppedError(ActorError):

@@ -179,7 +179,3 @@ def failed(error: Exception) -> Pending[NoReturn]:
     pending.fail(error)
     return pending
 
-
-ACCEPTED: Pending[None] = settled(
-    None
-)  # shared: most tells are accepted at once, and nothing in it can change

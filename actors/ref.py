@@ -107,7 +107,7 @@ class ActorRef(Generic[A_co]):
         name = _names.get(method) or _name_of(self, method)
         if self._class is not None:
             _check_owner(self, self._class, name)
-        return client.ask(self._number, self._name, name, (args, kwargs), self._timeout)
+        return client.ask(self._number, self._name, name, method.__qualname__, (args, kwargs), self._timeout)
 
     def tell(
         self,
@@ -131,9 +131,7 @@ class ActorRef(Generic[A_co]):
         name = _names.get(method) or _name_of(self, method)
         if self._class is not None:
             _check_owner(self, self._class, name)
-        return client.tell(
-            self._number, self._name, name, (args, kwargs), self._timeout
-        )
+        return client.tell(self._number, self._name, name, method.__qualname__, (args, kwargs), self._timeout)
 
     def within(self, timeout: float | None) -> ActorRef[A_co]:
         """Return the same ref with another deadline.

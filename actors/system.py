@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack
 import attrs
 
 from actors.actor import Actor
-from actors.errors import OptionError, SystemClosedError
+from actors.errors import ForkedHandleError, OptionError, SystemClosedError
 from actors.events import Events
 from actors.launch import Root, launch
 from actors.options import Options, OptionKeywords, seconds
@@ -128,7 +128,7 @@ class ActorSystem:
         Args:
             drain: Seconds that actors get to finish what is queued; None for what the system was made with.
         """
-        if self._root is None:
+        if not self._is_ours():
             return
         limit = self._drain if drain is None else drain
         deadline = time.monotonic() + limit
@@ -158,6 +158,13 @@ class ActorSystem:
 
     def _flush(self) -> None:
         self._opened().outgoing.flush()
+
+    def _is_ours(self) -> bool:
+        """Return whether there is something to close, in the process that started it."""
+        is_copy = self._client is not None and isinstance(
+            self._client.ended_with, ForkedHandleError
+        )
+        return self._root is not None and not is_copy
 
     def _end(self) -> None:
         root, self._root = self._root, None
@@ -190,7 +197,7 @@ class ActorSystem:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._root is None:
+        if not self._is_ours():
             return
         limit = self._drain if exc_type is None else 0
         deadline = time.monotonic() + limit
@@ -322,3 +329,6 @@ def _close_all() -> None:
             Exception
         ):  # the program ends, and there is nobody left to tell
             system.close()
+
+
+os.register_at_fork(after_in_child=_open.clear)  # the parent closes its own

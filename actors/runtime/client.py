@@ -21,7 +21,7 @@ from actors.errors import (
     SystemClosedError,
     SystemFailedError,
 )
-from actors.pending import ACCEPTED, Pending
+from actors.pending import Pending
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import ROOT, GoneError, Outgoing
@@ -58,13 +58,16 @@ class Client:
         self.lane = lanes.Lane(directory.fd, number)
         self.codec = Codec(CodeStore(directory.code_fd))
         self.blobs = BlobStore(directory.blob_fd, f"{number}.{incarnation}")
-        self.questions = Questions(self.lane.credits, self.codec.loads)
+        self.questions = Questions(self.lane.credits, incarnation, self.codec.loads)
         self.outgoing = Outgoing(
             directory, number, self.status, self.questions, self.blobs
         )
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
         self.default_transport = "shm"
         self.ended_with: Exception | None = None  # why nothing can be asked any more
+        # Shared: most tells are accepted at once, and nothing in it can change.
+        self._accepted: Pending[None] = Pending(self)
+        self._accepted.resolve(None)
         self._listeners: list[Callable[[dict[str, Any]], None]] = []
         self._takers: list[
             Pending[Any]
@@ -82,6 +85,7 @@ class Client:
         number: int,
         name: str,
         method: str,
+        label: str,
         arguments: tuple[Any, Any],
         timeout: float | None,
     ) -> Pending[None]:
@@ -98,12 +102,12 @@ class Client:
             route = outgoing.routes.get(number) or self._route(number)
             parts = outgoing.pack(route, Kind.TELL, method.encode(), body)
             if not route.outbox and route.put(*parts) == Put.ACCEPTED:
-                return ACCEPTED
+                return self._accepted
             pending: Pending[None] = Pending(self)
-            self.questions.describe(pending, name, method, timeout)
+            self.questions.describe(pending, name, label, timeout)
             outgoing.post(route, Letter(parts, pending, is_question=False))
         except GoneError:
-            return self._undeliverable(number, name, method, is_question=False)
+            return self._undeliverable(number, name, label, is_question=False)
         return pending
 
     def ask(
@@ -111,6 +115,7 @@ class Client:
         number: int,
         name: str,
         method: str,
+        label: str,
         arguments: tuple[Any, Any],
         timeout: float | None,
     ) -> Pending[Any]:
@@ -123,12 +128,12 @@ class Client:
         """
         body = self.codec.dumps(arguments)
         pending: Pending[Any] = Pending(self)
-        self.questions.describe(pending, name, method, timeout)
+        self.questions.describe(pending, name, label, timeout)
         try:
             route = self.outgoing.routes.get(number) or self._route(number)
             self._question(route, pending, Kind.ASK, method.encode(), body)
         except GoneError:
-            return self._undeliverable(number, name, method, is_question=True)
+            return self._undeliverable(number, name, label, is_question=True)
         return pending
 
     def stop(self, number: int, name: str) -> Pending[None]:
@@ -146,7 +151,7 @@ class Client:
                 ),
             )
             return pending
-        return ACCEPTED  # it has ended, which is what was asked for
+        return self._accepted  # it has ended, which is what was asked for
 
     def request(
         self,
@@ -318,6 +323,7 @@ class Client:
         for letter in letters:
             letter.pending.fail(self.ended_with)
         self.questions.fail_all(self.ended_with)
+        self.outgoing.close()
         for taker in self._takers:
             taker.fail(self.ended_with)
         self.waiting.wake_all()
@@ -335,6 +341,7 @@ class Client:
         self.ended_with = ForkedHandleError(
             "this handle belongs to the process that this one was forked from; open the system after the fork"
         )
+        self.questions.fail_all(self.ended_with)
         self.outgoing.routes.clear()
         self.outgoing.lanes.clear()
         self.outgoing.backlog.clear()

@@ -41,7 +41,9 @@ class LoopSide:
         self._retry: asyncio.TimerHandle | None = None
         self._rooms: set[int] = set()
         # Copies, because a loop watches a descriptor once, and others may watch the same.
-        self._watched = []
+        self._watched: list[int] = []
+        # A loop that is closed and forgotten takes us along without a call of detach.
+        self._release = weakref.finalize(loop, _close_all, self._watched)
         for source in (bell, root):
             if source is not None:
                 fd = os.dup(source[0])
@@ -117,7 +119,10 @@ class LoopSide:
             for timer in (self._timer, self._retry):
                 if timer is not None:
                     timer.cancel()
-        for fd in self._watched:
-            os.close(fd)
-        self._watched.clear()
+        self._release()
         self._rooms.clear()
+
+
+def _close_all(fds: list[int]) -> None:
+    while fds:
+        os.close(fds.pop())

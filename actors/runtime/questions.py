@@ -37,7 +37,9 @@ _REFUSALS: dict[str, type[Exception]] = {
 class Questions:
     """The open questions of one process."""
 
-    def __init__(self, credits_: int, loads: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, credits_: int, incarnation: int, loads: Callable[[bytes], object]
+    ) -> None:
         """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
         self.open: dict[int, Pending[Any]] = {}
         self.next_deadline_ns = (
@@ -45,7 +47,8 @@ class Questions:
         )
         self._credits = credits_
         self._loads = loads
-        self._serial = itertools.count(1)
+        # An answer to an earlier incarnation must not look like one to a question of ours.
+        self._serial = itertools.count((incarnation << 40) + 1)
 
     def describe(
         self, pending: Pending[Any], target: str, method: str, timeout: float | None

@@ -56,7 +56,9 @@ class Waiting:
         """Wait for what *inlet* takes out of *lane*."""
         self.root_pidfd: int | None = None
         self.in_handler = False  # a plain handler runs: it may block although a loop runs in this thread
-        self._driver = 0  # the thread of our own loop, once it looks after the lane
+        # Our own loop, once it looks after the lane, and its thread.
+        self._driver = 0
+        self._driving: weakref.ref[RingLoop] | None = None
         self._lane = lane
         self._readers: tuple[Reader, ...] = (lane.reader,)
         self._inlet = inlet
@@ -73,14 +75,24 @@ class Waiting:
     def drive(self, loop: RingLoop, source: Source) -> None:
         """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
         self._driver = threading.get_ident()
+        self._driving = weakref.ref(loop)
         loop.rings.watch(source, self._lane.reader)
         self._side(loop)
+
+    def _driver_thread(self) -> int:
+        """Return the thread of our own loop, 0 without one."""
+        if self._driving is not None:
+            loop = self._driving()
+            if loop is None or loop.is_closed():
+                self._driver = 0
+                self._driving = None
+        return self._driver
 
     # In a coroutine.
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """Look for a moment, then let the loop run until *pending* is settled."""
-        if not self._driver:
+        if not self._driver_thread():
             self._look_once(pending)
         if pending.state != WAITING:
             yield from self.breathe()
@@ -152,10 +164,10 @@ class Waiting:
     def _side(self, loop: asyncio.AbstractEventLoop) -> LoopSide:
         side = self._sides.get(loop)
         if side is None:
-            if isinstance(loop, RingLoop) and not self._driver:
+            if isinstance(loop, RingLoop) and not self._driver_thread():
                 self.drive(loop, self)
                 return self._sides[loop]
-            bell = None if self._driver else (self._lane.reader.fileno(), self._on_bell)
+            bell = None if self._driver_thread() else (self._lane.reader.fileno(), self._on_bell)
             root = (
                 None
                 if self.root_pidfd is None
@@ -210,7 +222,7 @@ class Waiting:
             raise RuntimeError(msg)
         end = math.inf if timeout is None else time.monotonic() + timeout
         while pending.state == WAITING and time.monotonic() < end:
-            is_mine = self._driver in (0, threading.get_ident())
+            is_mine = self._driver_thread() in (0, threading.get_ident())
             if not is_mine or not self._pump.acquire(blocking=False):
                 self._queue_up(pending, end)
                 continue

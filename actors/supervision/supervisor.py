@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import selectors
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -67,7 +68,7 @@ class Supervisor:
         self._blobs = BlobStore(directory.blob_fd, f"{ROOT}.1")
         page = status.StatusPage.open(directory.fd, ROOT)
         self._outgoing = Outgoing(
-            directory, ROOT, page, Questions(0, lambda _: None), self._blobs
+            directory, ROOT, page, Questions(0, 1, lambda _: None), self._blobs
         )
         self._events = Events(self._outgoing)
         self._alarms = Alarms()
@@ -155,10 +156,16 @@ class Supervisor:
             body = data[header.body_at :]
             if header.flags & frame.BLOB:
                 body = self._blobs.take(body)
-            facts, payload = unpack_request(body)
-            self._requests[header.method](
-                (header.lane, header.corr), header.sender, facts, payload
-            )
+            try:
+                facts, payload = unpack_request(body)
+                handle = self._requests[header.method]
+            except (KeyError, ValueError, struct.error) as exc:
+                # A stray writer must not bring the tree down; nobody of ours sends such a thing.
+                self._events.warn(
+                    "request_refused", sender=header.sender, request=header.method, error=repr(exc)
+                )
+                continue
+            handle((header.lane, header.corr), header.sender, facts, payload)
 
     def _on_alarm(self, kind: str, number: int) -> None:
         if kind == "quiet":
