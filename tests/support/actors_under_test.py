@@ -66,6 +66,23 @@ class Blocker(Actor):
         return os.getpid()
 
 
+class Inbox(Blocker):
+    """Keeps what it is told, and can be held up meanwhile."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def keep(self, number: int, padding: bytes = b"") -> None:
+        del padding  # only there to fill mailboxes
+        self.numbers.append(number)
+
+    def kept(self) -> list[int]:
+        return self.numbers
+
+    def echo(self, value: Any) -> Any:
+        return value
+
+
 class Trouble(Actor):
     """Does everything a handler should not do."""
 
