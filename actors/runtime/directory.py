@@ -39,8 +39,8 @@ _NAME = re.compile(r"([a-z0-9_-]{1,32})\.([0-9]{1,20})")
 _ELSEWHERE = re.compile(r"/[a-z0-9_-]{1,32}\.([0-9]{1,10})\.[0-9a-f]{32}")
 _REMOVE_ATTEMPTS = 10  # against processes of a dying system that still make files
 
-_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | files.BASE_FLAGS
+_CREATE_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | files.BASE_FLAGS
 
 
 @attrs.frozen
@@ -170,13 +170,12 @@ class RuntimeDirectory:
         Raises:
             RuntimeDirectoryError: Some process keeps creating files in it.
         """
-        with contextlib.suppress(FileNotFoundError):
-            # Not by the path: somebody may have moved the base meanwhile.
-            base_fd = os.open("..", _OPEN_DIRECTORY, dir_fd=self.fd)
-            try:
-                _remove(base_fd, self.name)
-            finally:
-                os.close(base_fd)
+        # Not by the path: somebody may have moved the base meanwhile.
+        base_fd = os.open("..", _OPEN_DIRECTORY, dir_fd=self.fd)
+        try:
+            _remove(base_fd, self.name)
+        finally:
+            os.close(base_fd)
 
 
 def default_base() -> Path:
@@ -414,9 +413,9 @@ def _new_file(name: str, dir_fd: int) -> int:
 
 
 def _open_file(name: str, dir_fd: int, flags: int = 0) -> int:
-    # O_NONBLOCK: a FIFO under the name of a file must not block whoever opens it.
-    kept = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    return _checked(os.open(name, kept | flags, dir_fd=dir_fd), name)
+    # O_RDWR even for reading: a FIFO under the name of a file would make O_RDONLY wait for a writer.
+    fd = os.open(name, os.O_RDWR | files.BASE_FLAGS | flags, dir_fd=dir_fd)
+    return _checked(fd, name)
 
 
 def _checked(fd: int, name: str) -> int:

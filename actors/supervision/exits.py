@@ -178,7 +178,7 @@ def from_json(facts: Mapping[str, Any]) -> ExitReason:
     Raises:
         ValueError: There is no kind, or none that we know.
     """
-    return _bounded(_read(facts, MAX_INNER), 1)
+    return _bounded(_read(facts, MAX_INNER + 1), 1)
 
 
 def from_bytes(data: bytes) -> ExitReason | None:
@@ -310,12 +310,16 @@ def _described(error: BaseException, name: str, during: str | None) -> ExitReaso
         traceback=text or _attempt(lambda: _bare_traceback(error), "") or None,
         notes=tuple(kept),
         during=during,
-        truncated=not text,
+        truncated=not text or _frames(error) > MAX_FRAMES,
     )
 
 
 def _whole_traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
+
+
+def _frames(error: BaseException) -> int:
+    return sum(1 for _ in traceback.walk_tb(error.__traceback__))
 
 
 def _bare_traceback(error: BaseException) -> str:

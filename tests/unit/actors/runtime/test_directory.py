@@ -88,8 +88,12 @@ def stale(base: Path, name: str, manifest: str | None = "actors 1\n") -> Path:
     return path
 
 
+def names_in(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.iterdir())
+
+
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(names_in(Path("/proc/self/fd")))
 
 
 def mode(path: Path) -> int:
@@ -170,7 +174,7 @@ def test_path_of_the_longest_name_is_short_for_every_user(
 def test_name_that_is_no_system_name_is_refused_before_anything_is_made(
     base: Path, name: str
 ) -> None:
-    with pytest.raises(OptionError, match="^system=.*1 to 32 characters"):
+    with pytest.raises(OptionError, match=r"^system=.*1 to 32 characters"):
         directory.create(base, name)
 
     assert not base.exists()
@@ -442,7 +446,8 @@ def small_tmpfs(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     yield path
-    subprocess.run(["umount", str(path)], check=True)
+    # Lazily: a test that leaks a descriptor must not leave the mount as well.
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @as_root
@@ -453,7 +458,7 @@ def test_file_on_a_full_tmpfs_is_refused_and_leaves_nothing(small_tmpfs: Path) -
     with pytest.raises(NoSpaceError, match="1000000") as caught:
         made.create_file("17.mail", 1_000_000)
     os.close(made.create_file("18.mail", 4096))
-    names = os.listdir(made.fd)
+    names = names_in(made.path)
     made.close()
 
     assert "--shm-size" in str(caught.value)
@@ -477,7 +482,7 @@ def test_system_on_a_full_tmpfs_is_refused_and_leaves_nothing(
     with pytest.raises(NoSpaceError, match="--shm-size"):
         directory.create(small_tmpfs, "shop")
 
-    assert os.listdir(small_tmpfs) == ["filler"]
+    assert names_in(small_tmpfs) == ["filler"]
     assert descriptors() == before
 
 
@@ -553,7 +558,7 @@ def test_lock_goes_over_to_the_process_that_inherits_it(base: Path) -> None:
 def test_inherited_lock_is_held_until_it_is_released(base: Path) -> None:
     made = directory.create(base, "shop")
     copy = os.dup(made.lock_fd)
-    os.set_inheritable(copy, True)
+    os.set_inheritable(copy, True)  # noqa: FBT003 - positional only
     heir = RuntimeDirectory.open(made.path, lock_fd=copy)
     made.close()
 
@@ -570,19 +575,28 @@ def test_inherited_lock_is_held_until_it_is_released(base: Path) -> None:
 
 
 def test_live_systems_are_listed_oldest_first(base: Path) -> None:
-    made = [
-        directory.create(base, name) for name in ("shop", "shop-2", "shop", "other")
-    ]
-    gone = directory.create(base, "shop")
-    gone.close()
-    (base / "shop.1").symlink_to(made[0].path)
-    (base / "shop.2").write_text("no directory")
+    made = [directory.create(base, "shop") for _ in range(3)]
+    for each, name in zip(made, ("shop.99", "shop.100", "shop.9"), strict=True):
+        each.path.rename(base / name)
+
+    found = [path.name for path in directory.find_live(base, "shop")]
+    for each in made:
+        each.close()
+
+    assert found == ["shop.9", "shop.99", "shop.100"]
+
+
+def test_only_running_systems_of_that_name_are_listed(base: Path) -> None:
+    made = [directory.create(base, name) for name in ("shop", "shop-2", "other")]
+    stale(base, "shop.1")
+    (base / "shop.2").symlink_to(made[0].path)
+    (base / "shop.3").write_text("no directory")
 
     found = directory.find_live(base, "shop")
     for each in made:
         each.close()
 
-    assert found == [made[0].path, made[2].path]
+    assert found == [made[0].path]
 
 
 def test_nothing_is_live_or_stale_where_there_is_no_base(base: Path) -> None:
@@ -602,7 +616,7 @@ def test_creation_sweeps_what_killed_systems_left(base: Path) -> None:
     made.close()
 
     assert made.swept == Swept(removed=("other.2", "shop.1"))
-    assert os.listdir(base) == [made.name]
+    assert names_in(base) == [made.name]
 
 
 @pytest.mark.parametrize("call", range(1, 30))
@@ -964,7 +978,7 @@ def test_removal_leaves_the_other_systems_alone(
     other.remove()
     other.close()
 
-    assert os.listdir(base) == [system.name]
+    assert names_in(base) == [system.name]
 
 
 def test_removal_gives_up_on_a_process_that_keeps_creating_files(

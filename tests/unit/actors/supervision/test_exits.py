@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import attrs
 import pytest
@@ -125,6 +126,29 @@ def test_json_is_bounded_and_says_so() -> None:
     assert facts["truncated"] is True
 
 
+def test_many_notes_are_cut_to_the_first_ones() -> None:
+    reason = ExitReason(ExitKind.EXCEPTION, notes=("short",) * 100)
+
+    facts = reason.to_json()
+
+    assert facts["notes"] == ["short"] * 8
+    assert facts["truncated"] is True
+
+
+def test_deep_chain_in_json_is_read_as_far_as_it_may_travel() -> None:
+    facts: dict[str, object] = {"kind": "normal"}
+    for _ in range(5000):
+        facts = {"kind": "linked", "inner": facts}
+
+    reason = exits.from_json(facts)
+    depth, last = 0, reason
+    while last.inner is not None:
+        depth, last = depth + 1, last.inner
+
+    assert depth == exits.MAX_INNER
+    assert last.truncated
+
+
 def test_long_traceback_keeps_its_end() -> None:
     reason = ExitReason(ExitKind.EXCEPTION, traceback="x" * 100_000 + "ValueError")
 
@@ -159,6 +183,8 @@ def test_goodbye_is_bounded_whatever_its_texts_hold(char: str) -> None:
     assert read is not None
     assert read.kind is ExitKind.LINKED
     assert read.truncated
+    assert read.message is not None
+    assert len(read.message) >= 64
 
 
 def test_goodbye_of_a_bare_exception_is_far_from_the_bound() -> None:
@@ -214,7 +240,7 @@ def test_altered_goodbye_never_raises() -> None:
 
 def caught(error: BaseException) -> BaseException:
     try:
-        raise error
+        raise error  # noqa: TRY301 - only a raised exception has a traceback
     except BaseException as exc:  # noqa: BLE001 - any exception may be asked for
         return exc
 
@@ -259,7 +285,7 @@ class Exiting(Exception):  # noqa: N818
 
 class WrongType(Exception):  # noqa: N818
     def __str__(self) -> str:
-        return 5  # type: ignore[return-value]
+        return 5  # type: ignore[return-value]  # noqa: PLE0307 - the point
 
 
 class Endless(Exception):  # noqa: N818
@@ -323,6 +349,13 @@ def test_goodbye_is_made_of_whatever_was_raised(error: BaseException) -> None:
     assert str(reason).isprintable()
 
 
+def test_text_that_is_a_strange_string_is_kept_as_a_plain_one() -> None:
+    reason = exits.goodbye_from_exception(caught(Slyly()))
+
+    assert reason.message == "sly"
+    assert type(reason.message) is str
+
+
 def test_goodbye_keeps_type_and_place_when_the_text_cannot_be_made() -> None:
     reason = exits.goodbye_from_exception(caught(Unprintable()))
 
@@ -332,19 +365,22 @@ def test_goodbye_keeps_type_and_place_when_the_text_cannot_be_made() -> None:
     assert "in caught" in reason.traceback
 
 
-def recurse() -> None:
-    recurse()
+def recurse(depth: int) -> None:
+    if depth % 2:
+        recurse(depth - 1)  # two lines take turns, so nothing can be folded
+    recurse(depth - 1)
 
 
-def test_goodbye_of_a_runaway_recursion_is_short() -> None:
-    with pytest.raises(RecursionError) as caught_error:
-        recurse()
+def test_goodbye_of_a_runaway_recursion_keeps_the_innermost_frames() -> None:
+    with pytest.raises(RecursionError) as raised:
+        recurse(10_000)
 
-    reason = exits.goodbye_from_exception(caught_error.value)
+    reason = exits.goodbye_from_exception(raised.value)
 
     assert reason.exc_type == "RecursionError"
+    assert reason.truncated
     assert reason.traceback is not None
-    assert len(reason.traceback) < 2000
+    assert reason.traceback.count(" in recurse\n") in range(50, 101)
 
 
 def test_goodbye_of_a_chain_without_end_is_made_of_its_last_exception() -> None:
@@ -368,21 +404,45 @@ def test_goodbye_of_a_chain_that_bites_its_tail_is_made() -> None:
 
 
 def test_goodbye_needs_no_memory_in_proportion_to_the_failure() -> None:
-    """A message of 64 MiB must be reportable by a process that may take 32 MiB more."""
+    error = ValueError("x" * (16 << 20))
+    error.add_note("y" * (16 << 20))
+    raised = caught(error)
+    tracemalloc.start()
+
+    try:
+        reason = exits.goodbye_from_exception(raised)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1 << 20
+    assert reason.message == "x" * 4096
+    assert reason.notes == ("y" * 1024,)
+    assert reason.truncated
+    assert reason.traceback is not None
+    assert "in caught" in reason.traceback
+
+
+def test_goodbye_is_made_when_memory_is_short() -> None:
+    """A failed allocation while formatting must not hide what was raised."""
     script = """
 import resource
 from actors.supervision import exits
 
-error = ValueError("x" * (64 << 20))
-error.add_note("y" * (64 << 20))
+error = ValueError("x" * 30_000)
 try:
     raise error
 except ValueError as exc:
-    pages = int(open("/proc/self/statm").read().split()[0])
-    limit = pages * resource.getpagesize() + (32 << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    hoard, size = [], 1 << 20
+    resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+    while size:
+        try:
+            hoard.append(bytearray(size))
+        except MemoryError:
+            size //= 2
     reason = exits.goodbye_from_exception(exc, during="Shop.order")
-print(len(reason.message), reason.truncated, "<module>" in reason.traceback)
+    del hoard
+print(reason.kind, reason.exc_type, reason.during)
 """
 
     result = subprocess.run(
@@ -393,7 +453,7 @@ print(len(reason.message), reason.truncated, "<module>" in reason.traceback)
         check=True,
     )
 
-    assert result.stdout == "4096 True True\n"
+    assert result.stdout == "exception ValueError Shop.order\n"
 
 
 @pytest.mark.parametrize("code", [None, 0, False])
@@ -589,6 +649,14 @@ def test_overtaken_cause_is_told_with_the_reason_that_overtook_it() -> None:
     )
 
 
+def test_overtaken_cause_tells_of_the_message_it_was_about() -> None:
+    cause = ExitReason(ExitKind.HANDLER_TIMEOUT, during="Shop.order")
+
+    reason = classify(died(11), None, cause=cause, during="Counter.add")
+
+    assert reason.during == "took too long while running Shop.order"
+
+
 def test_exit_in_the_moment_of_our_kill_is_an_exit() -> None:
     reason = classify(exited(0), NORMAL, cause=TOO_LATE, stopping=True)
 
@@ -672,8 +740,10 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
         (classify(died(11, core=True), None), "killed by SIGSEGV (core dumped)"),
         (
             classify(died(11), None, cause=SILENT, during="Counter.add"),
-            "killed by SIGSEGV while being ended "
-            "(gave no sign of life while running Counter.add)",
+            (
+                "killed by SIGSEGV while being ended "
+                "(gave no sign of life while running Counter.add)"
+            ),
         ),
         (
             classify(exited(0), None),
@@ -705,8 +775,10 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
         ),
         (
             ExitReason(ExitKind.LINKED, child_id="b", inner=RAISED),
-            "ended because b, linked with it, had died: "
-            "raised ValueError: bad order id",
+            (
+                "ended because b, linked with it, had died: "
+                "raised ValueError: bad order id"
+            ),
         ),
         (
             ExitReason(
@@ -715,8 +787,10 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
                 period=5.0,
                 inner=classify(died(9), None, during="Counter.add"),
             ),
-            "gave up after 4 crashes in 5 s; last: "
-            "killed by SIGKILL while running Counter.add",
+            (
+                "gave up after 4 crashes in 5 s; last: "
+                "killed by SIGKILL while running Counter.add"
+            ),
         ),
         (
             ExitReason(ExitKind.INTENSITY_EXCEEDED, count=1),
