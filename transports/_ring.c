@@ -663,12 +663,14 @@ reader_depth(ReaderObject *self, PyObject *Py_UNUSED(ignored))
         return raise_closed();
     }
     const ring_t *ring = &self->reader.ring;
-    uint64_t head = self->reader.head;
-    uint64_t tail = head;
+    uint64_t head = 0;
+    uint64_t tail = 0;
     uint64_t frames = 0;
     bool is_whole = false;
     if (!self->is_corrupt) {
-        /* acquire: the records counted below are whole */
+        /* The shared head: whoever only looks is not the one who takes.
+         * acquire: the records counted below are whole. */
+        head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
         tail = atomic_load_explicit(&ring->header->tail, memory_order_acquire);
         if (ring_positions_are_valid(head, tail, ring->capacity)) {
             frames = ring_count(ring->data + (head & (ring->capacity - 1)), head, tail,

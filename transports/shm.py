@@ -32,7 +32,7 @@ from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, veri
 from transports.mailbox import Depth, Note
 
 SHARING_ENDINGS = (".mail", ".lane")
-RETRIES = 4  # of a count that senders and receiver changed meanwhile
+MAX_RETRIES = 3  # of a count that senders or the receiver spoilt meanwhile
 
 _RING = "a regular file"
 _BELL = "a FIFO"
@@ -161,10 +161,11 @@ def depth(held: int) -> Depth:
         CorruptError: *held* is not a ring.
     """
     size = capacity(held)
-    for _ in range(RETRIES):
+    result = _depth_once(held, size)
+    retries = 0
+    while not result.exact and retries < MAX_RETRIES:
         result = _depth_once(held, size)
-        if result.exact:
-            return result
+        retries += 1
     return result
 
 

@@ -87,6 +87,7 @@ class UnixMailbox:
 
     def settle(self, slot: Slot) -> None:
         """See ``Mailbox``: receiving moves, so a frame is never in both places."""
+        self._open()
 
     def depth(self) -> Depth:
         """See ``Mailbox``: the kernel tells whether anything waits, not how much."""

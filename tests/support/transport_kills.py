@@ -1,0 +1,266 @@
+"""Experiments in which senders or receivers of a mailbox are killed at random.
+
+Run as a program with one thread, which may fork.  An experiment prints one JSON object
+with what it saw; the tests judge it.
+
+Receivers have no other memory than the state page: for each sender the last number
+accepted and the last number handled.  Handling is one store, so the page always tells
+whether a frame was handled, however its receiver died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import struct
+import time
+import traceback
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from tests.support.transports import (
+    NAME,
+    main,
+    map_file,
+    new_slot,
+    open_directory,
+    slot_file,
+    take_all,
+)
+from transports import registry, shm
+from transports._ring import Slot
+from transports.mailbox import Mailbox, Outlet, Put
+
+SENDERS = 2
+LONGEST_LIFE_SECONDS = 0.004
+STOP, PROBLEMS, ALIVE, FIRST_SENDER = 0, 1, 2, 3
+WORDS = 64 * 1024
+
+_NUMBERED = struct.Struct("=IQ")
+_CHECKED = struct.Struct("=III")  # checksum of what follows, sender, number
+
+
+def fork(function: Callable[..., None], *args: object) -> int:
+    """Run *function* in a process of its own and return its number."""
+    pid = os.fork()  # noqa: TID251 - one thread, and nothing but this experiment in it
+    if not pid:
+        _run_and_leave(function, *args)
+    return pid
+
+
+def _run_and_leave(function: Callable[..., None], *args: object) -> NoReturn:
+    try:
+        function(*args)
+    except BaseException:  # noqa: BLE001 - nobody is above us in this process
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def kill(pid: int) -> None:
+    """Kill the process and wait for its end."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def state_of(directory: Path) -> memoryview:
+    """Map the state page."""
+    return memoryview(map_file(directory / "state", 8 * WORDS)).cast("Q")
+
+
+def report(**seen: object) -> None:
+    """Print what the experiment saw."""
+    print(json.dumps(seen))  # noqa: T201 - that is how it is handed over
+
+
+# Receivers are killed.
+
+
+class Receiver:
+    """One incarnation; knows nothing but what shared memory says."""
+
+    def __init__(self, directory: Path, scheme: str, held: int) -> None:
+        dir_fd = open_directory(directory)
+        self.mailbox: Mailbox = registry.get(scheme).open(held, dir_fd, NAME)
+        self.slot: Slot = slot_file(directory)
+        self.state = state_of(directory)
+        self.slot.prefault()
+
+    def adopt(self) -> None:
+        """Handle first what the last incarnation had taken and not started."""
+        frame = self.slot.frame()
+        if frame is not None and not self.slot.started:
+            self.mailbox.settle(self.slot)
+            self.handle(frame)
+        else:
+            self.slot.clear()
+
+    def step(self) -> bool:
+        """Take and handle one frame, if there is one."""
+        frame = self.mailbox.take(self.slot)
+        if frame is not None:
+            self.handle(frame)
+        return frame is not None
+
+    def handle(self, frame: bytes) -> None:
+        """Note that this number is done; anything but the next one is a problem."""
+        self.slot.start()
+        sender, number = _NUMBERED.unpack(frame)
+        if self.state[handled(sender)] != number - 1:  # lost, twice or out of order
+            self.state[PROBLEMS] += 1
+        self.state[handled(sender)] = number
+        self.slot.clear()
+
+
+def accepted(sender: int) -> int:
+    """Return which word holds the last number accepted from *sender*."""
+    return FIRST_SENDER + 2 * sender
+
+
+def handled(sender: int) -> int:
+    """Return which word holds the last number handled from *sender*."""
+    return accepted(sender) + 1
+
+
+def kill_receivers(directory: Path, scheme: str, kills: str, seed: str) -> None:
+    """Kill receiver after receiver while senders keep the mailbox full."""
+    chance = random.Random(int(seed))
+    held = registry.get(scheme).create(open_directory(directory), NAME)
+    state, slot = state_of(directory), slot_file(directory)
+    senders = [fork(_send_numbered, directory, scheme, n) for n in range(SENDERS)]
+    in_hand = unhandled = inherited = 0
+    for _ in range(int(kills)):
+        receiver = fork(_receive_for_ever, directory, scheme, held)
+        while state[ALIVE] != receiver:
+            os.sched_yield()
+        time.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))  # noqa: TID251 - its life
+        kill(receiver)
+        inherited += slot.filled and not slot.started
+        if slot.filled and slot.started:
+            in_hand += 1
+            unhandled += _write_off(slot, state)
+    state[STOP] = 1
+    last = Receiver(directory, scheme, held)
+    last.adopt()
+    for sender in senders:
+        while os.waitpid(sender, os.WNOHANG) == (0, 0):
+            last.step()
+    while last.step():
+        pass
+    report(
+        in_hand=in_hand,
+        unhandled=unhandled,
+        inherited=inherited,
+        problems=state[PROBLEMS],
+        accepted=[state[accepted(n)] for n in range(SENDERS)],
+        handled=[state[handled(n)] for n in range(SENDERS)],
+    )
+
+
+def _send_numbered(directory: Path, scheme: str, sender: int) -> None:
+    outlet = registry.get(scheme).connect(open_directory(directory), NAME)
+    state = state_of(directory)
+    number = 1
+    while not state[STOP]:
+        if outlet.put(_NUMBERED.pack(sender, number)) == Put.ACCEPTED:
+            state[accepted(sender)] = number
+            number += 1
+        else:
+            os.sched_yield()
+
+
+def _receive_for_ever(directory: Path, scheme: str, held: int) -> None:
+    state_of(directory)[ALIVE] = os.getpid()  # its life begins before it opens anything
+    receiver = Receiver(directory, scheme, held)
+    receiver.adopt()
+    while True:
+        receiver.step()
+
+
+def _write_off(slot: Slot, state: memoryview) -> int:
+    """Count the message in hand at a death as done; return 1 if it was not."""
+    sender, number = _NUMBERED.unpack(slot.frame() or b"")
+    missing = int(state[handled(sender)] == number - 1)
+    state[handled(sender)] += missing
+    slot.clear()
+    return missing
+
+
+# Senders are killed.
+
+
+class Ledger:
+    """What one receiver has seen of all senders."""
+
+    def __init__(self) -> None:
+        self.last: dict[int, int] = {}
+        self.frames = self.torn = self.gaps = 0
+
+    def note(self, frame: bytes) -> None:
+        """Check one frame against its checksum and against the one before."""
+        check, sender, number = _CHECKED.unpack_from(frame)
+        self.frames += 1
+        self.torn += check != zlib.crc32(frame[4:])
+        self.gaps += number != self.last.get(sender, 0) + 1
+        self.last[sender] = number
+
+
+def kill_senders(directory: Path, scheme: str, kills: str, seed: str) -> None:
+    """Kill sender after sender while this process receives."""
+    chance = random.Random(int(seed))
+    transport, dir_fd = registry.get(scheme), open_directory(directory)
+    held = transport.create(dir_fd, NAME)
+    mailbox, slot, ledger = transport.open(held, dir_fd, NAME), new_slot(), Ledger()
+    running = [fork(_send_checked, directory, scheme, n) for n in range(SENDERS)]
+    for serial in range(SENDERS, SENDERS + int(kills)):
+        deadline = time.monotonic() + chance.uniform(0, LONGEST_LIFE_SECONDS)
+        while time.monotonic() < deadline:
+            _take_into(ledger, mailbox, slot)
+        kill(running.pop(0))
+        running.append(fork(_send_checked, directory, scheme, serial))
+    for sender in running:
+        kill(sender)
+    for frame in take_all(mailbox, slot):
+        ledger.note(frame)
+    state = state_of(directory)
+    told = {n: state[accepted(n)] for n in range(SENDERS + int(kills))}
+    report(
+        frames=ledger.frames,
+        torn=ledger.torn,
+        gaps=ledger.gaps,
+        lost=sum(ledger.last.get(n, 0) < told[n] for n in told),
+        ghosts=sum(ledger.last.get(n, 0) > told[n] + 1 for n in told),
+        still_usable=transport.connect(dir_fd, NAME).put(b"") == Put.ACCEPTED,
+        recoveries=shm.recoveries(held) if scheme == "shm" else None,
+    )
+
+
+def _take_into(ledger: Ledger, mailbox: Mailbox, slot: Slot) -> None:
+    frame = mailbox.take(slot)
+    if frame is not None:
+        slot.clear()
+        ledger.note(frame)
+
+
+def _send_checked(directory: Path, scheme: str, sender: int) -> None:
+    transport = registry.get(scheme)
+    outlet: Outlet = transport.connect(open_directory(directory), NAME)
+    state = state_of(directory)
+    # Large frames, so that many a kill hits the copy.
+    filling = random.Random(sender).randbytes(transport.inline_limit - _CHECKED.size)
+    number = 1
+    while True:
+        rest = _CHECKED.pack(0, sender, number)[4:] + filling[: -number % 4096 or None]
+        check = struct.pack("=I", zlib.crc32(rest))
+        while outlet.put(check, rest) != Put.ACCEPTED:
+            os.sched_yield()
+        state[accepted(sender)] = number
+        number += 1
+
+
+if __name__ == "__main__":
+    main({"kill_receivers": kill_receivers, "kill_senders": kill_senders})

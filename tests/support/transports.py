@@ -1,0 +1,244 @@
+"""Mailboxes for the tests of transports, and the program their processes run.
+
+The processes are ``python -m tests.support.transports <role> <directory> <arguments>``:
+the test process itself never forks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from transports import _ring, registry
+from transports._ring import Slot
+from transports.mailbox import Mailbox, Note, Outlet, Put, Transport
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "1.mail"
+ECHO = "2.mail"
+SLOT = "slot"
+PATIENCE_SECONDS = 20
+
+
+@attrs.define(eq=False)
+class Place:
+    """A private directory for one test, and everything opened in it."""
+
+    path: Path
+    dir_fd: int
+    _stack: contextlib.ExitStack
+
+    def create(
+        self, transport: Transport, name: str = NAME, capacity: int | None = None
+    ) -> int:
+        held = transport.create(self.dir_fd, name, capacity)
+        self._stack.callback(os.close, held)
+        # what is kept outside the directory goes with the name
+        self._stack.callback(transport.unlink, self.dir_fd, name)
+        return held
+
+    def open(self, transport: Transport, held: int, name: str = NAME) -> Mailbox:
+        mailbox = transport.open(held, self.dir_fd, name)
+        self._stack.callback(mailbox.close)
+        return mailbox
+
+    def connect(
+        self, transport: Transport, name: str = NAME, note: Note | None = None
+    ) -> Outlet:
+        outlet = transport.connect(self.dir_fd, name, note=note)
+        self._stack.callback(outlet.close)
+        return outlet
+
+    def start(
+        self,
+        role: str,
+        *args: object,
+        held: int | None = None,
+        program: str = "tests.support.transports",
+    ) -> subprocess.Popen[str]:
+        """Start a process in *role*; it is killed and reaped with the place."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", program, role, str(self.path), *map(str, args)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            pass_fds=() if held is None else (held,),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._stack.callback(_end, process)
+        return process
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended, and so did its children
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+@contextlib.contextmanager
+def a_place() -> Iterator[Place]:
+    """Make a private directory in shared memory and remove it with all in it."""
+    path = Path(tempfile.mkdtemp(prefix="test-transports-", dir="/dev/shm"))
+    dir_fd = os.open(path, os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.ExitStack() as stack:
+            yield Place(path, dir_fd, stack)
+    finally:
+        os.close(dir_fd)
+        shutil.rmtree(path)
+
+
+def new_slot(limit: int = _ring.FRAME_LIMIT) -> Slot:
+    """Return a slot in memory of its own."""
+    return Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
+
+
+def map_file(path: Path, size: int) -> mmap.mmap:
+    """Map the file *path*, made with *size* bytes if it is not there."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_size < size:
+            os.posix_fallocate(fd, 0, size)
+        return mmap.mmap(fd, size)
+    finally:
+        os.close(fd)
+
+
+def slot_file(directory: Path, limit: int = _ring.FRAME_LIMIT) -> Slot:
+    """Map the slot that the processes in *directory* share."""
+    return Slot(map_file(directory / SLOT, Slot.size(limit)), 0, limit)
+
+
+def take_all(mailbox: Mailbox, slot: Slot) -> list[bytes]:
+    """Take until nothing waits."""
+    frames = []
+    while (frame := mailbox.take(slot)) is not None:
+        frames.append(frame)
+        slot.clear()
+    return frames
+
+
+def fill(outlet: Outlet, frame: bytes) -> int:
+    """Put *frame* until the mailbox is full; return how many it took."""
+    count = 0
+    while outlet.put(frame) == Put.ACCEPTED:
+        count += 1
+    return count
+
+
+def is_ready(fd: int, event: int, timeout_seconds: float = 0) -> bool:
+    """Return whether *fd* is ready for *event*, at the latest after a while."""
+    poll = select.poll()
+    poll.register(fd, event)
+    return bool(poll.poll(timeout_seconds * 1000))
+
+
+def eventually(predicate: Callable[[], bool]) -> None:
+    """Ask *predicate* until it holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not predicate():
+        assert time.monotonic() < deadline, "it never came true"
+        os.sched_yield()
+
+
+# Simple roles.
+
+
+def put_patiently(outlet: Outlet, *parts: bytes) -> Put:
+    """Put, and try again for as long as there is no room."""
+    while (result := outlet.put(*parts)) == Put.FULL:
+        room = outlet.fileno()
+        if room is None:
+            os.sched_yield()
+        else:
+            is_ready(room, select.POLLOUT, 0.05)
+    return result
+
+
+def send(directory: Path, scheme: str, sender: str, count: str) -> None:
+    """Put *count* numbered frames."""
+    outlet = registry.get(scheme).connect(open_directory(directory), NAME)
+    for number in range(1, int(count) + 1):
+        put_patiently(outlet, struct.pack("=IQ", int(sender), number))
+
+
+def put_and_die(directory: Path, scheme: str, text: str) -> None:
+    """Put one frame and be killed."""
+    outlet = registry.get(scheme).connect(open_directory(directory), NAME)
+    assert outlet.put(text.encode()) == Put.ACCEPTED
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def take_and_die(directory: Path, scheme: str, held: str) -> None:
+    """Take one frame into the shared slot and be killed before starting it."""
+    mailbox = registry.get(scheme).open(int(held), open_directory(directory), NAME)
+    assert mailbox.take(slot_file(directory)) is not None
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def take_and_start(directory: Path, scheme: str, held: str) -> None:
+    """Take one frame into the shared slot, start it and go on with it for ever."""
+    mailbox = registry.get(scheme).open(int(held), open_directory(directory), NAME)
+    slot = slot_file(directory)
+    assert mailbox.take(slot) is not None
+    slot.start()
+    print("started", flush=True)  # noqa: T201 - for whoever waits
+    signal.pause()
+
+
+def echo(directory: Path, scheme: str, held: str) -> None:
+    """Put back what comes, and sleep in between."""
+    dir_fd = open_directory(directory)
+    transport = registry.get(scheme)
+    mailbox = transport.open(int(held), dir_fd, ECHO)
+    outlet, slot = transport.connect(dir_fd, NAME), new_slot()
+    while True:
+        is_ready(mailbox.fileno(), select.POLLIN, PATIENCE_SECONDS)
+        for frame in take_all(mailbox, slot):
+            outlet.put(frame)
+
+
+def saturate(directory: Path, scheme: str, size: str) -> None:
+    """Put frames of *size* bytes for ever."""
+    outlet = registry.get(scheme).connect(open_directory(directory), NAME)
+    frame = bytes(int(size))
+    while True:
+        outlet.put(frame)
+
+
+def open_directory(directory: Path) -> int:
+    """Open the place from one of its processes."""
+    return os.open(directory, os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def main(roles: dict[str, Callable[..., None]]) -> None:
+    """Play the role that the command line names."""
+    _, role, directory, *args = sys.argv
+    roles[role](Path(directory), *args)
+
+
+if __name__ == "__main__":
+    main(
+        {
+            "echo": echo,
+            "put_and_die": put_and_die,
+            "saturate": saturate,
+            "send": send,
+            "take_and_die": take_and_die,
+            "take_and_start": take_and_start,
+        }
+    )
