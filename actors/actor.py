@@ -16,24 +16,24 @@ from typing import (
     Concatenate,
     ParamSpec,
     Protocol,
+    Self,
     TypeVar,
     get_args,
 )
 
 from actors.errors import OptionError
-from actors.options import MAX_CONCURRENCY, OnError
+from actors.options import MAX_CONCURRENCY, OnError, above_zero, is_whole, seconds
 
 if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run time
     import asyncio
 
-    from actors.supervision.exits import ExitReason
     from actors.ref import ActorRef
+    from actors.supervision.exits import ExitReason
     from actors.system import ActorSystem
 
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
-SelfActor = TypeVar("SelfActor", bound="Actor")
 
 _ON_ERROR = "__actors_on_error__"
 
@@ -46,21 +46,44 @@ class Timer(Protocol):
 
 
 class Context(Protocol):
-    """The runtime around the actor of this process."""
+    """The runtime around the actor of this process; ``Actor`` says what each part does."""
 
-    ref: Any
-    system: Any
-    log: Any
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """See ``Actor.ref``."""
+        ...
 
-    def stop(self) -> None: ...  # noqa: D102 - documented on Actor
+    @property
+    def system(self) -> ActorSystem:
+        """See ``Actor.system``."""
+        ...
+
+    @property
+    def log(self) -> Any:  # noqa: ANN401 - structlog's loggers have no common type
+        """See ``Actor.log``."""
+        ...
+
+    def stop(self) -> None:
+        """See ``Actor.stop``."""
+
     def after(
         self, delay: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Timer: ...  # noqa: D102
+    ) -> Timer:
+        """See ``Actor.after``."""
+        ...
+
     def every(
         self, period: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Timer: ...  # noqa: D102
-    def on_signal(self, signum: int, method: str) -> None: ...  # noqa: D102
-    def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]: ...  # noqa: D102
+    ) -> Timer:
+        """See ``Actor.every``."""
+        ...
+
+    def on_signal(self, signum: int, method: str) -> None:
+        """See ``Actor.on_signal``."""
+
+    def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+        """See ``Actor.start_task``."""
+        ...
 
 
 _context: Context | None = None
@@ -89,6 +112,9 @@ def handler(*, on_error: OnError) -> Callable[[F], F]:
 
     Args:
         on_error: ``crash`` ends the process after the asker was told; ``continue`` goes on with the next message.
+
+    Raises:
+        OptionError: *on_error* is neither of them.
     """
     _check_on_error(on_error)
 
@@ -111,6 +137,7 @@ class Actor:
     An actor runs in a process of its own and handles one message at a time.
     Public methods, plain or ``async``, are its messages.
     ``ref``, ``system``, ``log`` and the timers work from ``__init__`` on, without calling ``super().__init__()``.
+    In an object that no ``spawn`` has made they raise ``RuntimeError``.
 
     Class attributes:
         concurrency: How many messages it may have in hand at once; only ``async`` handlers profit from more than one.
@@ -122,18 +149,19 @@ class Actor:
     on_error: ClassVar[OnError | None] = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """Refuse a class that would break its own runtime."""
+        """Refuse a class that would break its own runtime.
+
+        Raises:
+            TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting.
+            OptionError: ``concurrency`` or ``on_error`` is not acceptable.
+        """
         super().__init_subclass__(**kwargs)
         for name in vars(cls):
             if name in _RESERVED:
                 msg = f"{cls.__name__}.{name} would hide Actor.{name}, which the runtime needs; choose another name"
                 raise TypeError(msg)
         n = cls.concurrency
-        if (
-            isinstance(n, bool)
-            or not isinstance(n, int)
-            or not 1 <= n <= MAX_CONCURRENCY
-        ):
+        if not is_whole(n) or not 1 <= n <= MAX_CONCURRENCY:
             msg = f"{cls.__name__}.concurrency={n!r}: a whole number from 1 to {MAX_CONCURRENCY}"
             raise OptionError(msg)
         if cls.on_error is not None:
@@ -141,13 +169,13 @@ class Actor:
 
     # Hooks.
 
-    def on_start(self) -> None | Coroutine[Any, Any, None]:
+    def on_start(self) -> Coroutine[Any, Any, None] | None:
         """Run in the actor's process after ``__init__``, before the first message, in every incarnation.
 
         May be ``async``. If it raises, the start has failed: the first time the spawner gets the error, later it counts as a crash.
         """
 
-    def on_stop(self, reason: ExitReason) -> None | Coroutine[Any, Any, None]:
+    def on_stop(self, reason: ExitReason) -> Coroutine[Any, Any, None] | None:
         """Run in the actor's process after its last message, whether it was stopped, stopped itself or raised.
 
         May be ``async``. It does not run when the process is killed.
@@ -160,16 +188,14 @@ class Actor:
     # What the actor may use.
 
     @property
-    def ref(self: SelfActor) -> ActorRef[SelfActor]:
+    def ref(self) -> ActorRef[Self]:
         """This actor's own address; the same in every incarnation."""
-        ref: ActorRef[SelfActor] = context().ref
-        return ref
+        return context().ref
 
     @property
     def system(self) -> ActorSystem:
         """The system this actor belongs to: spawn and look up others."""
-        system: ActorSystem = context().system
-        return system
+        return context().system
 
     @property
     def log(self) -> Any:  # noqa: ANN401 - structlog's loggers have no common type
@@ -181,22 +207,26 @@ class Actor:
         context().stop()
 
     def after(
-        self: SelfActor,
+        self,
         delay: float,
-        method: Callable[Concatenate[SelfActor, P], Any],
+        method: Callable[Concatenate[Self, P], Any],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Timer:
-        """Call *method* once in *delay* seconds, between messages like a tell; not kept over a restart."""
-        return context().after(
-            _checked("delay", delay), _own(self, method), args, kwargs
-        )
+        """Call *method* once in *delay* seconds, between messages like a tell; not kept over a restart.
+
+        Raises:
+            OptionError: *delay* is not a number of seconds, 0 or more.
+            TypeError: *method* is not a method of this actor's class.
+        """
+        seconds("delay", delay)
+        return context().after(delay, _own(self, method), args, kwargs)
 
     def every(
-        self: SelfActor,
+        self,
         period: float,
-        method: Callable[Concatenate[SelfActor, P], Any],
+        method: Callable[Concatenate[Self, P], Any],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -204,18 +234,20 @@ class Actor:
         """Call *method* every *period* seconds, between messages like a tell; not kept over a restart.
 
         A tick that is due while the last one waits or runs is left out.
-        """
-        return context().every(
-            _checked("period", period, minimum=1e-6), _own(self, method), args, kwargs
-        )
 
-    def on_signal(
-        self: SelfActor, signum: int, method: Callable[[SelfActor], Any], /
-    ) -> None:
+        Raises:
+            OptionError: *period* is not a number of seconds above 0.
+            TypeError: *method* is not a method of this actor's class.
+        """
+        above_zero("period", period)
+        return context().every(period, _own(self, method), args, kwargs)
+
+    def on_signal(self, signum: int, method: Callable[[Self], Any], /) -> None:
         """Call *method* between messages, like a tell, when the process gets this signal.
 
         Raises:
             OptionError: The signal cannot be caught, or the runtime needs it.
+            TypeError: *method* is not a method of this actor's class.
         """
         if signum in _OWN_SIGNALS or signum not in signal.valid_signals():
             own = ", ".join(sorted(signal.Signals(s).name for s in _OWN_SIGNALS))
@@ -279,16 +311,3 @@ def _own(actor: Actor, method: object) -> str:
         msg = f"pass a method of {type(actor).__name__}, such as {type(actor).__name__}.tick, not {method!r}"
         raise TypeError(msg)
     return name
-
-
-def _checked(argument: str, value: float, minimum: float = 0.0) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not minimum <= value < float("inf")
-    ):
-        msg = f"{argument}={value!r}: a number of seconds" + (
-            ", 0 or more" if not minimum else " above 0"
-        )
-        raise OptionError(msg)
-    return value

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Literal, TypedDict, get_args
+from collections.abc import Callable
+from typing import Any, Literal, TypedDict, TypeGuard, get_args
 
 import attrs
 
@@ -20,85 +21,89 @@ MAX_CONCURRENCY = 1024
 _NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
 
 
-def _check(ok: bool, option: str, value: object, accepted: str) -> None:  # noqa: FBT001 - a condition
-    if not ok:
-        msg = f"{option}={value!r}: {accepted}"
-        raise OptionError(msg)
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return whether *value* is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and not math.isnan(value)
-    )
+def is_seconds(value: object) -> TypeGuard[float]:
+    """Return whether *value* is a finite number of seconds, 0 or more."""
+    return _is_number(value) and 0 <= value < math.inf
 
 
-def seconds(option: str, value: object, *, infinite: bool = False) -> None:
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, float) or is_whole(value)
+
+
+def seconds(option: str, value: object) -> None:
     """Check a time in seconds.
 
     Raises:
-        OptionError: Not a number, negative, or infinite where that makes no sense.
+        OptionError: Not a number, negative, or infinite.
     """
-    accepted = "a number of seconds, 0 or more" + (", or math.inf" if infinite else "")
-    _check(
-        _is_number(value) and value >= 0 and (infinite or value != math.inf),
-        option,
-        value,
-        accepted,
-    )  # type: ignore[operator]
+    if not is_seconds(value):
+        raise _refused(option, value, "a number of seconds, 0 or more")
 
 
-def _valid_name(_: object, __: object, value: object) -> None:
-    ok = value is None or (
+def above_zero(option: str, value: object) -> None:
+    """Check a time in seconds that cannot be 0.
+
+    Raises:
+        OptionError: Not a number, 0, negative, or infinite.
+    """
+    if not is_seconds(value) or not value:
+        raise _refused(option, value, "a number of seconds above 0")
+
+
+def _refused(option: str, value: object, accepted: str) -> OptionError:
+    return OptionError(f"{option}={value!r}: {accepted}")
+
+
+def _must(
+    is_accepted: Callable[[object], bool], accepted: str
+) -> Callable[[object, attrs.Attribute[Any], Any], None]:
+    """Return a validator that says what is *accepted* when it refuses a value."""
+
+    def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not is_accepted(value):
+            raise _refused(attribute.name, value, accepted)
+
+    return validate
+
+
+def _is_name(value: object) -> bool:
+    return value is None or (
         isinstance(value, str) and _NAME.fullmatch(value) is not None
     )
-    _check(ok, "name", value, "1 to 200 printable characters without '/'")
 
 
-def _valid_restart(_: object, __: object, value: object) -> None:
-    _check(
-        value in get_args(RestartType),
-        "restart",
-        value,
-        "one of " + ", ".join(map(repr, get_args(RestartType))),
-    )
+def _is_count(value: object) -> bool:
+    return value == math.inf or (is_whole(value) and value >= 0)
 
 
-def _valid_intensity(_: object, __: object, value: object) -> None:
-    ok = value == math.inf or (
-        isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    )
-    _check(ok, "intensity", value, "a whole number of restarts, 0 or more, or math.inf")
+def _is_time(value: object) -> bool:
+    return _is_number(value) and value >= 0
 
 
-def _valid_period(_: object, __: object, value: object) -> None:
-    _check(
-        _is_number(value) and 0 < value < math.inf,
-        "period",
-        value,
-        "a number of seconds above 0",
-    )  # type: ignore[operator]
+def _is_size(value: object) -> bool:
+    return value is None or (is_whole(value) and value > 0)
 
 
-def _valid_seconds(_: object, attribute: Any, value: object) -> None:  # noqa: ANN401 - attrs' own type
-    seconds(attribute.name, value, infinite=True)
-
-
-def _valid_transport(_: object, __: object, value: object) -> None:
-    _check(
-        value is None or isinstance(value, str),
-        "transport",
-        value,
-        "the scheme of a transport, such as 'shm' or 'unix'",
-    )
-
-
-def _valid_size(_: object, __: object, value: object) -> None:
-    ok = value is None or (
-        isinstance(value, int) and not isinstance(value, bool) and value > 0
-    )
-    _check(ok, "mailbox_bytes", value, "a whole number of bytes above 0")
+_name = _must(_is_name, "1 to 200 printable characters without '/'")
+_transport = _must(
+    lambda value: value is None or isinstance(value, str),
+    "the scheme of a transport, such as 'shm' or 'unix'",
+)
+_restart = _must(
+    lambda value: value in get_args(RestartType),
+    "one of " + ", ".join(map(repr, get_args(RestartType))),
+)
+_count = _must(_is_count, "a whole number of restarts, 0 or more, or math.inf")
+_period = _must(
+    lambda value: is_seconds(value) and value > 0, "a number of seconds above 0"
+)
+_time = _must(_is_time, "a number of seconds, 0 or more, or math.inf")
+_size = _must(_is_size, "a whole number of bytes above 0")
 
 
 @attrs.frozen(kw_only=True)
@@ -116,14 +121,14 @@ class Options:
         mailbox_bytes: Bound of the mailbox; None takes the transport's default.
     """
 
-    name: str | None = attrs.field(default=None, validator=_valid_name)
-    transport: str | None = attrs.field(default=None, validator=_valid_transport)
-    restart: RestartType = attrs.field(default="transient", validator=_valid_restart)
-    intensity: float = attrs.field(default=3, validator=_valid_intensity)
-    period: float = attrs.field(default=5.0, validator=_valid_period)
-    shutdown: float = attrs.field(default=5.0, validator=_valid_seconds)
-    init_timeout: float = attrs.field(default=30.0, validator=_valid_seconds)
-    mailbox_bytes: int | None = attrs.field(default=None, validator=_valid_size)
+    name: str | None = attrs.field(default=None, validator=_name)
+    transport: str | None = attrs.field(default=None, validator=_transport)
+    restart: RestartType = attrs.field(default="transient", validator=_restart)
+    intensity: float = attrs.field(default=3, validator=_count)
+    period: float = attrs.field(default=5.0, validator=_period)
+    shutdown: float = attrs.field(default=5.0, validator=_time)
+    init_timeout: float = attrs.field(default=30.0, validator=_time)
+    mailbox_bytes: int | None = attrs.field(default=None, validator=_size)
 
     @classmethod
     def from_keywords(cls, keywords: OptionKeywords) -> Options:
@@ -133,13 +138,10 @@ class Options:
             OptionError: There is no such option, or its value is not acceptable.
         """
         known = {field.name for field in attrs.fields(cls)}
-        unknown = sorted(keywords.keys() - known)
-        _check(
-            not unknown,
-            unknown[0] if unknown else "",
-            "…",
-            f"no such option; there are {', '.join(sorted(known))}",
-        )
+        for name, value in keywords.items():
+            if name not in known:
+                there_are = ", ".join(sorted(known))
+                raise _refused(name, value, f"no such option; there are {there_are}")
         return cls(**keywords)
 
 
