@@ -128,6 +128,22 @@ class Trouble(Actor):
     def interrupt(self) -> None:
         raise KeyboardInterrupt
 
+    async def divide_later(self, by: int) -> float:
+        await asyncio.sleep(0)
+        return self.divide(by)
+
+    def raise_mute(self) -> None:
+        raise MuteError
+
+    def raise_impostor(self) -> None:
+        raise ImpostorError
+
+    def raise_stop_iteration(self) -> None:
+        raise StopIteration
+
+    async def cancel_itself(self) -> None:
+        raise asyncio.CancelledError
+
     @handler(on_error="continue")
     def fail_softly(self) -> None:
         raise ValueError("soft")
@@ -135,6 +151,32 @@ class Trouble(Actor):
     @handler(on_error="crash")
     def fail_hard(self) -> None:
         raise ValueError("hard")
+
+
+class Forgiving(Trouble):
+    """Goes on whatever its handlers raise."""
+
+    on_error = "continue"
+
+
+class Strict(Trouble):
+    """Crashes whenever a handler raises."""
+
+    on_error = "crash"
+
+
+class MuteError(Exception):
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("not me")
+
+
+class ImpostorError(Exception):
+    """Unpickles as something else, which is no exception."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("3",)
 
 
 class NeedyError(Exception):

@@ -1,0 +1,416 @@
+"""What handlers may do wrong, and what the asker, the actor and the log get to know of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actors import (
+    Actor,
+    ActorCrashedError,
+    ActorRef,
+    ActorStoppedError,
+    ActorSystem,
+    Event,
+    ExitKind,
+    NotSerializableError,
+    RemoteError,
+    UnhandledMessageError,
+    handler,
+)
+from actors.errors import OptionError
+from tests.support.actors_under_test import (
+    Blocker,
+    Counter,
+    Forgiving,
+    Inbox,
+    Strict,
+    Trouble,
+)
+from tests.support.gates import SECONDS
+
+Raised = tuple[type[BaseException], str]
+NextEvent = Callable[[str, str], Event]
+
+
+def spawn(system: ActorSystem, cls: type[Trouble] = Trouble) -> ActorRef[Trouble]:
+    return system.spawn(cls).result().within(SECONDS)
+
+
+def without_class(system: ActorSystem, ref: ActorRef[Any]) -> ActorRef[Any]:
+    """Return the ref as it arrives in a message: it does not know the actor's class any more."""
+    echo = system.spawn(Inbox).result()
+    returned: ActorRef[Any] = echo.ask(Inbox.echo, ref).result()
+    return returned
+
+
+# Asks: somebody is told, and the actor goes on.
+
+GOES_ON: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], str]] = {
+    "exception": (Trouble.divide, (0,), ZeroDivisionError, "division by zero"),
+    "exception in a coroutine": (Trouble.divide_later, (0,), ZeroDivisionError, "zero"),
+    "TypeError of the handler itself": (Trouble.divide, ("x",), TypeError, "operand"),
+    "unpicklable result": (Trouble.unpicklable, (), NotSerializableError, "lock"),
+    "too deep result": (Trouble.deep_result, (), NotSerializableError, "deep"),
+    "endless recursion": (Trouble.recurse, (), RecursionError, "recursion"),
+    "exception that does not unpickle": (
+        Trouble.raise_needy,
+        (),
+        RemoteError,
+        "NeedyError: 1 and 2",
+    ),
+    "exception that does not pickle": (
+        Trouble.raise_unreducible,
+        (),
+        RemoteError,
+        "UnreducibleError",
+    ),
+    "exception without text": (Trouble.raise_mute, (), Exception, ""),
+    "exception that unpickles as something else": (
+        Trouble.raise_impostor,
+        (),
+        RemoteError,
+        "ImpostorError",
+    ),
+    "CancelledError": (Trouble.cancel_itself, (), RemoteError, "CancelledError"),
+    "handler marked to continue": (Trouble.fail_softly, (), ValueError, "soft"),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "error", "text"), GOES_ON.values(), ids=GOES_ON
+)
+def test_the_asker_gets_the_error_and_the_actor_goes_on(
+    system: ActorSystem,
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    error: type[Exception],
+    text: str,
+) -> None:
+    trouble = spawn(system)
+    pid = trouble.ask(Trouble.pid).result()
+
+    with pytest.raises(error) as caught:
+        trouble.ask(method, *args).result()
+
+    assert text == "" or text in str(caught.value)
+    assert trouble.ask(Trouble.pid).result() == pid
+
+
+async def test_a_stop_iteration_of_a_handler_does_not_end_the_awaiting_coroutine(
+    system: ActorSystem,
+) -> None:
+    trouble = await system.spawn(Trouble)
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await trouble.ask(Trouble.raise_stop_iteration)
+
+
+def test_the_original_exception_is_chained_to_the_traceback_of_the_actor(
+    system: ActorSystem,
+) -> None:
+    trouble = spawn(system)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        trouble.ask(Trouble.divide, 0).result()
+
+    cause = caught.value.__cause__
+    assert isinstance(cause, RemoteError)
+    assert cause.exc_type == "ZeroDivisionError"
+    assert "in divide\n    return 1 / by" in cause.traceback
+
+
+def test_an_unpicklable_result_says_whose_it_is(system: ActorSystem) -> None:
+    trouble = spawn(system)
+
+    with pytest.raises(NotSerializableError) as caught:
+        trouble.ask(Trouble.unpicklable).result()
+
+    assert "the result of Trouble.unpicklable could not be sent" in getattr(
+        caught.value, "__notes__", [str(caught.value.__cause__)]
+    )
+
+
+# Asks: the asker is told, and the actor crashes.
+
+CRASHES: dict[str, tuple[type[Trouble], Callable[..., Any], tuple[Any, ...], type[Exception], str]] = {
+    "MemoryError": (Trouble, Trouble.exhaust, (), MemoryError, ""),
+    "MemoryError, told to continue": (Forgiving, Trouble.exhaust, (), MemoryError, ""),
+    "KeyboardInterrupt": (Trouble, Trouble.interrupt, (), RemoteError, "KeyboardInterrupt"),
+    "sys.exit(3)": (Trouble, Trouble.leave, (3,), RemoteError, "SystemExit: 3"),
+    "sys.exit(text)": (Trouble, Trouble.leave, ("why",), RemoteError, "SystemExit: why"),
+    "os._exit(0)": (Trouble, Trouble.vanish, (0,), ActorCrashedError, "exited with code 0"),
+    "os._exit(3)": (Trouble, Trouble.vanish, (3,), ActorCrashedError, "exited with code 3"),
+    "SIGSEGV": (Trouble, Trouble.segfault, (), ActorCrashedError, "killed by SIGSEGV"),
+    "handler marked to crash": (Trouble, Trouble.fail_hard, (), ValueError, "hard"),
+    "mark over the class": (Forgiving, Trouble.fail_hard, (), ValueError, "hard"),
+    "class that crashes": (Strict, Trouble.divide, (0,), ZeroDivisionError, "zero"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cls", "method", "args", "error", "text"), CRASHES.values(), ids=CRASHES
+)
+def test_the_asker_gets_the_error_and_the_actor_is_restarted(
+    system: ActorSystem,
+    cls: type[Trouble],
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    error: type[Exception],
+    text: str,
+) -> None:
+    trouble = spawn(system, cls)
+    pid = trouble.ask(Trouble.pid).result()
+
+    with pytest.raises(error) as caught:
+        trouble.ask(method, *args).result()
+
+    assert text in str(caught.value)
+    assert trouble.ask(Trouble.pid).result() != pid
+
+
+def test_a_crash_says_which_message_it_was_and_how_the_process_ended(
+    system: ActorSystem,
+) -> None:
+    trouble = spawn(system)
+
+    with pytest.raises(ActorCrashedError) as caught:
+        trouble.ask(Trouble.segfault).result()
+
+    assert caught.value.name == trouble.name
+    assert caught.value.method == "Trouble.segfault"
+    assert caught.value.attempt == 1
+    assert caught.value.reason.kind is ExitKind.SIGNAL
+    assert caught.value.reason.signal == "SIGSEGV"
+    assert "in segfault" in (caught.value.reason.dump or "")
+
+
+def test_sys_exit_ends_the_actor_for_good_and_the_asker_is_told(
+    system: ActorSystem,
+) -> None:
+    trouble = spawn(system)
+
+    with pytest.raises(RemoteError, match="SystemExit"):
+        trouble.ask(Trouble.leave).result()
+
+    assert trouble.ended().result(SECONDS).kind is ExitKind.NORMAL
+    with pytest.raises(ActorStoppedError, match="is gone: stopped"):
+        trouble.ask(Trouble.ok).result()
+
+
+def test_asks_queued_behind_a_crash_are_answered_by_the_next_incarnation(
+    system: ActorSystem,
+) -> None:
+    trouble = spawn(system)
+
+    crashing = trouble.ask(Trouble.vanish, 1)
+    queued = [trouble.ask(Trouble.ok) for _ in range(20)]
+
+    with pytest.raises(ActorCrashedError):
+        crashing.result()
+    assert [pending.result() for pending in queued] == ["ok"] * 20
+
+
+# Tells: nobody is told, so the actor crashes unless it says otherwise.
+
+TELL_CRASHES: dict[str, tuple[type[Trouble], Callable[..., Any], tuple[Any, ...], str]] = {
+    "exception": (Trouble, Trouble.divide, (0,), "ZeroDivisionError"),
+    "exception in a coroutine": (Trouble, Trouble.divide_later, (0,), "ZeroDivisionError"),
+    "endless recursion": (Trouble, Trouble.recurse, (), "RecursionError"),
+    "exception that does not pickle": (Trouble, Trouble.raise_unreducible, (), "UnreducibleError"),
+    "exception without text": (Trouble, Trouble.raise_mute, (), "MuteError"),
+    "MemoryError, told to continue": (Forgiving, Trouble.exhaust, (), "MemoryError"),
+    "KeyboardInterrupt, told to continue": (Forgiving, Trouble.interrupt, (), "KeyboardInterrupt"),
+    "sys.exit(3)": (Trouble, Trouble.leave, (3,), "SystemExit(3)"),
+    "os._exit(0)": (Trouble, Trouble.vanish, (0,), "without saying goodbye"),
+    "mark over the class": (Forgiving, Trouble.fail_hard, (), "ValueError: hard"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cls", "method", "args", "text"), TELL_CRASHES.values(), ids=TELL_CRASHES
+)
+def test_a_tell_whose_handler_fails_crashes_the_actor(
+    system: ActorSystem,
+    next_event: NextEvent,
+    cls: type[Trouble],
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    text: str,
+) -> None:
+    trouble = spawn(system, cls)
+    pid = trouble.ask(Trouble.pid).result()
+
+    trouble.tell(method, *args)
+
+    exited = next_event("child_exit", trouble.name)
+    assert exited.pid == pid
+    assert text in str(exited.reason)
+    assert exited.reason is not None
+    assert exited.reason.during == f"{cls.__name__}.{method.__name__}"
+    assert trouble.ask(Trouble.pid).result() != pid
+
+
+def test_the_tell_that_crashed_the_actor_is_a_dead_letter(
+    system: ActorSystem, next_event: NextEvent
+) -> None:
+    trouble = spawn(system)
+
+    trouble.tell(Trouble.divide, 0)
+
+    letter = next_event("dead_letter", trouble.name)
+    assert letter.facts["cause"] == "crashed"
+    assert letter.facts["method"] == "Trouble.divide"
+    assert letter.facts["is_question"] is False
+
+
+TELL_GOES_ON: dict[str, tuple[type[Trouble], Callable[..., Any], tuple[Any, ...]]] = {
+    "handler marked to continue": (Trouble, Trouble.fail_softly, ()),
+    "class told to continue": (Forgiving, Trouble.divide, (0,)),
+    "coroutine, class told to continue": (Forgiving, Trouble.divide_later, (0,)),
+    "mark over the class": (Strict, Trouble.fail_softly, ()),
+}
+
+
+@pytest.mark.parametrize(
+    ("cls", "method", "args"), TELL_GOES_ON.values(), ids=TELL_GOES_ON
+)
+def test_a_tell_that_may_fail_is_published_and_the_actor_goes_on(
+    system: ActorSystem,
+    next_event: NextEvent,
+    cls: type[Trouble],
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+) -> None:
+    trouble = spawn(system, cls)
+    pid = trouble.ask(Trouble.pid).result()
+
+    trouble.tell(method, *args)
+
+    failed = next_event("handler_failed", trouble.name)
+    assert failed.facts["method"] == f"{cls.__name__}.{method.__name__}"
+    assert trouble.ask(Trouble.pid).result() == pid
+
+
+def test_the_result_of_a_tell_is_dropped_even_if_it_could_not_travel(
+    system: ActorSystem,
+) -> None:
+    trouble = spawn(system)
+    pid = trouble.ask(Trouble.pid).result()
+
+    trouble.tell(Trouble.unpicklable)
+
+    assert trouble.ask(Trouble.pid).result() == pid
+
+
+def test_a_told_sys_exit_ends_the_actor_for_good(system: ActorSystem) -> None:
+    trouble = spawn(system)
+
+    trouble.tell(Trouble.leave)
+
+    assert trouble.ended().result(SECONDS).kind is ExitKind.NORMAL
+
+
+# Messages that do not fit: no user code runs, and the actor goes on.
+
+
+def test_asking_for_a_method_the_actor_lacks_names_those_it_has(
+    system: ActorSystem,
+) -> None:
+    counter = system.spawn(Counter).result()
+    stranger = without_class(system, counter)
+    pid = counter.ask(Counter.pid).result()
+
+    with pytest.raises(
+        UnhandledMessageError, match=r"Counter has no handler 'hello'; it has: add,"
+    ):
+        stranger.ask(Blocker.hello).result()
+
+    assert counter.ask(Counter.pid).result() == pid
+
+
+@pytest.mark.parametrize("name", ["stop", "after", "on_start", "on_stop", "ref"])
+def test_what_the_runtime_gave_the_actor_is_no_message(
+    system: ActorSystem, name: str
+) -> None:
+    counter = system.spawn(Counter).result()
+    stranger = without_class(system, counter)
+
+    def impostor(self: object) -> None:
+        """Travels under the name of something the actor inherits."""
+
+    impostor.__name__ = name
+
+    with pytest.raises(UnhandledMessageError, match=f"no handler '{name}'"):
+        stranger.ask(impostor).result()
+
+
+@pytest.mark.parametrize("args", [(), (1, 2), ([], {}, 3)], ids=repr)
+@pytest.mark.parametrize("method", [Trouble.divide, Trouble.divide_later])
+def test_asking_with_arguments_that_do_not_fit_says_which(
+    system: ActorSystem, method: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    trouble = spawn(system, Strict)
+    pid = trouble.ask(Trouble.pid).result()
+
+    with pytest.raises(UnhandledMessageError, match=r"divide.* argument"):
+        trouble.ask(method, *args).result()
+
+    assert trouble.ask(Trouble.pid).result() == pid
+
+
+def test_telling_what_does_not_fit_is_a_dead_letter_and_the_actor_goes_on(
+    system: ActorSystem, next_event: NextEvent
+) -> None:
+    counter = system.spawn(Counter).result()
+    stranger = without_class(system, counter)
+    pid = counter.ask(Counter.pid).result()
+
+    stranger.tell(Blocker.hello)
+    unknown = next_event("dead_letter", counter.name)
+    stranger.tell(Counter.add)  # type: ignore[call-arg]
+    unfit = next_event("dead_letter", counter.name)
+
+    assert unknown.facts["cause"] == unfit.facts["cause"] == "unhandled"
+    assert (unknown.facts["method"], unfit.facts["method"]) == (
+        "Counter.hello",
+        "Counter.add",
+    )
+    assert counter.ask(Counter.pid).result() == pid
+
+
+# What is refused before it is sent.
+
+
+@pytest.mark.parametrize("send", ["ask", "tell"])
+def test_an_unpicklable_argument_is_refused_at_the_call_with_the_path_to_it(
+    system: ActorSystem, send: str
+) -> None:
+    inbox = system.spawn(Inbox).result()
+    value = {"jobs": [1, threading.Lock()]}
+
+    with pytest.raises(NotSerializableError, match=r"\['jobs'\]\[1\]"):
+        getattr(inbox, send)(Inbox.echo, value)
+
+    assert inbox.ask(Inbox.kept).result() == []
+
+
+def test_an_unpicklable_argument_of_a_constructor_is_refused_at_the_call(
+    system: ActorSystem,
+) -> None:
+    with pytest.raises(NotSerializableError, match="lock"):
+        system.spawn(Counter, threading.Lock())  # type: ignore[arg-type]
+
+
+def test_a_class_that_hides_a_method_of_the_runtime_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Broken\.stop would hide Actor\.stop"):
+        type("Broken", (Actor,), {"stop": lambda _: None})
+
+
+@pytest.mark.parametrize("value", ["ignore", None, 1], ids=repr)
+def test_an_unknown_on_error_is_refused_with_the_accepted_values(value: object) -> None:
+    with pytest.raises(OptionError, match="'crash', 'continue'"):
+        handler(on_error=value)  # type: ignore[arg-type]
