@@ -41,9 +41,11 @@ class Root:
     process: subprocess.Popen[bytes]
     pidfd: int
 
-    def end(self) -> None:
-        """Wait until the root is gone, kill it if it will not go, and remove what it left."""
+    def end(self, *, at_once: bool) -> None:
+        """Wait until the root is gone, or kill it *at_once* and all its children with it; remove what it left."""
         self.client.close()
+        if at_once:
+            self.process.kill()
         try:
             self.process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:

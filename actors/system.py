@@ -119,7 +119,12 @@ class ActorSystem:
             NoSpaceError: Its file system is too small.
             SystemFailedError: The root supervisor did not start.
         """
-        self._launch().result()
+        hello = self._launch()
+        try:
+            hello.result()
+        except BaseException:
+            self._end(at_once=True)
+            raise
         return self
 
     def close(self, *, drain: float | None = None) -> None:
@@ -137,8 +142,10 @@ class ActorSystem:
                 self._flush()
                 os.sched_yield()
             self._ask_to_close(limit).result()
-        finally:
-            self._end()
+        except BaseException:  # a second Ctrl-C: it has waited long enough
+            self._end(at_once=True)
+            raise
+        self._end()
 
     def _launch(self) -> Pending[Any]:
         if self._client is not None:
@@ -166,11 +173,11 @@ class ActorSystem:
         )
         return self._root is not None and not is_copy
 
-    def _end(self) -> None:
+    def _end(self, *, at_once: bool = False) -> None:
         root, self._root = self._root, None
         _open.discard(self)
         if root is not None:
-            root.end()
+            root.end(at_once=at_once)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -187,7 +194,7 @@ class ActorSystem:
         try:
             await self._launch()
         except BaseException:
-            self._end()
+            self._end(at_once=True)
             raise
         return self
 
@@ -207,8 +214,10 @@ class ActorSystem:
                     FLUSH_SECONDS
                 )  # the loop flushes what waits for room
             await self._ask_to_close(limit)
-        finally:
-            self._end()
+        except BaseException:  # a second Ctrl-C: it has waited long enough
+            self._end(at_once=True)
+            raise
+        self._end()
 
     # Actors.
 

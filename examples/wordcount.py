@@ -1,9 +1,10 @@
 """Count the words of real text with four supervised actors, while some of them are being killed.
 
-    python examples/wordcount.py [PATH ...] [--kill SECONDS]
+    python examples/wordcount.py [PATH ...] [--kill SECONDS] [--repeat TIMES]
 
 Without a path it reads every .py, .txt, .rst and .md file of the running Python's own library.
 With ``--kill 0.2`` a random worker gets SIGKILL every 0.2 s; the count must come out the same.
+``--repeat 5`` reads everything five times, to have more to kill.
 """
 
 from __future__ import annotations
@@ -226,8 +227,15 @@ def main() -> int:
         metavar="SECONDS",
         help="kill a random worker this often",
     )
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="TIMES",
+        help="read everything this often",
+    )
     arguments = parser.parse_args()
-    files = find_files(arguments.paths)
+    files = find_files(arguments.paths) * arguments.repeat
     if not files:
         parser.error(f"no {', '.join(sorted(SUFFIXES))} files found")
     print(f"Counting the words of {len(files)} files with {WORKERS} actors", end="")
