@@ -23,12 +23,14 @@ class Source(Protocol):
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """Give control away until *pending* is settled."""
+        ...
 
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """Block the thread until *pending* is settled or *timeout* has passed."""
 
     def breathe(self) -> Generator[Any, Any, None]:
         """Give the event loop a turn if it has had none for too long."""
+        ...
 
 
 class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
@@ -44,7 +46,6 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         "corr",
         "deadline_ns",
         "method",
-        "sent_ns",
         "state",
         "target",
         "timeout",
@@ -52,7 +53,13 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         "wakers",
     )
 
+    # What an error about it says; set by the process that sends it, and not at all for what is settled at once.
+    target: str
+    method: str
+    timeout: float | None
+
     def __init__(self, source: Source | None = None) -> None:
+        """Pendings come from ``ask``, ``tell``, ``spawn`` and their like; only a settled one has no source."""
         self._source = source
         self._stepper: Generator[Any, Any, T_co] | None = None
         self.state = WAITING
@@ -84,12 +91,11 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             RuntimeError: Called in a coroutine, which has to await instead.
             ActorError: Whatever the operation failed with.
         """
-        if self.state == WAITING:
-            assert self._source is not None  # only settled results are made without one
+        if self.state == WAITING and self._source is not None:
             self._source.block(self, timeout)
-            if self.state == WAITING:
-                msg = f"no result within {timeout:g} s"
-                raise TimeoutError(msg)
+        if self.state == WAITING:
+            msg = f"no result within {timeout} s"
+            raise TimeoutError(msg)
         if self.state == FAILED:
             raise self.value
         value: T_co = self.value
@@ -115,17 +121,16 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             self._stepper = self.__await__()
         return self._stepper.send(value)
 
-    def throw(  # type: ignore[override]  # the three-argument form is deprecated, and still called by 3.11
+    def throw(
         self,
-        typ: Any,
-        val: Any = None,
+        typ: type[BaseException] | BaseException,
+        val: object = None,
         tb: TracebackType | None = None,
-        /,  # noqa: ANN401 - see above
-    ) -> Any:  # noqa: ANN401 - see above
+        /,
+    ) -> Any:  # noqa: ANN401 - the protocol of coroutines is untyped
         """Raise in the await; used by event loops to cancel."""
-        error = (
-            typ if isinstance(typ, BaseException) else val if val is not None else typ()
-        )
+        # The form with three arguments is deprecated, and still used by the C parts of 3.11.
+        error = _exception(typ, val)
         if tb is not None:
             error = error.with_traceback(tb)
         if self._stepper is None:  # cancelled before its first step: nothing waits yet
@@ -166,6 +171,14 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
                 waker()
 
 
+def _exception(typ: type[BaseException] | BaseException, val: object) -> BaseException:
+    if isinstance(typ, BaseException):
+        return typ
+    if isinstance(val, BaseException):
+        return val
+    return typ() if val is None else typ(val)
+
+
 def settled(value: T) -> Pending[T]:
     """Return a ``Pending`` that is done."""
     pending: Pending[T] = Pending()
@@ -178,4 +191,3 @@ def failed(error: Exception) -> Pending[NoReturn]:
     pending: Pending[NoReturn] = Pending()
     pending.fail(error)
     return pending
-

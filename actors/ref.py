@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Coroutine
 from typing import (
     TYPE_CHECKING,
@@ -22,9 +21,10 @@ from typing import (
 )
 
 from actors.errors import ActorError, OptionError
-from actors.supervision.exits import ExitReason, from_json
+from actors.options import is_seconds
 from actors.pending import Pending
 from actors.runtime.client import Client, clients
+from actors.supervision.exits import ExitReason, from_json
 
 A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
@@ -42,7 +42,14 @@ class ActorRef(Generic[A_co]):
 
     __slots__ = ("_class", "_client", "_name", "_number", "_system", "_timeout")
 
-    def __init__(  # noqa: PLR0913 - only the runtime makes refs
+    _class: type[Any] | None
+    _client: Client | None
+    _name: str
+    _number: int
+    _system: str
+    _timeout: float | None
+
+    def __init__(
         self,
         client: Client | None,
         system: str,
@@ -101,13 +108,24 @@ class ActorRef(Generic[A_co]):
         Raises (at the call):
             TypeError: *method* is not a method of the actor's class.
             NotSerializableError: An argument cannot travel.
+            NoSpaceError: The arguments are large, and shared memory has no room for them.
             MailboxFullError: Neither the mailbox nor the outbox of this process has room.
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+            ForkedHandleError: This process was forked from the one that opened the system.
         """
         client = self._client or self._join()
         name = _names.get(method) or _name_of(self, method)
         if self._class is not None:
             _check_owner(self, self._class, name)
-        return client.ask(self._number, self._name, name, method.__qualname__, (args, kwargs), self._timeout)
+        return client.ask(
+            self._number,
+            self._name,
+            name,
+            method.__qualname__,
+            (args, kwargs),
+            self._timeout,
+        )
 
     def tell(
         self,
@@ -131,17 +149,25 @@ class ActorRef(Generic[A_co]):
         name = _names.get(method) or _name_of(self, method)
         if self._class is not None:
             _check_owner(self, self._class, name)
-        return client.tell(self._number, self._name, name, method.__qualname__, (args, kwargs), self._timeout)
+        return client.tell(
+            self._number,
+            self._name,
+            name,
+            method.__qualname__,
+            (args, kwargs),
+            self._timeout,
+        )
 
     def within(self, timeout: float | None) -> ActorRef[A_co]:
         """Return the same ref with another deadline.
 
         Args:
             timeout: Seconds from the call to the answer; None for no deadline.
+
+        Raises:
+            OptionError: *timeout* is neither.
         """
-        if timeout is not None and not (
-            isinstance(timeout, int | float) and 0 <= timeout < math.inf
-        ):
+        if timeout is not None and not is_seconds(timeout):
             msg = f"timeout={timeout!r}: a number of seconds, 0 or more, or None for no deadline"
             raise OptionError(msg)
         return ActorRef(
@@ -151,19 +177,48 @@ class ActorRef(Generic[A_co]):
     # Life.
 
     def stop(self) -> Pending[None]:
-        """Let the actor handle what is queued before this, then end it for good; settled once that is queued."""
+        """Let the actor handle what is queued before this, then end it for good; settled once that is queued.
+
+        An actor that has ended is no error.
+
+        Raises (at the call):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+            MailboxFullError: Neither the mailbox nor the outbox of this process has room.
+        """
         return (self._client or self._join()).stop(self._number, self._name)
 
     def kill(self) -> Pending[None]:
-        """End the actor for good with SIGKILL; settled when its process is gone."""
+        """End the actor for good with SIGKILL; settled when its process is gone.
+
+        What is queued becomes dead letters.
+        An actor that has ended is no error.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
         return self._request("kill")
 
     def restart(self) -> Pending[None]:
-        """Stop the process after the message in hand and start a fresh one with the same queue; settled when it is ready."""
+        """Stop the process after the message in hand and start a fresh one with the same queue; settled when it is ready.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good, or does so instead of starting again.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
         return self._request("restart")
 
     def ended(self) -> Pending[ExitReason]:
-        """Return the reason why the actor ended for good, on the way until it has."""
+        """Return the reason why the actor ended for good, on the way until it has.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
         return self._request("ended", lambda facts: from_json(facts["reason"]))
 
     def _request(
@@ -245,7 +300,7 @@ def _name_of(ref: ActorRef[Any], method: object) -> str:
     return str(name)
 
 
-def _check_owner(ref: ActorRef[Any], cls: type[Any], name: str) -> None:
+def _check_owner(ref: ActorRef[Any], cls: type, name: str) -> None:
     """Refuse a method that the actor's class lacks."""
     known = _handlers_of(cls)
     if name not in known:
@@ -255,7 +310,7 @@ def _check_owner(ref: ActorRef[Any], cls: type[Any], name: str) -> None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _handlers_of(cls: type[Any]) -> frozenset[str]:
+def _handlers_of(cls: type) -> frozenset[str]:
     from actors.actor import handler_names  # noqa: PLC0415 - actor.py needs refs for its annotations
 
     return frozenset(handler_names(cls))
