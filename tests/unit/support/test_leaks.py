@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import leaks
+from tests.support.gates import wait_until
+
+ORPHAN = """
+import subprocess
+print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid)
+"""
+
+
+@pytest.fixture
+def named_object() -> Iterator[Path]:
+    path = leaks.NAMED_OBJECTS[0] / f"leaks-{leaks.RUN}"
+    path.touch()
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_a_running_child_is_a_leak_until_it_has_been_waited_for() -> None:
+    before = leaks.look()
+    child = subprocess.Popen(["sleep", "60"])
+
+    running = leaks.left_since(before)
+    child.kill()
+    child.wait()
+
+    assert [words.partition(":")[0] for words in running] == [f"process {child.pid}"]
+    assert leaks.left_since(before) == []
+
+
+def test_a_process_whose_parent_has_died_is_a_leak() -> None:
+    before = leaks.look()
+    result = subprocess.run(
+        [sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, check=True
+    )
+    orphan = int(result.stdout)
+
+    left = leaks.left_since(before)
+    os.kill(orphan, signal.SIGKILL)
+    wait_until(lambda: not leaks.left_since(before), "the end of the orphan")
+
+    assert [words.partition(":")[0] for words in left] == [f"process {orphan}"]
+
+
+def test_a_child_of_a_process_that_ran_before_is_no_leak() -> None:
+    shell = subprocess.Popen(
+        ["sh", "-c", "read line; sleep 60 & echo $!; wait"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert shell.stdin
+    assert shell.stdout
+    before = leaks.look()
+
+    with shell:
+        shell.stdin.write(b"go\n")
+        shell.stdin.flush()
+        grandchild = int(shell.stdout.readline())
+        left = leaks.left_since(before)
+        os.kill(grandchild, signal.SIGKILL)
+
+    assert left == []
+
+
+def test_a_descriptor_left_open_is_a_leak() -> None:
+    before = leaks.look()
+    read, write = os.pipe()
+
+    left = leaks.left_since(before)
+    os.close(read)
+    os.close(write)
+
+    assert len(left) == 2
+    assert left[0].startswith(f"descriptor {read} pipe:")
+
+
+def test_a_named_object_that_nobody_holds_is_a_leak(named_object: Path) -> None:
+    named_object.unlink()
+    before = leaks.look()
+
+    named_object.touch()
+
+    assert leaks.left_since(before) == [str(named_object)]
+
+
+def test_a_named_object_that_a_stranger_maps_is_no_leak(named_object: Path) -> None:
+    named_object.unlink()
+    environment = {k: v for k, v in os.environ.items() if k != leaks.MARKER}
+    before = leaks.look()
+    shell = subprocess.Popen(
+        ["sh", "-c", f"exec sleep 60 > {named_object}"], env=environment
+    )
+
+    wait_until(named_object.exists, "the stranger's file")
+    ours = leaks.left_since(before)
+    strangers = leaks._held_by_strangers(frozenset([str(named_object)]), frozenset())
+    shell.kill()
+    shell.wait()
+
+    assert str(named_object) in ours  # a child is ours, whatever its environment says
+    assert strangers == {str(named_object)}
+
+
+def test_a_child_imports_test_support_from_any_directory(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", "import tests.support.leaks, transports"],
+        cwd=tmp_path,
+        check=False,
+    )
+
+    assert result.returncode == 0
