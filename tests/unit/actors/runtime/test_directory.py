@@ -1048,15 +1048,21 @@ def test_creation_waits_for_the_lock_of_the_base(base: Path) -> None:
     base.mkdir(0o700)
     fd = os.open(base, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    timer = threading.Timer(0.05, os.close, [fd])
+    is_given_back = threading.Event()
+
+    def give_back() -> None:
+        is_given_back.set()
+        os.close(fd)
+
+    timer = threading.Timer(0.05, give_back)
     timer.start()
 
     made = directory.create(base, "shop")
-    is_given_back = not timer.is_alive() or timer.finished.is_set()
+    waited = is_given_back.is_set()
     timer.join()
     made.close()
 
-    assert is_given_back
+    assert waited
 
 
 def test_lock_of_the_base_that_is_never_given_back_is_an_error(
