@@ -183,9 +183,11 @@ class Waiting:
         return side
 
     def _on_bell(self) -> None:
-        self._lane.reader.hush()
+        # Whoever has the lock may sleep on the same bell: hushing it here would leave that one asleep.
+        # Until it has hushed the bell itself, we are called again.
         if self._pump.acquire(blocking=False):
             try:
+                self._lane.reader.hush()
                 disarm(self._readers)
                 self._inlet.drain()
             finally:
