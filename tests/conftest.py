@@ -15,6 +15,7 @@ from tests.support import leaks
 ROOT = Path(__file__).resolve().parent.parent
 LEAVING_SECONDS = 2.0  # for what is on its way out when a test ends
 ON_REQUEST = ("slow", "multihost")
+LONG_FILE = 400  # lines; past that, ask which two nouns are in it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +31,17 @@ def pytest_configure() -> None:
     others = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), others]))
     os.environ[leaks.MARKER] = leaks.RUN
+
+
+def pytest_report_header() -> str:
+    files = [
+        path
+        for name in ("actors", "transports")
+        for path in (ROOT / name).rglob("*.py")
+    ]
+    lengths = {path: len(path.read_text().splitlines()) for path in files}
+    long = [f"{p.relative_to(ROOT)} {n}" for p, n in lengths.items() if n > LONG_FILE]
+    return f"files over {LONG_FILE} lines: {', '.join(sorted(long)) or 'none'}"
 
 
 def pytest_collection_modifyitems(
