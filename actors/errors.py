@@ -75,7 +75,12 @@ class SpawnError(ActorError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.name} did not start: {self.reason}{_traceback_of(self.reason)}"
+        # The reason of a failed start begins with the name, which would say it twice.
+        is_named = (
+            self.reason.kind == "failed_to_start" and self.reason.inner is not None
+        )
+        reason = (self.reason.inner if is_named else None) or self.reason
+        return f"{self.name} did not start: {reason}{_traceback_of(reason)}"
 
 
 class ActorCrashedError(ActorError):
@@ -177,4 +182,10 @@ class SystemFailedError(ActorError):
 
 
 def _traceback_of(reason: ExitReason) -> str:
-    return f"\n\n{reason.traceback.rstrip()}" if reason.traceback else ""
+    """Return the first traceback of the chain, for the text of an error."""
+    link: ExitReason | None = reason
+    while link is not None:
+        if link.traceback:
+            return f"\n\n{link.traceback.rstrip()}"
+        link = link.inner
+    return ""

@@ -14,13 +14,13 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any
 
-from actors.supervision import exits
 from actors.actor import Actor, handler_names, on_error_of
 from actors.errors import DecodeError, NotSerializableError
-from actors.supervision.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
 from actors.runtime.timers import Tick
+from actors.supervision import exits
+from actors.supervision.exits import ExitKind, ExitReason
 from actors.wire import failure, frame
 from actors.wire.frame import Kind
 from transports._ring import Reader, Slot
@@ -29,8 +29,18 @@ from transports.mailbox import Mailbox
 
 BATCH = 64  # messages handled before the loop gets a turn
 LOCAL = 0  # the kind of what the actor sends itself: timers and signals
+# Looked up once: each is used for every message.
+_ASK = int(Kind.ASK)
+_STOP = int(Kind.STOP)
+_REPLY = int(Kind.REPLY)
+_BLOB = frame.BLOB
+_HANDLED = status.HANDLED
+_now_ns = time.monotonic_ns
 _UNPACK = frame.HEADER.unpack_from
 _HEADER_BYTES = frame.HEADER_BYTES
+
+# A message in hand: slot, kind, method, lane of the answer, correlation id. A tuple, because it is made for every message.
+Job = tuple[Slot, int, bytes, int, int]
 
 
 class Cell:
@@ -59,6 +69,7 @@ class Cell:
         self._is_open = False
         self._name = ""
         self._readers = self._lane_only = (client.lane.reader,)
+        self._is_ring = isinstance(mailbox, Reader)
         if isinstance(mailbox, Reader):
             self._readers = (client.lane.reader, mailbox)
         for slot in client.status.slots():
@@ -82,8 +93,8 @@ class Cell:
             name.encode(): getattr(actor, name) for name in self._policies
         }
         self._is_open = True
-        if len(self._readers) == 1:
-            self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
+        if not self._is_ring:
+            self._watch_mailbox()
 
     # What the loop calls.
 
@@ -101,7 +112,12 @@ class Cell:
         if not self._is_open:
             return answered
         count = 0
-        while count < BATCH and self._free and self.reason is None and self._step():
+        while (
+            count < BATCH
+            and (self._free or self._inherited)
+            and self.reason is None
+            and self._step()
+        ):
             count += 1
         return answered or count > 0
 
@@ -114,12 +130,12 @@ class Cell:
         self.drain()
 
     def _step(self) -> bool:
-        if self.ticks:
-            self._run_tick(self.ticks.popleft())
-            return True
-        if self._inherited:
+        if self._inherited:  # already in a slot, so it needs no free one
             slot = self._inherited.pop()
             data = slot.frame()
+        elif self.ticks:
+            self._run_tick(self.ticks.popleft())
+            return True
         else:
             slot = self._free.pop()
             data = self._next(slot)
@@ -144,174 +160,136 @@ class Cell:
 
     def _handle(self, slot: Slot, data: bytes) -> None:
         slot.start()
-        _, kind, flags, _, length, _, sender, lane, corr, _, deadline, _ = _UNPACK(data)
+        _, kind, flags, _, length, _, _, lane, corr, _, deadline, _ = _UNPACK(data)
         body_at = _HEADER_BYTES + length
         name = data[_HEADER_BYTES:body_at]
-        if kind == Kind.STOP:
-            self._done(slot, kind)
+        job = (slot, kind, name, lane, corr)
+        if kind == _STOP:  # stays in its slot: whatever the way out is, it is final
             self.end(ExitReason(ExitKind.NORMAL, requested=True))
             return
-        if deadline and time.monotonic_ns() > deadline:
-            self._refuse(
-                slot, kind, name, lane, corr, "expired", "its deadline had passed"
-            )
+        if deadline and _now_ns() > deadline:
+            self._refuse(job, "expired", "its deadline had passed")
             return
         try:
             body = data[body_at:]
-            if flags & frame.BLOB:
+            if flags & _BLOB:
                 body = self._client.blobs.take(body)
             args, kwargs = self._loads(body)
             handler = self._handlers[name]
         except KeyError:
             known = ", ".join(sorted(self._policies)) or "none"
-            text = f"{self._name} has no handler {name.decode(errors='replace')!r}; it has: {known}"
-            self._refuse(slot, kind, name, lane, corr, "unhandled", text)
+            text = f"{self._name} has no handler {_text(name)!r}; it has: {known}"
+            self._refuse(job, "unhandled", text)
             return
         except (DecodeError, TransportError, OSError, ValueError, TypeError) as exc:
-            text = f"{self._name}.{name.decode(errors='replace')}: the message could not be read: {exc}"
-            self._refuse(slot, kind, name, lane, corr, "unhandled", text)
+            text = f"{self._name}.{_text(name)}: the message could not be read: {exc}"
+            self._refuse(job, "unhandled", text)
             return
-        self._run(slot, kind, name, lane, corr, handler, args, kwargs)
+        self._run(job, handler, args, kwargs)
 
-    def _run(  # noqa: PLR0913 - a message taken apart; an object per message would cost more than the call
+    def _run(
         self,
-        slot: Slot,
-        kind: int,
-        name: bytes,
-        lane: int,
-        corr: int,
+        job: Job,
         handler: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        self._waiting.in_handler = True
+        waiting = self._waiting
+        waiting.in_handler = True
         try:
             result = handler(*args, **kwargs)
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
-            self._waiting.in_handler = False
-            # A traceback of one entry, this call: the arguments did not fit and no user code ran.
-            if (
-                isinstance(exc, TypeError)
-                and exc.__traceback__ is not None
-                and exc.__traceback__.tb_next is None
-            ):
-                self._refuse(
-                    slot, kind, name, lane, corr, "unhandled", f"{self._name}: {exc}"
-                )
+            waiting.in_handler = False
+            if _did_not_fit(exc):
+                self._refuse(job, "unhandled", f"{self._name}: {exc}")
             else:
-                self._failed(slot, kind, name, lane, corr, exc)
+                self.failed(job, exc)
             return
-        self._waiting.in_handler = False
+        waiting.in_handler = False
         if type(result) is CoroutineType:
             self._running += 1
             runner = self._idle.pop() if self._idle else Runner(self, self._loop)
-            runner.give((slot, kind, name, lane, corr), result)
+            runner.give(job, result)
             return
-        self._finish(slot, kind, name, lane, corr, result)
+        self.finished(job, result)
 
-    def _finish(
-        self, slot: Slot, kind: int, name: bytes, lane: int, corr: int, result: object
-    ) -> None:  # noqa: PLR0913 - see _run
-        if kind == Kind.ASK:
+    def finished(self, job: Job, result: object) -> None:
+        """Commit the reply of a handler that has returned, and empty its slot."""
+        slot, kind, name, lane, corr = job
+        if kind == _ASK:
             try:
-                self._answer(lane, Kind.REPLY, corr, self._dumps(result))
+                self._answer(lane, _REPLY, corr, self._dumps(result))
             except (NotSerializableError, TransportError) as exc:
                 exc.add_note(
-                    f"the result of {self._name}.{name.decode()} could not be sent"
+                    f"the result of {self._name}.{_text(name)} could not be sent"
                 )
-                self._answer(
-                    lane,
-                    Kind.ERROR,
-                    corr,
-                    failure.pack(exc, self._client.codec.try_dumps),
-                )
+                self._answer_error(job, exc)
         self._done(slot, kind)
 
-    def _done(self, slot: Slot, kind: int) -> None:
-        if kind == LOCAL:
-            self._words[status.BUSY] -= 1
-        else:
-            slot.clear()
-            self._words[status.HANDLED] += 1
-        self._free.append(slot)
-        if (
-            len(self._free) == 1
-            and len(self._readers) == 1
-            and self._is_open
-            and self.reason is None
-        ):
-            self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
-
-    def _refuse(
-        self,
-        slot: Slot,
-        kind: int,
-        name: bytes,
-        lane: int,
-        corr: int,
-        cause: str,
-        text: str,
-    ) -> None:  # noqa: PLR0913 - see _run
-        """Settle a message that no handler will see."""
-        if kind == Kind.ASK and cause == "expired":
-            self._answer(lane, Kind.EXPIRED, corr, b"")
-        elif kind == Kind.ASK:
-            self._answer(lane, Kind.UNHANDLED, corr, reports.to_bytes({"text": text}))
-        if kind != Kind.ASK or cause == "expired":
-            self._client.notify_root(
-                "dead_letter",
-                {
-                    "number": self._client.number,
-                    "method": name.decode(),
-                    "cause": cause,
-                    "text": text,
-                },
-            )
-        self._done(slot, kind)
-
-    def _failed(
-        self,
-        slot: Slot,
-        kind: int,
-        name: bytes,
-        lane: int,
-        corr: int,
-        error: BaseException,
-    ) -> None:  # noqa: PLR0913 - see _run
-        method = f"{self._name}.{name.decode()}"
-        if kind == Kind.ASK:
-            self._answer(
-                lane,
-                Kind.ERROR,
-                corr,
-                failure.pack(error, self._client.codec.try_dumps),
-            )
-        is_grave = isinstance(error, MemoryError) or not isinstance(
-            error, Exception | asyncio.CancelledError
-        )
-        policy = self._policies.get(name.decode()) or (
-            "continue" if kind == Kind.ASK else "crash"
-        )
+    def failed(self, job: Job, error: BaseException) -> None:
+        """Tell the asker what a handler has raised, and decide what else it means."""
+        slot, kind, name, _, _ = job
+        method = f"{self._name}.{_text(name)}"
+        if kind == _ASK:
+            self._answer_error(job, error)
         if isinstance(error, SystemExit):
             self._done(slot, kind)
             self.end(exits.from_system_exit(error, during=method))
-        elif is_grave or policy == "crash":
-            if kind == Kind.ASK:
-                self._done(
-                    slot, kind
-                )  # the asker knows; a message nobody answers stays in its slot as evidence
+        elif self._is_fatal(kind, _text(name), error):
+            if (
+                kind == _ASK
+            ):  # a tell stays in its slot as evidence: nobody else was told
+                self._done(slot, kind)
             self.end(exits.goodbye_from_exception(error, during=method))
         else:
-            if kind != Kind.ASK:
-                self._client.notify_root(
-                    "handler_failed",
-                    {
-                        "number": self._client.number,
-                        "method": method,
-                        **reports.of_exception(error),
-                    },
-                )
+            if kind != _ASK:
+                facts = {"method": method, **reports.of_exception(error)}
+                self._notify("handler_failed", facts)
             self._done(slot, kind)
+
+    def _is_fatal(self, kind: int, name: str, error: BaseException) -> bool:
+        # A CancelledError is what an awaited task raises when somebody has cancelled it: an ordinary failure of the handler.
+        is_ordinary = isinstance(error, Exception | asyncio.CancelledError)
+        if isinstance(error, MemoryError) or not is_ordinary:
+            return True
+        default = "continue" if kind == _ASK else "crash"
+        return (self._policies.get(name) or default) == "crash"
+
+    def _refuse(self, job: Job, cause: str, text: str) -> None:
+        """Settle a message that no handler will see."""
+        slot, kind, name, lane, corr = job
+        if kind == _ASK and cause == "expired":
+            self._answer(lane, Kind.EXPIRED, corr, b"")
+        elif kind == _ASK:
+            self._answer(lane, Kind.UNHANDLED, corr, reports.to_bytes({"text": text}))
+        if kind != _ASK or cause == "expired":
+            facts = {"method": _text(name), "cause": cause, "text": text}
+            self._notify("dead_letter", facts)
+        self._done(slot, kind)
+
+    def _answer_error(self, job: Job, error: BaseException) -> None:
+        _, _, _, lane, corr = job
+        body = failure.pack(error, self._client.codec.try_dumps)
+        self._answer(lane, Kind.ERROR, corr, body)
+
+    def _notify(self, operation: str, facts: dict[str, Any]) -> None:
+        self._client.notify_root(operation, {"number": self._client.number, **facts})
+
+    def _done(self, slot: Slot, kind: int) -> None:
+        words = self._words
+        if kind == LOCAL:
+            words[status.BUSY] -= 1
+        else:
+            slot.clear()
+            words[_HANDLED] += 1
+        self._free.append(slot)
+        if not self._is_ring and len(self._free) == 1:
+            self._watch_mailbox()
+
+    def _watch_mailbox(self) -> None:
+        """Let the loop tell when a mailbox that is no ring has something."""
+        if self._is_open and self.reason is None:
+            self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
 
     # What the actor sends itself.
 
@@ -322,7 +300,8 @@ class Cell:
         slot = self._free.pop()  # holds a place among the messages in hand; stays empty
         name = tick.method.encode()
         self._words[status.BUSY] += 1
-        self._run(slot, LOCAL, name, 0, 0, self._handlers[name], tick.args, tick.kwargs)
+        job = (slot, LOCAL, name, 0, 0)
+        self._run(job, self._handlers[name], tick.args, tick.kwargs)
 
     # Ending.
 
@@ -341,7 +320,14 @@ class Cell:
             self._loop.stop()
 
 
-_Job = tuple[Slot, int, bytes, int, int]
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
+
+
+def _did_not_fit(error: BaseException) -> bool:
+    """Return whether the arguments did not fit the handler: the traceback is our call alone, and no user code ran."""
+    trace = error.__traceback__
+    return isinstance(error, TypeError) and trace is not None and trace.tb_next is None
 
 
 class Runner:
@@ -353,12 +339,12 @@ class Runner:
     def __init__(self, cell: Cell, loop: asyncio.AbstractEventLoop) -> None:
         self._cell = cell
         self._loop = loop
-        self._given: asyncio.Future[tuple[_Job, Coroutine[Any, Any, Any]]] = (
+        self._given: asyncio.Future[tuple[Job, Coroutine[Any, Any, Any]]] = (
             loop.create_future()
         )
         self.task = loop.create_task(self._run())
 
-    def give(self, job: _Job, coro: Coroutine[Any, Any, Any]) -> None:
+    def give(self, job: Job, coro: Coroutine[Any, Any, Any]) -> None:
         """Await *coro*, the handler of *job*."""
         self._given.set_result((job, coro))
 
@@ -370,7 +356,7 @@ class Runner:
             try:
                 result = await coro
             except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
-                cell._failed(*job, exc)  # noqa: SLF001 - two halves of one thing
+                cell.failed(job, exc)
             else:
-                cell._finish(*job, result)  # noqa: SLF001 - see above
+                cell.finished(job, result)
             cell.step_done(self)

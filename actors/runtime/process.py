@@ -22,9 +22,7 @@ import attrs
 import structlog
 
 from actors import actor
-from actors.supervision import exits
 from actors.actor import Actor
-from actors.supervision.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
@@ -32,6 +30,8 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
+from actors.supervision import exits
+from actors.supervision.exits import ExitKind, ExitReason
 from transports import registry
 
 R = TypeVar("R")
@@ -95,7 +95,9 @@ class Process:
         try:
             self._run_in_loop(self._begin())
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
-            inner = exits.goodbye_from_exception(exc, during="__init__")
+            inner = exits.goodbye_from_exception(
+                exc, during="__init__" if self._actor is None else "on_start"
+            )
             self._say_goodbye(
                 ExitReason(
                     ExitKind.FAILED_TO_START, child_id=self._start.name, inner=inner
@@ -121,13 +123,12 @@ class Process:
         actor.install(self)
         self.client.waiting.in_handler = True
         try:
-            instance = cls(*args, **kwargs)
-            result = instance.on_start()
+            self._actor = cls(*args, **kwargs)
+            result = self._actor.on_start()
         finally:
             self.client.waiting.in_handler = False
         if inspect.isawaitable(result):
             await result
-        self._actor = instance
 
     def _end(self) -> int:
         reason = self.cell.reason

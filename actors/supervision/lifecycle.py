@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 import attrs
 
-from actors.supervision.exits import ExitKind, ExitReason, classify, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
@@ -23,6 +22,7 @@ from actors.supervision import reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child, Goal, State
 from actors.supervision.events import Events
+from actors.supervision.exits import ExitKind, ExitReason, classify, from_bytes
 from actors.supervision.fork import Fork
 from actors.supervision.restart import Decision, decide
 from actors.wire.frame import Codec, Header, Kind
@@ -308,7 +308,8 @@ class Lifecycle:
         sending_to = child.estate.was_sending_to()
         if sending_to is not None:
             lanes.ring_bell(self._directory.fd, sending_to)
-        hands = list(child.estate.in_hand())
+        started = list(child.estate.in_hand())
+        hands = [header for header in started if header.kind != Kind.STOP]
         if hands and reason.during is None:
             reason = attrs.evolve(reason, during=child.method(hands[0].method))
         child.reason = reason
@@ -316,8 +317,10 @@ class Lifecycle:
             self._crashed(child, header, reason)
         is_first_start = child.spawner is not None
         goal = Goal.END if is_first_start else child.goal
-        if goal is None and reason.requested and reason.kind is ExitKind.NORMAL:
-            goal = Goal.END  # ref.stop() is final for every restart type
+        if len(hands) < len(started):
+            # ref.stop() is final for every restart type, however the process got to its end.
+            self._log_exit(child, reason, "ended")
+            goal = Goal.END
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
