@@ -335,6 +335,7 @@ class Client:
         self.waiting.close()
         self.outgoing.close()
         self.lane.close()
+        self.status.close()
 
     def disown(self) -> None:
         """Make this copy useless, in a process forked from the client's own."""
