@@ -20,6 +20,7 @@ from typing import (
     overload,
 )
 
+from actors.actor import handler_names
 from actors.errors import ActorError, OptionError
 from actors.options import is_seconds
 from actors.pending import Pending
@@ -115,9 +116,7 @@ class ActorRef(Generic[A_co]):
             ForkedHandleError: This process was forked from the one that opened the system.
         """
         client = self._client or self._join()
-        name = _names.get(method) or _name_of(self, method)
-        if self._class is not None:
-            _check_owner(self, self._class, name)
+        name = _messages.get((self._class, method)) or _message(self, method)
         return client.ask(
             self._number,
             self._name,
@@ -146,9 +145,7 @@ class ActorRef(Generic[A_co]):
             As ``ask``.
         """
         client = self._client or self._join()
-        name = _names.get(method) or _name_of(self, method)
-        if self._class is not None:
-            _check_owner(self, self._class, name)
+        name = _messages.get((self._class, method)) or _message(self, method)
         return client.tell(
             self._number,
             self._name,
@@ -273,44 +270,44 @@ class ActorRef(Generic[A_co]):
             raise AttributeError(msg)
 
 
-# Functions that were found to be methods, with their names. Classes made for ever must not pile up here, hence the bound.
-_names: dict[Callable[..., Any], str] = {}
-_MAX_NAMES = 10_000
+# What was found to be a message of a class (None: a ref that came in a message knows none), with the name it is sent under.
+# Classes made for ever must not pile up here, hence the bound.
+_messages: dict[tuple[type | None, Callable[..., Any]], bytes] = {}
+_MAX_MESSAGES = 10_000
 
 
-def _name_of(ref: ActorRef[Any], method: object) -> str:
-    """Return the name that *method* is sent under.
+def _message(ref: ActorRef[Any], method: Callable[..., Any]) -> bytes:
+    """Check *method* once and return the name it is sent under.
 
     Raises:
-        TypeError: It is not a plain function defined in a class.
+        TypeError: It is not a method of the actor's class.
     """
-    if inspect.ismethod(method):
-        msg = f"{ref!r}: pass the method of the class, such as {type(method.__self__).__name__}.{method.__name__}, not a bound method"
-        raise TypeError(msg)
-    name = getattr(method, "__name__", None)
-    if not inspect.isfunction(method) or name is None or name == "<lambda>":
-        msg = f"{ref!r}: pass a method of the actor's class, such as Counter.add, not {method!r}"
-        raise TypeError(msg)
-    if name.startswith("__"):
-        msg = f"{ref!r}: {method.__qualname__} is not a message"
-        raise TypeError(msg)
-    if len(_names) >= _MAX_NAMES:
-        _names.clear()
-    _names[method] = name
-    return str(name)
-
-
-def _check_owner(ref: ActorRef[Any], cls: type, name: str) -> None:
-    """Refuse a method that the actor's class lacks."""
-    known = _handlers_of(cls)
-    if name not in known:
+    cls = ref._class  # noqa: SLF001 - two halves of one thing
+    name = _name_of(ref, method)
+    if cls is not None and name not in (known := handler_names(cls)):
         near = ", ".join(sorted(known)) or "none"
         msg = f"{ref!r}: {cls.__name__} has no handler {name!r}; it has: {near}"
         raise TypeError(msg)
+    if len(_messages) >= _MAX_MESSAGES:
+        _messages.clear()
+    _messages[cls, method] = name.encode()
+    return _messages[cls, method]
 
 
-@functools.lru_cache(maxsize=1024)
-def _handlers_of(cls: type) -> frozenset[str]:
-    from actors.actor import handler_names  # noqa: PLC0415 - actor.py needs refs for its annotations
+def _name_of(ref: ActorRef[Any], method: object) -> str:
+    """Return the name of *method*, a plain function defined in a class.
 
-    return frozenset(handler_names(cls))
+    Raises:
+        TypeError: It is something else.
+    """
+    if inspect.ismethod(method):
+        owner = type(method.__self__).__name__
+        msg = f"{ref!r}: pass the method of the class, such as {owner}.{method.__name__}, not a bound method"
+        raise TypeError(msg)
+    if not inspect.isfunction(method) or method.__name__ == "<lambda>":
+        msg = f"{ref!r}: pass a method of the actor's class, such as Counter.add, not {method!r}"
+        raise TypeError(msg)
+    if method.__name__.startswith("__"):
+        msg = f"{ref!r}: {method.__qualname__} is not a message"
+        raise TypeError(msg)
+    return method.__name__

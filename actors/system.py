@@ -20,7 +20,7 @@ from actors.actor import Actor
 from actors.errors import ForkedHandleError, OptionError, SystemClosedError
 from actors.events import Events
 from actors.launch import Root, launch
-from actors.options import Options, OptionKeywords, seconds
+from actors.options import OptionKeywords, Options, seconds
 from actors.pending import Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client

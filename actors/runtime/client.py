@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
-from actors.supervision import exits
 from actors.errors import (
     ActorStoppedError,
     ForkedHandleError,
@@ -28,6 +27,7 @@ from actors.runtime.outgoing import ROOT, GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.runtime.waiting import Waiting
+from actors.supervision import exits
 from actors.wire import frame
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
@@ -37,6 +37,11 @@ from transports.mailbox import Put
 
 EVENTS_PER_ACKNOWLEDGEMENT = 4
 MAIN = 1  # process number of the program that started the system
+# Looked up once: each is used for every message.
+_TELL = int(Kind.TELL)
+_ASK = int(Kind.ASK)
+_PICKLE = int(frame.Codec.PICKLE)
+_ACCEPTED = Put.ACCEPTED
 _UNPACK = frame.HEADER.unpack_from
 _LENGTH = struct.Struct("<I")
 
@@ -84,7 +89,7 @@ class Client:
         self,
         number: int,
         name: str,
-        method: str,
+        method: bytes,
         label: str,
         arguments: tuple[Any, Any],
         timeout: float | None,
@@ -100,12 +105,12 @@ class Client:
         outgoing = self.outgoing
         try:
             route = outgoing.routes.get(number) or self._route(number)
-            parts = outgoing.pack(route, Kind.TELL, method.encode(), body)
-            if not route.outbox and route.put(*parts) == Put.ACCEPTED:
+            parts = outgoing.pack(route, _TELL, method, body)
+            if not route.outbox and route.put(*parts) is _ACCEPTED:
                 return self._accepted
             pending: Pending[None] = Pending(self)
             self.questions.describe(pending, name, label, timeout)
-            outgoing.post(route, Letter(parts, pending, is_question=False))
+            outgoing.post(route, parts, pending, is_question=False)
         except GoneError:
             return self._undeliverable(number, name, label, is_question=False)
         return pending
@@ -114,7 +119,7 @@ class Client:
         self,
         number: int,
         name: str,
-        method: str,
+        method: bytes,
         label: str,
         arguments: tuple[Any, Any],
         timeout: float | None,
@@ -131,7 +136,7 @@ class Client:
         self.questions.describe(pending, name, label, timeout)
         try:
             route = self.outgoing.routes.get(number) or self._route(number)
-            self._question(route, pending, Kind.ASK, method.encode(), body)
+            self._question(route, pending, _ASK, method, body)
         except GoneError:
             return self._undeliverable(number, name, label, is_question=True)
         return pending
@@ -142,14 +147,8 @@ class Client:
         self.questions.describe(pending, name, "stop", None)
         with contextlib.suppress(GoneError):
             route = self._route(number)
-            self.outgoing.post(
-                route,
-                Letter(
-                    self.outgoing.pack(route, Kind.STOP, b"", b""),
-                    pending,
-                    is_question=False,
-                ),
-            )
+            parts = self.outgoing.pack(route, Kind.STOP, b"", b"")
+            self.outgoing.post(route, parts, pending, is_question=False)
             return pending
         return self._accepted  # it has ended, which is what was asked for
 
@@ -203,21 +202,14 @@ class Client:
         kind: int,
         method: bytes,
         body: bytes,
-        codec: int = frame.Codec.PICKLE,
+        codec: int = _PICKLE,
     ) -> None:
         corr = self.questions.number(pending)
         outgoing = self.outgoing
         parts = outgoing.pack(
-            route,
-            kind,
-            method,
-            body,
-            codec,
-            corr=corr,
-            lane=self.number,
-            deadline_ns=pending.deadline_ns,
+            route, kind, method, body, codec, corr, self.number, pending.deadline_ns
         )
-        outgoing.post(route, Letter(parts, pending, is_question=True))
+        outgoing.post(route, parts, pending, is_question=True)
 
     def _undeliverable(
         self, number: int, name: str, method: str, *, is_question: bool

@@ -36,9 +36,10 @@ class LoopSide:
         self._thread = threading.get_ident()
         self._outgoing = outgoing
         self._expire = expire
-        self._timer: asyncio.TimerHandle | None = None
+        # Weak, because a timer holds its loop, and a loop that we hold would never be collected.
+        self._timer: weakref.ref[asyncio.TimerHandle] | None = None
         self._due_ns = 0
-        self._retry: asyncio.TimerHandle | None = None
+        self._retry: weakref.ref[asyncio.TimerHandle] | None = None
         self._rooms: set[int] = set()
         # Copies, because a loop watches a descriptor once, and others may watch the same.
         self._watched: list[int] = []
@@ -57,12 +58,10 @@ class LoopSide:
         loop = self._loop()
         if loop is None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
+        _cancel(self._timer)
         self._due_ns = deadline_ns
-        self._timer = loop.call_later(
-            max(0, deadline_ns - time.monotonic_ns()) / 1e9, self._on_due
-        )
+        left = max(0, deadline_ns - time.monotonic_ns()) / 1e9
+        self._timer = weakref.ref(loop.call_later(left, self._on_due))
 
     def _on_due(self) -> None:
         self._timer = None
@@ -93,7 +92,9 @@ class LoopSide:
                 self._rooms.add(fd)
                 loop.add_writer(fd, self._on_room, fd)
             if fd is None and self._retry is None:
-                self._retry = loop.call_later(RETRY_SECONDS, self._on_retry)
+                self._retry = weakref.ref(
+                    loop.call_later(RETRY_SECONDS, self._on_retry)
+                )
 
     def _on_retry(self) -> None:
         self._retry = None
@@ -116,9 +117,8 @@ class LoopSide:
                 loop.remove_reader(fd)
             for fd in self._rooms:
                 loop.remove_writer(fd)
-            for timer in (self._timer, self._retry):
-                if timer is not None:
-                    timer.cancel()
+            _cancel(self._timer)
+            _cancel(self._retry)
         self._release()
         self._rooms.clear()
 
@@ -126,3 +126,9 @@ class LoopSide:
 def _close_all(fds: list[int]) -> None:
     while fds:
         os.close(fds.pop())
+
+
+def _cancel(timer: weakref.ref[asyncio.TimerHandle] | None) -> None:
+    handle = None if timer is None else timer()
+    if handle is not None:
+        handle.cancel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from actors.errors import MailboxFullError
 from actors.pending import WAITING, Pending
@@ -23,7 +24,13 @@ from transports.errors import MailboxNotFoundError
 from transports.mailbox import Note, Put
 
 ROOT = 0  # process number of the root supervisor
+# Looked up once: each is used for every message.
 _PACK = frame.HEADER.pack
+_VERSION = frame.VERSION
+_HEADER_BYTES = frame.HEADER_BYTES
+_PICKLE = int(frame.Codec.PICKLE)
+_ACCEPTED = Put.ACCEPTED
+_now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
 
 
@@ -119,37 +126,26 @@ class Outgoing:
         kind: int,
         method: bytes,
         body: bytes,
-        codec: int = frame.Codec.PICKLE,
-        *,
+        codec: int = _PICKLE,
         corr: int = 0,
         lane: int = 0,
         deadline_ns: int = 0,
-    ) -> tuple[bytes, bytes]:
-        """Return a frame for *route* in two parts; what is too large for it becomes a blob.
+    ) -> tuple[bytes, bytes, bytes]:
+        """Return a frame for *route* in parts; what is too large for it becomes a blob.
 
         Raises:
             NoSpaceError: Shared memory has no room for the blob.
         """
-        flags = 0
-        if frame.HEADER_BYTES + len(method) + len(body) > route.limit:
+        flags, length = 0, len(method)
+        if _HEADER_BYTES + length + len(body) > route.limit:
             body = self._blobs.write((body,))
             flags = frame.BLOB
-        now = time.monotonic_ns()
+        # fmt: off
         header = _PACK(
-            frame.VERSION,
-            kind,
-            flags,
-            codec,
-            len(method),
-            0,
-            self._number,
-            lane,
-            corr,
-            now,
-            deadline_ns,
-            0,
+            _VERSION, kind, flags, codec, length, 0, self._number, lane, corr, _now_ns(), deadline_ns, 0,
         )
-        return header + method, body
+        # fmt: on
+        return header, method, body
 
     def answer(
         self,
@@ -157,14 +153,14 @@ class Outgoing:
         kind: int,
         corr: int,
         body: bytes,
-        codec: int = frame.Codec.PICKLE,
+        codec: int = _PICKLE,
     ) -> None:
         """Answer question *corr* of process *lane*; an asker that has ended needs no answer."""
         try:
             route = self.lanes.get(lane) or self.lane(lane)
-            parts = self.pack(route, kind, b"", body, codec, corr=corr)
-            if route.outbox or route.put(*parts) != Put.ACCEPTED:
-                self.post(route, Letter(parts, Pending(), is_question=False))
+            parts = self.pack(route, kind, b"", body, codec, corr)
+            if route.outbox or route.put(*parts) is not _ACCEPTED:
+                self.post(route, parts, Pending(), is_question=False)
         except GoneError:
             self.forget(lane)
 
@@ -176,33 +172,45 @@ class Outgoing:
         """
         route = self.lane(lane)
         parts = self.pack(route, kind, method, body, frame.Codec.JSON)
-        self.post(route, Letter(parts, Pending(), is_question=False))
+        self.post(route, parts, Pending(), is_question=False)
 
-    def post(self, route: Route, letter: Letter) -> None:
-        """Send *letter*, or let it wait for room.
+    def post(
+        self,
+        route: Route,
+        parts: tuple[bytes, ...],
+        pending: Pending[Any],
+        *,
+        is_question: bool,
+    ) -> None:
+        """Send a frame, or let it wait for room.
 
         Raises:
             GoneError: The receiver has ended.
             MailboxFullError: There is no room to wait in either.
         """
-        if route.outbox or not self._offer(route, letter):
-            self._queue(route, letter)
+        if route.outbox or not self._offer(route, parts, pending, is_question):
+            self._queue(route, Letter(parts, pending, is_question=is_question))
 
-    def _offer(self, route: Route, letter: Letter) -> bool:
-        pending = letter.pending
-        if letter.is_question:
+    def _offer(
+        self,
+        route: Route,
+        parts: tuple[bytes, ...],
+        pending: Pending[Any],
+        is_question: bool,  # noqa: FBT001 - positional for speed
+    ) -> bool:
+        if is_question:
             if not self._questions.has_credit():
                 return False
-            # Entered before it is sent: the answer may be drained by another thread before put returns.
+            # Entered before it is sent: another thread may drain the answer before put returns.
             self._questions.open[pending.corr] = pending
-        result = route.put(*letter.parts)
-        if result == Put.ACCEPTED:
-            if not letter.is_question:
+        result = route.put(*parts)
+        if result is _ACCEPTED:
+            if not is_question:
                 pending.resolve(None)
             return True
-        if letter.is_question:
+        if is_question:
             self._questions.open.pop(pending.corr, None)
-        if result == Put.CLOSED:
+        if result is Put.CLOSED:
             raise GoneError
         return False
 
@@ -236,7 +244,9 @@ class Outgoing:
                 is_stale = (
                     letter.pending.state != WAITING
                 )  # its deadline has passed: nobody waits for it
-                if not is_stale and not self._offer(route, letter):
+                if not is_stale and not self._offer(
+                    route, letter.parts, letter.pending, letter.is_question
+                ):
                     return
                 route.pop()
         except GoneError:

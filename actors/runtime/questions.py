@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from actors.supervision import exits
 from actors.errors import (
     ActorCrashedError,
     ActorNotFoundError,
@@ -24,6 +23,7 @@ from actors.errors import (
     UnhandledMessageError,
 )
 from actors.pending import WAITING, Pending
+from actors.supervision import exits
 from actors.wire import failure
 from actors.wire.frame import Kind
 

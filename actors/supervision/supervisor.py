@@ -17,7 +17,6 @@ from typing import Any
 import attrs
 
 from actors.errors import ActorError
-from actors.supervision.exits import ExitKind, ExitReason
 from actors.options import Options
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
@@ -29,6 +28,7 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child, Goal
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
+from actors.supervision.exits import ExitKind, ExitReason
 from actors.supervision.lifecycle import Lifecycle
 from actors.wire import frame
 from actors.wire.frame import Codec, Kind
