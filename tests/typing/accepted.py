@@ -1,0 +1,162 @@
+"""Uses of the API that a checker has to accept, with the types it has to see; checked, never run."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import assert_type
+
+import actors
+from actors import Actor, ActorRef, ActorSystem, Event, ExitReason, Pending
+from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
+
+
+async def results(counter: ActorRef[Counter]) -> None:
+    assert_type(counter.ask(Counter.add, 1), Pending[int])
+    assert_type(counter.ask(Counter.add_later, 1, delay=0.1), Pending[int])
+    assert_type(await counter.ask(Counter.add, amount=1), int)
+    assert_type(await counter.ask(Counter.add_later, 1), int)
+    assert_type(counter.ask(Counter.add, 1).result(), int)
+    assert_type(counter.ask(Counter.add_later, 1).result(timeout=2), int)
+    assert_type(counter.ask(Counter.add, 1).done(), bool)
+
+
+async def annotated_pendings(counter: ActorRef[Counter]) -> int:
+    plain: Pending[int] = counter.ask(Counter.add, 1)
+    waiting: Pending[int] = counter.ask(Counter.add_later, 1)
+    wider: Pending[float] = plain
+    told: Pending[None] = counter.tell(Counter.add, 1)
+    await told
+    return await plain + await waiting + round(await wider)
+
+
+async def waiting_with_asyncio(counter: ActorRef[Counter]) -> None:
+    first, second = await asyncio.gather(
+        counter.ask(Counter.add, 1), counter.ask(Counter.add_later, 2)
+    )
+    assert_type(first, int)
+    assert_type(second, int)
+    many = await asyncio.gather(*(counter.ask(Counter.add, i) for i in range(9)))
+    assert_type(many, list[int])
+    assert_type(await asyncio.wait_for(counter.ask(Counter.add, 1), 1.0), int)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(counter.ask(Counter.add_later, 1))
+    assert_type(task.result(), int)
+    async with asyncio.timeout(1.0):
+        await asyncio.shield(counter.ask(Counter.add, 1))
+
+
+def tells(counter: ActorRef[Counter]) -> None:
+    counter.tell(Counter.add, 1)
+    counter.tell(Counter.add_later, 1, delay=0.5)
+    counter.within(None).tell(Counter.add, amount=1)
+
+
+async def deadlines(counter: ActorRef[Counter]) -> None:
+    assert_type(counter.within(0.5), ActorRef[Counter])
+    assert_type(await counter.within(1).ask(Counter.add, 1), int)
+
+
+async def marked_handlers(counter: ActorRef[Counter]) -> None:
+    assert_type(await counter.ask(Counter.add_or_crash, 1), int)
+    assert_type(await counter.ask(Counter.add_later_or_crash, amount=1), int)
+
+
+async def covariant_refs(loud: ActorRef[LoudCounter]) -> None:
+    counter: ActorRef[Counter] = loud
+    refs: list[ActorRef[Counter]] = [counter, loud]
+    assert_type(await refs[1].ask(Counter.add, 1), int)
+    assert_type(await loud.ask(Counter.add, 1), int)
+    assert_type(await loud.ask(LoudCounter.shout), str)
+
+
+async def protocols(counter: ActorRef[Counter]) -> None:
+    adder: ActorRef[Adder] = counter
+    assert_type(await adder.ask(Adder.add, 1), int)
+    adder.tell(Adder.add, 1)
+
+
+async def refs_in_messages(
+    counter: ActorRef[Counter], loud: ActorRef[LoudCounter], greeter: ActorRef[Greeter]
+) -> None:
+    await greeter.ask(Greeter.befriend, counter)
+    greeter.tell(Greeter.befriend, friend=loud)
+
+
+async def systems() -> None:
+    async with ActorSystem("shop", transport="unix", drain=1.0) as system:
+        counter = await system.spawn(Counter, 10, step=2)
+        assert_type(counter, ActorRef[Counter])
+        greeter = await system.spawn(Greeter, counter)
+        assert_type(greeter, ActorRef[Greeter])
+        settings = system.options(
+            name="counter",
+            transport="shm",
+            restart="permanent",
+            intensity=5,
+            period=1,
+            shutdown=0.5,
+            init_timeout=10,
+            mailbox_bytes=65536,
+        )
+        assert_type(await settings.spawn(Counter, 10), ActorRef[Counter])
+        found = await system.lookup("counter", Counter)
+        assert_type(found, ActorRef[Counter])
+        assert_type(await found.ended(), ExitReason)
+        async for event in system.events():
+            assert_type(event, Event)
+        assert_type(await system.events().next(), Event)
+        both = await asyncio.gather(system.spawn(Counter), system.spawn(Greeter))
+        assert_type(both, tuple[ActorRef[Counter], ActorRef[Greeter]])
+
+
+def systems_without_a_loop() -> int:
+    with ActorSystem() as system:
+        assert_type(system, ActorSystem)
+        counter = system.spawn(Counter).result()
+        assert_type(counter, ActorRef[Counter])
+        return counter.ask(Counter.add, 1).result(timeout=2)
+
+
+async def ends(counter: ActorRef[Counter]) -> None:
+    await counter.restart()
+    await counter.stop()
+    counter.kill()
+    assert_type(counter.ended().result(), ExitReason)
+
+
+class Gateway(Actor):
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.pending = 0
+        assert_type(self.system, ActorSystem)
+        self.on_signal(signal.SIGHUP, Gateway.reload)
+        self.flushing = self.every(1.0, Gateway.flush, limit=10)
+        self.after(0.5, Gateway.poll, "now")
+        self.start_task(self.poll("task"))
+
+    async def on_start(self) -> None:
+        me: ActorRef[Gateway] = self.ref
+        me.tell(Gateway.flush, 1)
+        self.ref.tell(Gateway.reload)
+        counter = await self.system.spawn(Counter, 1)
+        self.pending = await counter.ask(Counter.add, 1)
+
+    def reload(self) -> None:
+        self.flushing.cancel()
+        self.stop()
+
+    def flush(self, limit: int) -> int:
+        return limit - self.pending
+
+    async def poll(self, why: str) -> str:
+        return why
+
+
+def run_mode() -> int:
+    async def main() -> int:
+        async with ActorSystem() as system:
+            counter = await system.spawn(Counter)
+            return await counter.ask(Counter.add, 1)
+
+    return actors.run(main)

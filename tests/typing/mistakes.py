@@ -1,0 +1,164 @@
+"""Mistakes that a checker has to catch, one a function, at the line marked with ``# error`` and nowhere else.
+
+Left out of the project's own checks; tests/test_typing.py looks for the errors.
+"""
+
+from __future__ import annotations
+
+from actors import Actor, ActorRef, ActorSystem, ExitReason, Pending, handler
+from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
+
+
+async def wrong_argument_type(counter: ActorRef[Counter]) -> None:
+    await counter.ask(Counter.add, "1")  # error
+
+
+async def wrong_argument_type_of_an_async_handler(counter: ActorRef[Counter]) -> None:
+    await counter.ask(Counter.add_later, "1")  # error
+
+
+async def missing_argument(counter: ActorRef[Counter]) -> None:
+    await counter.ask(Counter.add)  # error
+
+
+async def misspelt_keyword(counter: ActorRef[Counter]) -> None:
+    await counter.ask(Counter.add, amuont=1)  # error
+
+
+async def method_of_another_class(counter: ActorRef[Counter]) -> None:
+    await counter.ask(Greeter.greet, "Ada")  # error
+
+
+async def method_of_a_subclass(counter: ActorRef[Counter]) -> None:
+    await counter.ask(LoudCounter.shout)  # error
+
+
+async def wrong_result_type(counter: ActorRef[Counter]) -> str:
+    total: str = await counter.ask(Counter.add, 1)  # error
+    return total
+
+
+async def wrong_result_type_of_an_async_handler(counter: ActorRef[Counter]) -> str:
+    total: str = await counter.ask(Counter.add_later, 1)  # error
+    return total
+
+
+async def misspelt_method(counter: ActorRef[Counter]) -> None:
+    await counter.ask(Counter.ad, 1)  # error
+
+
+def wrong_argument_of_a_tell(counter: ActorRef[Counter]) -> None:
+    counter.tell(Counter.add, "1")  # error
+
+
+def missing_argument_of_a_tell(counter: ActorRef[Counter]) -> None:
+    counter.tell(Counter.add_later)  # error
+
+
+def tell_to_another_class(greeter: ActorRef[Greeter]) -> None:
+    greeter.tell(Counter.add, 1)  # error
+
+
+async def wrong_constructor_argument(system: ActorSystem) -> None:
+    await system.spawn(Counter, "ten")  # error
+
+
+async def unknown_constructor_keyword(system: ActorSystem) -> None:
+    await system.options(name="a").spawn(Counter, stride=2)  # error
+
+
+async def no_actor_class(system: ActorSystem) -> None:
+    await system.spawn(str)  # error
+
+
+def misspelt_option(system: ActorSystem) -> None:
+    system.options(nam="counter")  # error
+
+
+def wrong_option_type(system: ActorSystem) -> None:
+    system.options(mailbox_bytes="64k")  # error
+
+
+def wrong_restart_type(system: ActorSystem) -> None:
+    system.options(restart="always")  # error
+
+
+def option_among_the_arguments(system: ActorSystem) -> None:
+    system.spawn(Counter, name="counter")  # error
+
+
+def called_like_a_method(counter: ActorRef[Counter]) -> None:
+    counter.add(1)  # error
+
+
+def bound_method(counter: ActorRef[Counter], local: Counter) -> None:
+    counter.tell(local.add, 1)  # error
+
+
+def wrong_pending(counter: ActorRef[Counter]) -> Pending[str]:
+    return counter.ask(Counter.add, 1)  # error
+
+
+def coroutine_as_result(counter: ActorRef[Counter]) -> int:
+    return counter.ask(Counter.add, 1)  # error
+
+
+def ref_of_a_base_class(counter: ActorRef[Counter]) -> ActorRef[LoudCounter]:
+    return counter  # error
+
+
+def ref_of_something_else(greeter: ActorRef[Greeter]) -> ActorRef[Adder]:
+    return greeter  # error
+
+
+def wrong_ref_in_a_message(greeter: ActorRef[Greeter]) -> None:
+    greeter.tell(Greeter.befriend, greeter)  # error
+
+
+def wrong_deadline(counter: ActorRef[Counter]) -> None:
+    counter.within("1 s").tell(Counter.add, 1)  # error
+
+
+def frozen_ref(counter: ActorRef[Counter]) -> None:
+    counter.name = "other"  # error
+
+
+def wrong_class_looked_up(system: ActorSystem) -> Pending[ActorRef[Greeter]]:
+    return system.lookup("counter", Counter)  # error
+
+
+class TimerOfAnotherClass(Actor):
+    def on_start(self) -> None:
+        self.after(1.0, Counter.add, 1)  # error
+
+
+class TimerWithWrongArgument(Actor):
+    def on_start(self) -> None:
+        self.every(1.0, TimerWithWrongArgument.tick, "often")  # error
+
+    def tick(self, times: int) -> None:
+        self.times = times
+
+
+class SignalWithArguments(Actor):
+    def on_start(self) -> None:
+        self.on_signal(1, SignalWithArguments.reload)  # error
+
+    def reload(self, path: str) -> None:
+        self.path = path
+
+
+class WrongHook(Actor):
+    def on_stop(self) -> None:  # error
+        self.log.info("stopped")
+
+
+class WrongReason(Actor):
+    def on_stop(self, reason: ExitReason) -> None:
+        self.log.info("stopped", code=reason.exitcode)  # error
+
+
+class WrongErrorSetting(Actor):
+    @handler(on_error="ignore")  # error
+    def tick(self) -> None:
+        self.log.info("tick")
