@@ -1,0 +1,170 @@
+"""The documentation tells the truth: its code runs, prints what the page says, and its tables match the program."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from actors import ActorSystem
+from actors.options import Options
+from tests.support import docs
+from tests.support.docs import ROOT
+
+GUIDE = ROOT / "docs" / "getting-started.md"
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = {"python", "text", "console", "c", "markdown"}
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_ROW = re.compile(r"^\| `(\w+)` \| `([^`]*)` \|", re.MULTILINE)
+_FIGURE = re.compile(r"\d[\d,.]*")
+
+pages = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: str(page.relative_to(ROOT))
+)
+
+
+def pages_with(language: str, starting: str = "") -> list[Path]:
+    """Return the pages that have a block in *language*."""
+    return [
+        page
+        for page in PAGES
+        if any(
+            block.language == language and starting in block.text
+            for block in docs.blocks(page)
+        )
+    ]
+
+
+@pages
+def test_every_fenced_block_says_what_it_is(page: Path) -> None:
+    unknown = [
+        block.line for block in docs.blocks(page) if block.language not in LANGUAGES
+    ]
+
+    assert unknown == []
+
+
+@pages
+def test_every_fence_that_is_opened_is_closed(page: Path) -> None:
+    fences = re.findall(r"^```", page.read_text(), re.MULTILINE)
+
+    assert len(fences) == 2 * len(docs.blocks(page))
+
+
+@pages
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    targets = [
+        link.partition("#")[0]
+        for link in _LINK.findall(page.read_text())
+        if "://" not in link
+    ]
+
+    missing = [target for target in targets if not (page.parent / target).exists()]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "page", pages_with("python"), ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_the_session_of_a_page_prints_what_the_page_says(
+    page: Path, tmp_path: Path
+) -> None:
+    docs.save_files(page, tmp_path)
+    steps = docs.steps(page)
+
+    printed, log = docs.run_session(page, tmp_path)
+
+    expected = [docs.split_expected(step.expected or "") for step in steps]
+    wrong = {
+        f"{page.name}:{step.line}": found
+        for step, wanted, got in zip(steps, expected, printed, strict=True)
+        if (found := docs.difference(wanted.text, got))
+    }
+    assert wrong == {}, "\n".join(f"{place}\n{text}" for place, text in wrong.items())
+    expected_log = [line for wanted in expected for line in wanted.log]
+    assert docs.is_in_order(docs.masked_log(expected_log), docs.masked_log(log)), (
+        "\n".join(log)
+    )
+
+
+@pytest.mark.parametrize(
+    "page",
+    pages_with("console", "$ python "),
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_the_scripts_of_a_page_print_what_the_page_says(
+    page: Path, tmp_path: Path
+) -> None:
+    docs.save_files(page, tmp_path)
+    scripts = [
+        command
+        for command in docs.commands(page)
+        if command.line.startswith("python ")
+        and (tmp_path / command.line.split()[1]).exists()
+    ]
+
+    for script in scripts:
+        output = docs.run_script(script.line, tmp_path)
+
+        expected = docs.split_expected(script.expected)
+        wrong = docs.difference(expected.text, output.text)
+        assert not wrong, f"$ {script.line}\n{wrong}"
+        assert docs.masked_log(output.log) == docs.masked_log(expected.log)
+
+
+@pages
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"(?:`|\$ )make ([a-z]+)", page.read_text()))
+
+    known = set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
+
+    assert targets <= known
+
+
+def test_the_readme_shows_the_last_lines_of_the_demo() -> None:
+    [demo] = [
+        command for command in docs.commands(README) if command.line == "make demo"
+    ]
+
+    done = subprocess.run(
+        [sys.executable, "examples/wordcount.py", "actors", "--kill", "0.1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=docs.SECONDS,
+        check=True,
+    )
+
+    expected = [line for line in demo.expected.splitlines() if line != "..."]
+    printed = done.stdout.splitlines()[-len(expected) :]
+    assert [_FIGURE.sub("#", line) for line in printed] == [
+        _FIGURE.sub("#", line) for line in expected
+    ]
+
+
+def test_the_table_of_options_has_every_option_and_its_default() -> None:
+    section = GUIDE.read_text().partition("## Options")[2].partition("\n## ")[0]
+
+    table = dict(_ROW.findall(section))
+
+    fields = {field.name: repr(field.default) for field in attrs.fields(Options)}
+    assert table == fields
+
+
+def test_the_table_of_system_settings_has_every_argument_and_its_default() -> None:
+    section = GUIDE.read_text().partition("## Settings of a system")[2]
+
+    table = dict(_ROW.findall(section.partition("\n## ")[0]))
+
+    parameters = inspect.signature(ActorSystem).parameters.values()
+    assert table == {each.name: repr(each.default) for each in parameters}
