@@ -18,9 +18,9 @@ from actors.errors import SystemFailedError as SystemFailedError
 from actors.errors import UnhandledMessageError as UnhandledMessageError
 from actors.events import Event as Event
 from actors.events import Events as Events
+from actors.exits import ExitKind as ExitKind
+from actors.exits import ExitReason as ExitReason
 from actors.pending import Pending as Pending
 from actors.ref import ActorRef as ActorRef
 from actors.run import run as run
-from actors.supervision.exits import ExitKind as ExitKind
-from actors.supervision.exits import ExitReason as ExitReason
 from actors.system import ActorSystem as ActorSystem

@@ -27,8 +27,8 @@ from actors.options import MAX_CONCURRENCY, OnError, above_zero, is_whole, secon
 if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run time
     import asyncio
 
+    from actors.exits import ExitReason
     from actors.ref import ActorRef
-    from actors.supervision.exits import ExitReason
     from actors.system import ActorSystem
 
 P = ParamSpec("P")

@@ -14,7 +14,7 @@ import attrs
 if (
     TYPE_CHECKING
 ):  # exits imports nothing of ours, but errors must stay importable from everywhere
-    from actors.supervision.exits import ExitReason
+    from actors.exits import ExitReason
 
 
 class ActorError(Exception):

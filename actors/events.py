@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import attrs
 
+from actors import exits
+from actors.exits import ExitReason
 from actors.pending import Pending, settled
 from actors.runtime.client import Client
-from actors.supervision import exits
-from actors.supervision.exits import ExitReason
 
 MAX_WAITING = 10_000  # events kept for a listener that does not take them
 

@@ -102,7 +102,7 @@ def _execute(
     os.lseek(config_fd, 0, os.SEEK_SET)
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
             [sys.executable, *flags, "-c", _PROGRAM, str(config_fd)],
             stdin=subprocess.DEVNULL,
             pass_fds=(config_fd, directory.lock_fd, main_pidfd),

@@ -22,10 +22,10 @@ from typing import (
 
 from actors.actor import handler_names
 from actors.errors import ActorError, OptionError
+from actors.exits import ExitReason, from_json
 from actors.options import is_seconds
 from actors.pending import Pending
 from actors.runtime.client import Client, clients
-from actors.supervision.exits import ExitReason, from_json
 
 A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)

@@ -59,13 +59,12 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Raises:
         KeyboardInterrupt: SIGINT ended it; all systems are closed.
         RuntimeError: Called from a running event loop.
+        TypeError: *main* cannot be called.
 
     A SIGTERM or SIGHUP ends the process by that signal, after all systems are closed.
     An uncaught ``SystemFailedError`` ends it with status 70.
     """
-    if not callable(main):
-        msg = f"main={main!r}: a coroutine function without arguments, such as 'async def main()', not its call"
-        raise TypeError(msg)
+    _check_main(main)
     with asyncio.Runner(loop_factory=RingLoop) as runner:
         loop = runner.get_loop()
         task = loop.create_task(main())
@@ -85,6 +84,12 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         raise KeyboardInterrupt
     _die_of(signals.first)
     raise AssertionError  # a blocked signal: there is no way on from here
+
+
+def _check_main(main: object) -> None:
+    if not callable(main):
+        msg = f"main={main!r}: a coroutine function without arguments, such as 'async def main()', not its call"
+        raise TypeError(msg)
 
 
 def _die_of(signum: int) -> None:

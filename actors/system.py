@@ -76,9 +76,7 @@ class ActorSystem:
         Raises:
             OptionError: An argument is not acceptable.
         """
-        if not isinstance(name, str) or not SYSTEM_NAME.fullmatch(name):
-            msg = f"name={name!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
-            raise OptionError(msg)
+        _check_name(name)
         _check_transport(transport)
         seconds("drain", drain)
         self._name = name
@@ -309,6 +307,12 @@ class ActorSystem:
             msg = "the system is not running: use 'async with ActorSystem() as system', 'with', or start()"
             raise SystemClosedError(msg)
         return self._client
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not SYSTEM_NAME.fullmatch(name):
+        msg = f"name={name!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
+        raise OptionError(msg)
 
 
 def _check_transport(scheme: str) -> None:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any
 
+from actors import goodbye
 from actors.actor import Actor, handler_names, on_error_of
 from actors.errors import DecodeError, NotSerializableError
+from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
 from actors.runtime.timers import Tick
-from actors.supervision import exits
-from actors.supervision.exits import ExitKind, ExitReason
 from actors.wire import failure, frame
 from actors.wire.frame import Kind
 from transports._ring import Reader, Slot
@@ -68,7 +68,8 @@ class Cell:
         self._running = 0
         self._is_open = False
         self._name = ""
-        self._readers = self._lane_only = (client.lane.reader,)
+        self._lane_only: tuple[Reader, ...] = (client.lane.reader,)
+        self._readers = self._lane_only
         self._is_ring = isinstance(mailbox, Reader)
         if isinstance(mailbox, Reader):
             self._readers = (client.lane.reader, mailbox)
@@ -234,13 +235,13 @@ class Cell:
             self._answer_error(job, error)
         if isinstance(error, SystemExit):
             self._done(slot, kind)
-            self.end(exits.from_system_exit(error, during=method))
+            self.end(goodbye.from_system_exit(error, during=method))
         elif self._is_fatal(kind, _text(name), error):
             if (
                 kind == _ASK
             ):  # a tell stays in its slot as evidence: nobody else was told
                 self._done(slot, kind)
-            self.end(exits.goodbye_from_exception(error, during=method))
+            self.end(goodbye.from_exception(error, during=method))
         else:
             if kind != _ASK:
                 facts = {"method": method, **reports.of_exception(error)}

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
+from actors import exits
 from actors.errors import (
     ActorStoppedError,
     ForkedHandleError,
@@ -27,7 +28,6 @@ from actors.runtime.outgoing import ROOT, GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.runtime.waiting import Waiting
-from actors.supervision import exits
 from actors.wire import frame
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
@@ -270,7 +270,7 @@ class Client:
         """Call *listener* with every event from now on."""
         self._check()
         if not self._listeners:
-            self.request("subscribe", {})  # whatever is asked after it is done after it
+            _ = self.request("subscribe", {})  # whatever is asked after it is done after it
         self._listeners.append(listener)
 
     def unlisten(self, listener: Callable[[dict[str, Any]], None]) -> None:

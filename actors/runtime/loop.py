@@ -27,9 +27,11 @@ class Source(Protocol):
 
     def drain(self) -> bool:
         """Handle a bounded number of messages; True when there was any."""
+        ...
 
     def readers(self) -> tuple[Reader, ...]:
         """Return the rings that may be taken from now."""
+        ...
 
 
 class RingSelector(selectors.BaseSelector):

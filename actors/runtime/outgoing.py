@@ -120,7 +120,7 @@ class Outgoing:
     def _note(self, number: int) -> Note:
         return Note(self._status.map, status.SENDING * 8, number + 1)
 
-    def pack(  # noqa: PLR0913 - what differs between the frames we send
+    def pack(  # noqa: PLR0913, PLR0917 - what differs between the frames we send
         self,
         route: Route,
         kind: int,

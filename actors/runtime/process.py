@@ -21,8 +21,9 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 import structlog
 
-from actors import actor
+from actors import actor, goodbye
 from actors.actor import Actor
+from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
@@ -30,8 +31,6 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
-from actors.supervision import exits
-from actors.supervision.exits import ExitKind, ExitReason
 from transports import registry
 
 R = TypeVar("R")
@@ -74,7 +73,7 @@ class Process:
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._actor: Actor | None = None
-        self.ref: ActorRef[Any] | None = None
+        self.ref: ActorRef[Any]  # set before user code runs
 
     @property
     def system(self) -> Any:  # noqa: ANN401 - system.py is above this layer
@@ -93,9 +92,9 @@ class Process:
         )  # makes a signal end the loop's sleep
         signal.signal(signal.SIGTERM, self._on_sigterm)
         try:
-            self._run_in_loop(self._begin())
+            self._actor = self._run_in_loop(self._begin())
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
-            inner = exits.goodbye_from_exception(
+            inner = goodbye.from_exception(
                 exc, during="__init__" if self._actor is None else "on_start"
             )
             self._say_goodbye(
@@ -109,13 +108,12 @@ class Process:
                 "ready",
                 {"number": self._start.number, "incarnation": self._start.incarnation},
             )
-            assert self._actor is not None  # _begin has returned
             self.cell.open(self._actor)
             self.loop.run_forever()
         return self._end()
 
-    async def _begin(self) -> None:
-        cls, args, kwargs = self.client.codec.loads(self._start.payload)  # type: ignore[misc]
+    async def _begin(self) -> Actor:
+        cls, args, kwargs = self.client.codec.loads(self._start.payload)
         start = self._start
         self.ref = ActorRef(
             self.client, str(start.directory.path), start.number, start.name, cls
@@ -132,7 +130,7 @@ class Process:
 
     def _end(self) -> int:
         reason = self.cell.reason
-        assert reason is not None  # the loop ends for no other cause
+        assert reason is not None  # noqa: S101 - the loop ends for no other cause
         reason = self._run_on_stop(reason)
         self._flush()
         self._say_goodbye(reason)
@@ -141,10 +139,10 @@ class Process:
     def _run_on_stop(self, reason: ExitReason) -> ExitReason:
         try:
             self._run_in_loop(self._stop(reason))
-        except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+        except BaseException as exc:
             self.log.exception("on_stop_failed")
             if reason.clean:
-                return exits.goodbye_from_exception(exc, during="on_stop")
+                return goodbye.from_exception(exc, during="on_stop")
         return reason
 
     async def _stop(self, reason: ExitReason) -> None:
@@ -222,7 +220,7 @@ class Process:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             name = getattr(task.get_coro(), "__qualname__", "a background task")
-            self.cell.end(exits.goodbye_from_exception(error, during=name))
+            self.cell.end(goodbye.from_exception(error, during=name))
 
 
 def run(start: Start) -> NoReturn:
@@ -236,9 +234,9 @@ def run(start: Start) -> NoReturn:
         faulthandler.enable(start.goodbye_fd, all_threads=True)
         status = Process(start).run()
         leave()
-    except BaseException:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code
+    except BaseException as exc:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code
         with contextlib.suppress(BaseException):
-            sys.excepthook(*sys.exc_info())
+            sys.excepthook(type(exc), exc, exc.__traceback__)
     finally:
         os._exit(status)
 

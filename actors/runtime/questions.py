@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from actors import exits
 from actors.errors import (
     ActorCrashedError,
     ActorNotFoundError,
@@ -23,7 +24,6 @@ from actors.errors import (
     UnhandledMessageError,
 )
 from actors.pending import WAITING, Pending
-from actors.supervision import exits
 from actors.wire import failure
 from actors.wire.frame import Kind
 
@@ -92,22 +92,8 @@ class Questions:
         if kind == Kind.ERROR:
             return failure.unpack(body, self._loads)
         if kind == Kind.EXPIRED:
-            return AskTimeoutError(
-                pending.target, pending.method, pending.timeout or 0.0
-            )
-        facts = json.loads(body)
-        if kind == Kind.UNHANDLED:
-            return UnhandledMessageError(facts["text"])
-        if kind == Kind.CRASHED:
-            reason = exits.from_json(facts["reason"])
-            return ActorCrashedError(
-                pending.target, pending.method, facts["attempt"], reason
-            )
-        if kind == Kind.STOPPED:
-            return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))
-        if facts["error"] == "spawn":
-            return SpawnError(facts["name"], exits.from_json(facts["reason"]))
-        return _REFUSALS[facts["error"]](facts["text"])
+            return _timed_out(pending)
+        return _reported(pending, kind, json.loads(body))
 
     def expire(self, waiting: Iterable[Pending[Any]]) -> None:
         """Fail what is overdue, among the open questions and those still *waiting* to be sent."""
@@ -119,11 +105,7 @@ class Questions:
             if pending.state != WAITING or not pending.deadline_ns:
                 continue
             if pending.deadline_ns <= now:
-                pending.fail(
-                    AskTimeoutError(
-                        pending.target, pending.method, pending.timeout or 0.0
-                    )
-                )
+                pending.fail(_timed_out(pending))
             elif not earliest or pending.deadline_ns < earliest:
                 earliest = pending.deadline_ns
         self.next_deadline_ns = earliest
@@ -133,3 +115,23 @@ class Questions:
         asked, self.open = self.open, {}
         for pending in asked.values():
             pending.fail(error)
+
+
+def _timed_out(pending: Pending[Any]) -> AskTimeoutError:
+    return AskTimeoutError(pending.target, pending.method, pending.timeout or 0.0)
+
+
+def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Exception:
+    """Return the error that an answer of the supervisor or of the actor's runtime stands for."""
+    if kind == Kind.UNHANDLED:
+        return UnhandledMessageError(facts["text"])
+    if kind == Kind.CRASHED:
+        reason = exits.from_json(facts["reason"])
+        return ActorCrashedError(
+            pending.target, pending.method, facts["attempt"], reason
+        )
+    if kind == Kind.STOPPED:
+        return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))
+    if facts["error"] == "spawn":
+        return SpawnError(facts["name"], exits.from_json(facts["reason"]))
+    return _REFUSALS[facts["error"]](facts["text"])

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
+
+Key = tuple[str, int]  # what it is about, and the number of the actor, 0 for none
 
 
 class Alarms:
     """What is due when."""
 
     def __init__(self) -> None:
-        self._due: dict[Hashable, float] = {}
-        self._heap: list[tuple[float, int, Hashable]] = []
+        self._due: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
         self._serial = 0
 
-    def set(self, key: Hashable, due: float) -> None:
+    def set(self, key: Key, due: float) -> None:
         """Make *key* due at *due*; ``math.inf`` never comes."""
         self._serial += 1
         self._due[key] = due
         heapq.heappush(self._heap, (due, self._serial, key))
 
-    def clear(self, key: Hashable) -> None:
+    def clear(self, key: Key) -> None:
         """Forget *key*."""
         self._due.pop(key, None)
 
@@ -29,7 +31,7 @@ class Alarms:
         self._prune()
         return self._heap[0][0] if self._heap else None
 
-    def take_due(self, now: float) -> Iterator[Hashable]:
+    def take_due(self, now: float) -> Iterator[Key]:
         """Yield and forget the keys that are due at *now*, earliest first."""
         while (due := self.next_due()) is not None and due <= now:
             key = heapq.heappop(self._heap)[2]

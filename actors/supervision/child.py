@@ -6,9 +6,9 @@ import enum
 
 import attrs
 
+from actors.exits import ExitReason
 from actors.options import Options
 from actors.supervision.estate import Estate
-from actors.supervision.exits import ExitReason
 from actors.supervision.intensity import Window
 
 Asker = tuple[int, int]  # process number of the lane, and correlation id

@@ -44,7 +44,7 @@ def fork(action: Fork) -> int:
         OSError: No process could be made.
     """
     parent = os.getpid()
-    pid = os.fork()
+    pid = os.fork()  # noqa: TID251 - this is the one module
     if pid:
         return pid
     try:

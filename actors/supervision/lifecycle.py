@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from actors.exits import ExitKind, ExitReason, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
@@ -22,9 +23,9 @@ from actors.supervision import reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child, Goal, State
 from actors.supervision.events import Events
-from actors.supervision.exits import ExitKind, ExitReason, classify, from_bytes
 from actors.supervision.fork import Fork
 from actors.supervision.restart import Decision, decide
+from actors.supervision.verdict import classify
 from actors.wire.frame import Codec, Header, Kind
 
 KILL_GRACE = 10.0  # seconds from SIGKILL to calling a process unkillable
@@ -292,7 +293,7 @@ class Lifecycle:
             )
             self._events.publish("stray", child, stray=pid)
         if not child.strays:
-            assert child.reason is not None  # set by the death
+            assert child.reason is not None  # noqa: S101 - set by the death; for the checkers
             self._after_death(child, child.reason)
 
     def _on_stray_death(self, child: Child, pid: int) -> None:
@@ -439,13 +440,13 @@ class Lifecycle:
         )  # fmt: skip
 
     def _answer(
-        self, asker: tuple[int, int], kind: Kind, facts: dict[str, object]
+        self, asker: tuple[int, int], kind: Kind, facts: dict[str, Any]
     ) -> None:
         lane, corr = asker
         self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
 
     def _answer_all(
-        self, askers: list[tuple[int, int]], kind: Kind, facts: dict[str, object]
+        self, askers: list[tuple[int, int]], kind: Kind, facts: dict[str, Any]
     ) -> None:
         while askers:
             self._answer(askers.pop(), kind, facts)

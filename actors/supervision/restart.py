@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Literal
 
-from actors.supervision.exits import ExitReason
+from actors.exits import ExitReason
 
 
 class RestartType(enum.StrEnum):

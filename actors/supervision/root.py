@@ -23,7 +23,7 @@ import structlog
 import actors.system
 from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork, linux
-from actors.supervision.supervisor import Leave, Start, Supervisor
+from actors.supervision.supervisor import Start, Supervisor
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
 
@@ -54,7 +54,6 @@ def main(config: dict[str, Any]) -> None:
             supervisor.lifecycle.not_forked(action.child, exc)
         else:
             supervisor.lifecycle.forked(action.child, pid)
-    assert isinstance(action, Leave)
     directory.remove()
     supervisor.leave()
 

@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from actors.errors import ActorError
+from actors.exits import ExitKind, ExitReason
 from actors.options import Options
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
@@ -28,7 +29,6 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child, Goal
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
-from actors.supervision.exits import ExitKind, ExitReason
 from actors.supervision.lifecycle import Lifecycle
 from actors.wire import frame
 from actors.wire.frame import Codec, Kind
@@ -96,9 +96,7 @@ class Supervisor:
             "undeliverable": self._on_undeliverable,
             "dead_letter": self._on_dead_letter,
             "handler_failed": self._on_handler_failed,
-            "subscribe": lambda asker, sender, *_: (
-                (self._events.subscribe(sender), self._answer(asker)) and None
-            ),
+            "subscribe": self._on_subscribe,
             "acknowledge": lambda _asker, sender, facts, _payload: (
                 self._events.acknowledge(sender, facts["count"])
             ),
@@ -162,7 +160,10 @@ class Supervisor:
             except (KeyError, ValueError, struct.error) as exc:
                 # A stray writer must not bring the tree down; nobody of ours sends such a thing.
                 self._events.warn(
-                    "request_refused", sender=header.sender, request=header.method, error=repr(exc)
+                    "request_refused",
+                    sender=header.sender,
+                    request=header.method,
+                    error=repr(exc),
                 )
                 continue
             handle((header.lane, header.corr), header.sender, facts, payload)
@@ -325,6 +326,12 @@ class Supervisor:
                 method=facts["method"],
                 text=facts["text"],
             )
+
+    def _on_subscribe(
+        self, asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        self._events.subscribe(sender)
+        self._answer(asker)
 
     def _on_handler_failed(
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes

@@ -1,168 +1,189 @@
-"""Classes and functions that another process could not import, published once per system and then named by hash.
+"""Code that other processes cannot import: where it is kept, and which object is which.
 
-What is defined in ``__main__``, a REPL, a notebook or a namespace of ``exec`` exists only in the process that ran it.
-It is written, by value, into a file of the system's ``code`` directory; messages carry (hash, index) instead.
-The process that defined an object maps its hash back to the object itself, and a process that has loaded it sends it on under
-the same hash, so every process has exactly one copy and ``type(reply) is Foo`` holds where ``Foo`` was defined.
+What is defined in ``__main__``, a REPL, a notebook or a namespace of ``exec`` exists
+only in the process that ran it.  It is written once, by value, into a file of the
+system's ``code`` directory, and messages carry its name: the digest of the file and a
+position in it.  One file, a *unit*, holds everything that has to be rebuilt together,
+because classes and functions refer to each other in circles.
 
-The unit of publishing is everything un-importable that can be reached from the object asked for: classes that refer to each other
-must be rebuilt together.
+A process maps names to objects and objects to names, for what it has published and for
+what it has loaded.  So ``type(reply) is Foo`` holds where ``Foo`` was defined, and a
+class that came in a message leaves under the name it came with.  A digest means the
+same bytes in every system, so the map is the process's, and a name need not say through
+which of its systems it came.
+
+Not here: what has to go by value (``byvalue.py``) and all pickling (``codec.py``).
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import hashlib
-import io
 import os
-import pickle
-import sys
+import secrets
 import weakref
 from collections.abc import Callable
-from types import FunctionType
-from typing import Any
+from typing import Generic, TypeAlias, TypeVar
 
-import cloudpickle
+from transports.errors import space_for
 
-MAX_KNOWN = (
-    10_000  # importable objects remembered as such; programs make classes for ever
-)
+# Units that stay loaded while nothing uses them.  A program that makes classes for ever
+# loads units for ever; the oldest then live only as long as something uses them, and
+# are loaded again, with fresh class attributes, when they are named again.
+MAX_KEPT_UNITS = 1024
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-Reduction = tuple[Any, tuple[str, str, int]]
+Name: TypeAlias = tuple[bytes, int]
+V = TypeVar("V")
 
-_stores: weakref.WeakValueDictionary[str, CodeStore] = weakref.WeakValueDictionary()
+
+class IdentityMap(Generic[V]):
+    """Remembers something about objects without keeping them alive.
+
+    By identity, because a metaclass may define equality, or forbid hashing.
+
+    Attributes:
+        by_id: The values; an id is in it only while the object with this id lives.
+    """
+
+    __slots__ = ("_refs", "by_id")
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, V] = {}
+        self._refs: dict[int, weakref.ref[object]] = {}
+
+    def remember(self, obj: object, value: V) -> None:
+        """Map *obj* to *value*."""
+        key, by_id, refs = id(obj), self.by_id, self._refs
+
+        def forget(_: object) -> None:
+            by_id.pop(key, None)
+            refs.pop(key, None)
+
+        refs[key] = weakref.ref(obj, forget)
+        by_id[key] = value
 
 
-def load_code(system: str, unit: str, index: int) -> object:
-    """Return a published object; this is what messages call when they are decoded."""
-    return _stores[system].load(unit, index)
+_objects: weakref.WeakValueDictionary[Name, object] = weakref.WeakValueDictionary()
+_names: IdentityMap[Name] = IdentityMap()
+_kept: collections.deque[list[object]] = collections.deque(maxlen=MAX_KEPT_UNITS)
+_stores: weakref.WeakValueDictionary[int, CodeStore] = weakref.WeakValueDictionary()
+
+
+def load_code(unit: bytes, index: int) -> object:
+    """Return a published object; messages call this while they are decoded.
+
+    Raises:
+        LookupError: No system that this process has joined holds the unit.
+    """
+    found = _objects.get((unit, index))
+    return _load(unit)[index] if found is None else found
+
+
+def name_of(obj: object) -> Name | None:
+    """Return the name under which *obj* was published or loaded, if it was."""
+    return _names.by_id.get(id(obj))
+
+
+def register(unit: bytes, members: list[object]) -> list[object]:
+    """Make the members of *unit* known, and return those that are known by its names.
+
+    Names and objects that are known already keep what they have: somebody may be using
+    it.
+    """
+    known = []
+    for index, member in enumerate(members):
+        known.append(_objects.setdefault((unit, index), member))
+        if id(member) not in _names.by_id:
+            _names.remember(member, (unit, index))
+    return known
 
 
 class CodeStore:
-    """The published code of one system, as one process sees it."""
+    """The ``code`` directory of one system."""
 
     def __init__(self, dir_fd: int) -> None:
-        """Use the system's ``code`` directory."""
-        self.decode: Callable[[bytes], Any] = (
-            _undecided  # the codec's; only it turns bytes into objects
-        )
+        """Use the directory open as *dir_fd*, which stays the caller's to close."""
         self._dir_fd = dir_fd
-        # The directory's inode names the system to all its processes; several systems may live in one process.
-        self._system = f"{os.fstat(dir_fd).st_ino:x}"
-        self._members: dict[tuple[str, int], object] = {}
-        self._published: dict[
-            int, tuple[object, Reduction]
-        ] = {}  # by identity: a metaclass may define equality
-        self._importable: dict[int, object] = {}
-        _stores[self._system] = self
+        self._decode: Callable[[bytes], list[object]] | None = None
 
-    def reduce(self, obj: type | FunctionType) -> Any:  # noqa: ANN401 - the protocol of reducer_override
-        """Return how *obj*, a class or function, travels: NotImplemented for by import, as pickle does it."""
-        key = id(obj)
-        known = self._published.get(key)
-        if known is not None:
-            return known[1]
-        if key in self._importable:
-            return NotImplemented
-        if is_importable(obj):
-            if len(self._importable) >= MAX_KNOWN:
-                self._importable.clear()
-            self._importable[key] = obj
-            return NotImplemented
-        if not is_publishable(obj):
-            return NotImplemented
-        self._publish(obj)
-        return self._published[key][1]
+    def serve(self, decode: Callable[[bytes], list[object]]) -> None:
+        """Let ``load_code`` look for units here.
 
-    def load(self, unit: str, index: int) -> object:
-        """Return member *index* of *unit*, loading the unit if this process has not seen it."""
-        if (unit, index) not in self._members:
-            self._register(unit, self.decode(self._read(unit)))
-        return self._members[unit, index]
+        Args:
+            decode: Makes the members of a unit from its bytes.
+        """
+        self._decode = decode
+        _stores[id(self)] = self
 
-    def _publish(self, obj: object) -> None:
-        collector = _ByValue(self, io.BytesIO())
-        collector.dump(obj)
-        members = collector.met
-        buffer = io.BytesIO()
-        _ByValue(self, buffer).dump(members)
-        data = buffer.getvalue()
-        unit = hashlib.sha256(data).hexdigest()
-        self._write(unit, data)
-        self._register(unit, members)
+    def write(self, content: bytes) -> bytes:
+        """Store *content*, unless it is there already, and return its name as a unit.
 
-    def _register(self, unit: str, members: list[Any]) -> None:
-        for index, member in enumerate(members):
-            self._members[unit, index] = member
-            self._published.setdefault(
-                id(member), (member, (load_code, (self._system, unit, index)))
-            )
+        Raises:
+            NoSpaceError: The file system is full.
+        """
+        unit = hashlib.sha256(content).digest()
+        if not self.holds(unit):
+            with space_for("published code", len(content), self._dir_fd):
+                self._write(unit.hex(), content)
+        return unit
 
-    def _write(self, unit: str, data: bytes) -> None:
-        # Under a name of its own first: a reader never sees half a file.
-        temporary = f".{unit}.{os.getpid()}.{id(data)}"
+    def _write(self, name: str, content: bytes) -> None:
+        # Whole, then under its name: a reader never meets half a file.  Who is second
+        # replaces a file by its equal.
+        temporary = f"{secrets.token_hex(8)}.part"
         fd = os.open(temporary, _NEW, 0o600, dir_fd=self._dir_fd)
         try:
             with os.fdopen(fd, "wb") as file:
-                file.write(data)
-            os.rename(temporary, unit, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+                file.write(content)
+            os.rename(temporary, name, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=self._dir_fd)
             raise
 
-    def _read(self, unit: str) -> bytes:
-        fd = os.open(
-            unit, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._dir_fd
-        )
+    def holds(self, unit: bytes) -> bool:
+        """Return whether *unit* can be read here."""
+        try:
+            os.stat(unit.hex(), dir_fd=self._dir_fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def read(self, unit: bytes) -> bytes:
+        """Return the content of *unit*.
+
+        Raises:
+            FileNotFoundError: It was not published in this system.
+        """
+        fd = os.open(unit.hex(), _OLD, dir_fd=self._dir_fd)
         with os.fdopen(fd, "rb") as file:
             return file.read()
 
-
-class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Pickles un-importable code by value, and says what it met."""
-
-    def __init__(self, store: CodeStore, file: io.BytesIO) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self.met: list[Any] = []
-        self._store = store
-        self._seen: set[int] = set()
-
-    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - see CodeStore.reduce
-        """See ``pickle.Pickler``."""
-        if isinstance(obj, type | FunctionType):
-            known = self._store._published.get(id(obj))  # noqa: SLF001 - two halves of one thing
-            if known is not None:
-                return known[1]
-            if (
-                id(obj) not in self._seen
-                and not is_importable(obj)
-                and is_publishable(obj)
-            ):
-                self._seen.add(id(obj))
-                self.met.append(obj)
-        return super().reducer_override(obj)
+    def load(self, unit: bytes) -> list[object] | None:
+        """Return the members of *unit*, or None if it is not here."""
+        # A system that was closed may leave a descriptor that is shut, or another's by
+        # now: neither has a file of this name unless it is the right one.
+        try:
+            content = self.read(unit)
+        except OSError:
+            return None
+        return self._decode(content) if self._decode else None
 
 
-def is_importable(obj: type | FunctionType) -> bool:
-    """Return whether another process would find *obj* by importing its module."""
-    module = getattr(obj, "__module__", None)
-    if module == "__main__" or not isinstance(module, str):
-        return False
-    found: object = sys.modules.get(module)
-    for part in obj.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is obj
-
-
-def is_publishable(obj: type | FunctionType) -> bool:
-    """Return whether *obj* is worth a file: a lambda or an inner function is made anew whenever its line runs."""
-    return isinstance(obj, type) or not (
-        "<lambda>" in obj.__qualname__ or "<locals>" in obj.__qualname__
-    )
-
-
-def _undecided(_: bytes) -> Any:  # noqa: ANN401 - whatever was published
-    msg = "the store has no codec"
-    raise RuntimeError(msg)
+def _load(unit: bytes) -> list[object]:
+    # Two threads may get here for one unit.  The second one's copies are dropped then;
+    # a lock instead would be held while user code imports modules, whose locks others
+    # may hold while they wait for this one.
+    for ref in _stores.valuerefs():
+        store = ref()
+        members = None if store is None else store.load(unit)
+        if members is not None:
+            known = register(unit, members)
+            _kept.append(known)
+            return known
+    msg = f"code {unit.hex()} is not in any system that this process has joined"
+    raise LookupError(msg)

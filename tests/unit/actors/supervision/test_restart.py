@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.supervision.exits import ExitKind, ExitReason
+from actors.exits import ExitKind, ExitReason
 from actors.supervision.restart import Decision, RestartType, decide
 
 CLEAN = [

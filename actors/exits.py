@@ -13,8 +13,6 @@ from __future__ import annotations
 import enum
 import json
 import os
-import signal
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,11 +21,10 @@ import attrs
 MAX_BYTES = 64 * 1024  # of a goodbye record
 MAX_INNER = 8  # reasons below a reason that travel with it
 MAX_NOTES = 8
-MAX_FRAMES = 100  # of one traceback: a runaway recursion has as many as memory allows
 MAX_SHOWN = 200  # characters of a foreign text in a line for people
 
 # Characters of each text that travel.
-_LIMITS = {
+LIMITS = {
     "signal": 32,
     "cause": 200,
     "exc_type": 200,
@@ -38,7 +35,7 @@ _LIMITS = {
     "status": 200,
     "child_id": 200,
 }
-_NOTE_LIMIT = 1024
+NOTE_LIMIT = 1024
 
 
 class ExitKind(enum.StrEnum):
@@ -69,19 +66,6 @@ class ExitKind(enum.StrEnum):
 _CLEAN = frozenset(
     {ExitKind.NORMAL, ExitKind.SHUTDOWN, ExitKind.SHUTDOWN_INFO, ExitKind.AUTO_SHUTDOWN}
 )
-
-_ABORT_PATH = frozenset({"SIGABRT", "SIGKILL"})
-_TERM_PATH = frozenset({"SIGTERM", "SIGKILL"})
-# The signals we send for a reason of ours; one that is missing here is never a cause.
-_SIGNALS_FOR = {
-    ExitKind.KILLED: frozenset({"SIGKILL"}),
-    ExitKind.SUPERVISOR_DIED: frozenset({"SIGKILL"}),
-    ExitKind.HEARTBEAT_LOST: _ABORT_PATH,
-    ExitKind.HANDLER_TIMEOUT: _ABORT_PATH,
-    ExitKind.INIT_TIMEOUT: _ABORT_PATH,
-    ExitKind.CONTROL_LOST: _TERM_PATH,
-    ExitKind.LINKED: _TERM_PATH,
-}
 
 
 def is_clean(kind: ExitKind) -> bool:
@@ -150,12 +134,12 @@ class ExitReason:
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` takes: values that JSON has, defaults left out, texts cut to what travels."""
-        return _facts(_bounded(self, 1))
+        return _facts(bounded(self, 1))
 
     def to_bytes(self) -> bytes:
         """Return what ``from_bytes`` takes, at most ``MAX_BYTES``; the longest texts are cut further if need be."""
         for divisor in (1, 4, 16, 64):
-            data = json.dumps(_facts(_bounded(self, divisor))).encode()
+            data = json.dumps(_facts(bounded(self, divisor))).encode()
             if len(data) <= MAX_BYTES:
                 return data
         return json.dumps({"kind": self.kind, "truncated": True}).encode()
@@ -178,7 +162,7 @@ def from_json(facts: Mapping[str, Any]) -> ExitReason:
     Raises:
         ValueError: There is no kind, or none that we know.
     """
-    return _bounded(_read(facts, MAX_INNER + 1), 1)
+    return bounded(_read(facts, MAX_INNER + 1), 1)
 
 
 def from_bytes(data: bytes) -> ExitReason | None:
@@ -195,7 +179,7 @@ def from_bytes(data: bytes) -> ExitReason | None:
 def _read(facts: Mapping[str, Any], depth: int) -> ExitReason:
     values: dict[str, Any] = {}
     for names, types in (
-        (_LIMITS, str),
+        (LIMITS, str),
         (_INTEGERS, int),
         (_NUMBERS, (int, float)),
         (_FLAGS, bool),
@@ -226,10 +210,10 @@ def _facts(reason: ExitReason) -> dict[str, Any]:
     return facts
 
 
-def _bounded(reason: ExitReason, divisor: int, depth: int = MAX_INNER) -> ExitReason:
+def bounded(reason: ExitReason, divisor: int, depth: int = MAX_INNER) -> ExitReason:
     """Return *reason* with texts of at most their limit divided by *divisor*."""
     values: dict[str, Any] = {}
-    for name, limit in _LIMITS.items():
+    for name, limit in LIMITS.items():
         text = getattr(reason, name)
         if text is not None and len(text) > limit // divisor:
             # The end of a traceback says what went wrong; everything else does so at its beginning.
@@ -237,240 +221,17 @@ def _bounded(reason: ExitReason, divisor: int, depth: int = MAX_INNER) -> ExitRe
             values[name] = (
                 text[len(text) - kept :] if name == "traceback" else text[:kept]
             )
-    notes = tuple(note[: _NOTE_LIMIT // divisor] for note in reason.notes[:MAX_NOTES])
+    notes = tuple(note[: NOTE_LIMIT // divisor] for note in reason.notes[:MAX_NOTES])
     if notes != reason.notes:
         values["notes"] = notes
     inner = (
-        _bounded(reason.inner, divisor, depth - 1)
+        bounded(reason.inner, divisor, depth - 1)
         if reason.inner is not None and depth
         else None
     )
     is_cut = bool(values) or (inner is None and reason.inner is not None)
     return attrs.evolve(
         reason, **values, inner=inner, truncated=reason.truncated or is_cut
-    )
-
-
-# Goodbye records: what a process says of its own end.
-
-
-def from_system_exit(error: SystemExit, *, during: str | None = None) -> ExitReason:
-    """Return the goodbye of a process that ends by *error*: ``normal`` for None and 0, else ``exit_code``."""
-    code = error.code
-    if code is None or (isinstance(code, int) and int(code) == 0):
-        return ExitReason(ExitKind.NORMAL)
-    # Any object may be given; the interpreter prints it and exits with 1.
-    kept = int(code) & 0xFF if isinstance(code, int) else 1
-    status = _attempt(
-        lambda: _cut_text(str(code), _LIMITS["status"]), f"<{type(code).__name__}>"
-    )
-    return ExitReason(ExitKind.EXIT_CODE, exit_code=kept, status=status, during=during)
-
-
-def goodbye_from_exception(
-    error: BaseException, *, during: str | None = None
-) -> ExitReason:
-    """Return the goodbye of a process that ends because of *error*.
-
-    Never raises, whatever the exception does when it is formatted, and takes no memory in proportion to it as long as its
-    ``__str__`` does not.
-
-    Args:
-        error: What escaped.
-        during: The message in hand, as ``Counter.add``.
-    """
-    if isinstance(error, SystemExit):
-        return from_system_exit(error, during=during)
-    name = _attempt(lambda: type(error).__name__, "<an exception without a name>")
-    try:
-        return _bounded(_described(error, name, during), 1)
-    except BaseException:  # noqa: BLE001 - user code runs when an exception is formatted, and memory may be short
-        return ExitReason(
-            ExitKind.EXCEPTION, exc_type=name, during=during, truncated=True
-        )
-
-
-def _described(error: BaseException, name: str, during: str | None) -> ExitReason:
-    message = _attempt(
-        lambda: _cut_text(str(error), _LIMITS["message"] + 1),
-        "<its text could not be made>",
-    )
-    notes = getattr(error, "__notes__", ())
-    kept = [
-        _cut_text(note, _NOTE_LIMIT + 1)
-        for note in notes[: MAX_NOTES + 1]
-        if isinstance(note, str)
-    ]
-    is_short = _attempt(lambda: "yes" if _is_short(error) else "", "")
-    text = _attempt(lambda: _whole_traceback(error), "") if is_short else ""
-    return ExitReason(
-        ExitKind.EXCEPTION,
-        exc_type=name,
-        message=message,
-        traceback=text or _attempt(lambda: _bare_traceback(error), "") or None,
-        notes=tuple(kept),
-        during=during,
-        truncated=not text or _frames(error) > MAX_FRAMES,
-    )
-
-
-def _whole_traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
-
-
-def _frames(error: BaseException) -> int:
-    return sum(1 for _ in traceback.walk_tb(error.__traceback__))
-
-
-def _bare_traceback(error: BaseException) -> str:
-    return "".join(traceback.format_tb(error.__traceback__, limit=-MAX_FRAMES))
-
-
-def _is_short(error: BaseException) -> bool:
-    """Return whether the standard formatter, which copies every text several times, can be let loose on *error*."""
-    pending, seen = [error], set[int]()
-    while pending:
-        each = pending.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        size = sum(
-            len(text) for text in (str(each), *map(str, getattr(each, "__notes__", ())))
-        )
-        if size > _LIMITS["traceback"] or len(seen) > MAX_FRAMES:
-            return False
-        members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
-        pending += [
-            link
-            for link in (each.__cause__, each.__context__, *members)
-            if link is not None
-        ]
-    return True
-
-
-def _attempt(make: Callable[[], str], otherwise: str) -> str:
-    try:
-        return make()
-    except BaseException:  # noqa: BLE001 - user code: formatting an exception may do anything
-        return otherwise
-
-
-def _cut_text(text: str, limit: int) -> str:
-    # Not text[:limit]: a subclass of str may slice as it likes.
-    return str.__getitem__(text, slice(limit))
-
-
-# What the kernel says, and which of all the stories wins.
-
-
-def classify(
-    wait_status: int,
-    goodbye: ExitReason | None,
-    *,
-    cause: ExitReason | None = None,
-    stopping: bool = False,
-    oom_kill: bool = False,
-    during: str | None = None,
-) -> ExitReason:
-    """Return the one reason of a death.
-
-    The wait status is the truth.
-    A cause of ours, recorded before we sent a signal, wins if that signal can have produced the status.
-    Otherwise the status wins, ``cause`` names what we were ending it for and ``during`` says so in words.
-    A process that said why it ends by itself and was then shot for lingering keeps the reason it gave; one that called its
-    end clean and then crashed on its way out does not.
-
-    Args:
-        wait_status: Raw 16-bit status as from ``waitpid``, not the decoded exit code.
-        goodbye: What the process left behind.
-        cause: Why we sent a signal that may have killed it.
-        stopping: Whether we had asked it to stop.
-        oom_kill: Whether the kernel's counters show a kill for lack of memory in its life.
-        during: The message it had in hand.
-
-    Raises:
-        ValueError: The process is stopped or continued, hence still alive.
-    """
-    death = attrs.evolve(_from_status(wait_status, oom_kill=oom_kill), during=during)
-    is_ours = cause is not None and _can_produce(cause, death, goodbye)
-    if (
-        goodbye is not None
-        and goodbye.kind is not ExitKind.SHUTDOWN
-        and (is_ours or not goodbye.clean)
-    ):
-        reason = _with_evidence(goodbye, death)
-        return _as_stopped(reason) if stopping else reason
-    if cause is not None and is_ours:
-        return _with_evidence(cause, death)
-    reason = _unforced(death, goodbye, stopping=stopping)
-    return reason if cause is None else _overtaken(reason, cause)
-
-
-def _from_status(wait_status: int, *, oom_kill: bool) -> ExitReason:
-    code = os.waitstatus_to_exitcode(wait_status)
-    if code >= 0:
-        # 0 is deliberately not NORMAL: a healthy actor says goodbye before it ends, and this one may have lost messages.
-        return ExitReason(ExitKind.EXIT_CODE, exit_code=code)
-    if oom_kill and -code == signal.SIGKILL:
-        return ExitReason(ExitKind.OOM_KILL, signal="SIGKILL")
-    return ExitReason(
-        ExitKind.SIGNAL, signal=_signal_name(-code), core=os.WCOREDUMP(wait_status)
-    )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # between SIGRTMIN and SIGRTMAX only the ends have names
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
-
-
-def _can_produce(
-    cause: ExitReason, death: ExitReason, goodbye: ExitReason | None
-) -> bool:
-    signals = _SIGNALS_FOR.get(cause.kind, frozenset())
-    # SIGTERM has two results: it kills, or it is honoured.
-    is_honoured = (
-        goodbye is not None
-        and goodbye.kind is ExitKind.SHUTDOWN
-        and death.exit_code == 0
-    )
-    return death.signal in signals or ("SIGTERM" in signals and is_honoured)
-
-
-def _unforced(
-    death: ExitReason, goodbye: ExitReason | None, *, stopping: bool
-) -> ExitReason:
-    is_quiet = death.exit_code == 0 or death.signal == "SIGTERM"
-    if goodbye is not None and is_quiet:
-        reason = _with_evidence(goodbye, death)
-        return _as_stopped(reason) if stopping else reason
-    if stopping and death.signal == "SIGTERM":
-        return attrs.evolve(death, kind=ExitKind.SHUTDOWN, requested=True)
-    return attrs.evolve(death, inner=goodbye)
-
-
-def _as_stopped(reason: ExitReason) -> ExitReason:
-    """While it is being stopped, an end by itself is the stop that was asked for."""
-    if reason.kind not in {ExitKind.NORMAL, ExitKind.SHUTDOWN}:
-        return reason
-    return attrs.evolve(reason, kind=ExitKind.SHUTDOWN, requested=True)
-
-
-def _with_evidence(reason: ExitReason, death: ExitReason) -> ExitReason:
-    return attrs.evolve(
-        reason,
-        exit_code=death.exit_code,
-        signal=death.signal,
-        core=death.core,
-        during=reason.during or (None if reason.clean else death.during),
-    )
-
-
-def _overtaken(reason: ExitReason, cause: ExitReason) -> ExitReason:
-    intent = attrs.evolve(cause, during=cause.during or reason.during)
-    return attrs.evolve(
-        reason, cause=cause.cause or str(cause.kind), during=str(intent)
     )
 
 

@@ -12,8 +12,9 @@ import tracemalloc
 import attrs
 import pytest
 
-from actors.supervision import exits
-from actors.supervision.exits import ExitKind, ExitReason, classify
+from actors import exits, goodbye
+from actors.exits import ExitKind, ExitReason
+from actors.supervision.verdict import classify
 
 CLEAN = {"normal", "shutdown", "shutdown_info", "auto_shutdown"}
 
@@ -188,7 +189,7 @@ def test_goodbye_is_bounded_whatever_its_texts_hold(char: str) -> None:
 
 
 def test_goodbye_of_a_bare_exception_is_far_from_the_bound() -> None:
-    reason = exits.goodbye_from_exception(ValueError("x"))
+    reason = goodbye.from_exception(ValueError("x"))
 
     assert len(reason.to_bytes()) < 200
 
@@ -249,7 +250,7 @@ def test_goodbye_tells_what_was_raised_and_where() -> None:
     error = ValueError("bad order id")
     error.add_note("order 7")
 
-    reason = exits.goodbye_from_exception(caught(error), during="Shop.order")
+    reason = goodbye.from_exception(caught(error), during="Shop.order")
 
     assert reason.kind is ExitKind.EXCEPTION
     assert reason.exc_type == "ValueError"
@@ -266,7 +267,7 @@ def test_goodbye_tells_the_whole_chain_and_every_member_of_a_group() -> None:
     error = ExceptionGroup("both", [KeyError("left"), TypeError("right")])
     error.__cause__ = OSError("below")
 
-    text = exits.goodbye_from_exception(caught(error)).traceback
+    text = goodbye.from_exception(caught(error)).traceback
 
     assert text is not None
     assert all(word in text for word in ("below", "left", "right", "direct cause"))
@@ -341,7 +342,7 @@ class BadNotes(Exception):  # noqa: N818
     ids=lambda error: type.__dict__["__name__"].__get__(type(error)),
 )
 def test_goodbye_is_made_of_whatever_was_raised(error: BaseException) -> None:
-    reason = exits.goodbye_from_exception(caught(error), during="Shop.order")
+    reason = goodbye.from_exception(caught(error), during="Shop.order")
 
     assert reason.kind is ExitKind.EXCEPTION
     assert reason.during == "Shop.order"
@@ -350,14 +351,14 @@ def test_goodbye_is_made_of_whatever_was_raised(error: BaseException) -> None:
 
 
 def test_text_that_is_a_strange_string_is_kept_as_a_plain_one() -> None:
-    reason = exits.goodbye_from_exception(caught(Slyly()))
+    reason = goodbye.from_exception(caught(Slyly()))
 
     assert reason.message == "sly"
     assert type(reason.message) is str
 
 
 def test_goodbye_keeps_type_and_place_when_the_text_cannot_be_made() -> None:
-    reason = exits.goodbye_from_exception(caught(Unprintable()))
+    reason = goodbye.from_exception(caught(Unprintable()))
 
     assert reason.exc_type == "Unprintable"
     assert reason.message == "<its text could not be made>"
@@ -375,7 +376,7 @@ def test_goodbye_of_a_runaway_recursion_keeps_the_innermost_frames() -> None:
     with pytest.raises(RecursionError) as raised:
         recurse(10_000)
 
-    reason = exits.goodbye_from_exception(raised.value)
+    reason = goodbye.from_exception(raised.value)
 
     assert reason.exc_type == "RecursionError"
     assert reason.truncated
@@ -388,7 +389,7 @@ def test_goodbye_of_a_chain_without_end_is_made_of_its_last_exception() -> None:
     for number in range(5000):
         error, error.__cause__ = ValueError(str(number)), error
 
-    reason = exits.goodbye_from_exception(caught(error))
+    reason = goodbye.from_exception(caught(error))
 
     assert reason.message == "4999"
     assert reason.truncated
@@ -398,7 +399,7 @@ def test_goodbye_of_a_chain_that_bites_its_tail_is_made() -> None:
     first, second = ValueError("first"), ValueError("second")
     first.__cause__, second.__cause__ = second, first
 
-    reason = exits.goodbye_from_exception(first)
+    reason = goodbye.from_exception(first)
 
     assert reason.message == "first"
 
@@ -410,7 +411,7 @@ def test_goodbye_needs_no_memory_in_proportion_to_the_failure() -> None:
     tracemalloc.start()
 
     try:
-        reason = exits.goodbye_from_exception(raised)
+        reason = goodbye.from_exception(raised)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -427,7 +428,7 @@ def test_goodbye_is_made_when_memory_is_short() -> None:
     """A failed allocation while formatting must not hide what was raised."""
     script = """
 import resource
-from actors.supervision import exits
+from actors import exits, goodbye
 
 error = ValueError("x" * 30_000)
 try:
@@ -440,7 +441,7 @@ except ValueError as exc:
             hoard.append(bytearray(size))
         except MemoryError:
             size //= 2
-    reason = exits.goodbye_from_exception(exc, during="Shop.order")
+    reason = goodbye.from_exception(exc, during="Shop.order")
     del hoard
 print(reason.kind, reason.exc_type, reason.during)
 """
@@ -458,7 +459,7 @@ print(reason.kind, reason.exc_type, reason.during)
 
 @pytest.mark.parametrize("code", [None, 0, False])
 def test_system_exit_without_a_failure_is_normal(code: int | None) -> None:
-    assert exits.goodbye_from_exception(SystemExit(code)) == NORMAL
+    assert goodbye.from_exception(SystemExit(code)) == NORMAL
 
 
 @pytest.mark.parametrize(
@@ -479,7 +480,7 @@ def test_system_exit_with_a_failure_keeps_its_value(
 ) -> None:
     error = SystemExit(code)
 
-    reason = exits.from_system_exit(error, during="Shop.order")
+    reason = goodbye.from_system_exit(error, during="Shop.order")
 
     assert reason == ExitReason(
         ExitKind.EXIT_CODE, exit_code=kept, status=status, during="Shop.order"
@@ -538,7 +539,7 @@ def test_death_without_goodbye_is_what_the_kernel_says(
         (exited(0), INFO, "shutdown_info"),
         (exited(1), RAISED, "exception"),
         (exited(0), RAISED, "exception"),
-        (exited(0), exits.from_system_exit(SystemExit(256)), "exit_code"),
+        (exited(0), goodbye.from_system_exit(SystemExit(256)), "exit_code"),
         (died(15), SHUTDOWN, "shutdown"),
         (died(15), NORMAL, "normal"),
         # The record survives what happens to the process after it.
@@ -754,7 +755,7 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
             "exited with code 3 after its goodbye; it had said: stopped",
         ),
         (
-            exits.from_system_exit(SystemExit(256)),
+            goodbye.from_system_exit(SystemExit(256)),
             "exited with SystemExit(256)",
         ),
         (
