@@ -86,8 +86,9 @@ class Mailbox(Protocol):
         descriptor that stays silent is not, provided that after it became readable
         ``take`` is called until it returns None.
         """
+        ...
 
-    def take(self, slot: Slot) -> bytes | None:
+    def take(self, slot: Slot, /) -> bytes | None:
         """Move the next frame into the empty *slot* and return a private copy of it.
 
         Returns:
@@ -100,8 +101,9 @@ class Mailbox(Protocol):
                 that nothing waits.
             ClosedError: This end has been closed.
         """
+        ...
 
-    def settle(self, slot: Slot) -> None:
+    def settle(self, slot: Slot, /) -> None:
         """Drop the mailbox's copy of the frame in *slot*, if it has one.
 
         To be called for every filled slot after the death of the previous receiver
@@ -118,6 +120,7 @@ class Mailbox(Protocol):
         Raises:
             ClosedError: This end has been closed.
         """
+        ...
 
     def close(self) -> None:
         """Let go of the mailbox, which goes on without this end.  Idempotent."""
@@ -141,9 +144,11 @@ class Outlet(Protocol):
             CorruptError: The mailbox's shared bytes make no sense.
             ClosedError: This end has been closed.
         """
+        ...
 
     def fileno(self) -> int | None:
         """Return a descriptor that is writable when there is room, if there is one."""
+        ...
 
     def close(self) -> None:
         """Let go of the mailbox.  Idempotent."""
@@ -186,6 +191,7 @@ class Transport(Protocol):
             NoSpaceError: There is no room for it; nothing is left behind.
             EndpointError: The name or the capacity cannot be used.
         """
+        ...
 
     def open(self, held: int, dir_fd: int, name: str) -> Mailbox:
         """Return the receiving end.
@@ -202,6 +208,7 @@ class Transport(Protocol):
             EndpointError: *held* is not a mailbox of this transport.
             CorruptError: It is one and makes no sense.
         """
+        ...
 
     def connect(self, dir_fd: int, name: str, *, note: Note | None = None) -> Outlet:
         """Return a sending end.
@@ -211,6 +218,7 @@ class Transport(Protocol):
             EndpointError: What stands there is not a mailbox of this user.
             CorruptError: It is one and makes no sense.
         """
+        ...
 
     def unlink(self, dir_fd: int, name: str) -> None:
         """Remove the mailbox's name and let later puts answer ``CLOSED``.  Idempotent.

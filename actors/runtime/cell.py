@@ -69,7 +69,7 @@ class Cell:
         self._is_open = False
         self._name = ""
         self._lane_only: tuple[Reader, ...] = (client.lane.reader,)
-        self._readers = self._lane_only
+        self._readers: tuple[Reader, ...] = self._lane_only
         self._is_ring = isinstance(mailbox, Reader)
         if isinstance(mailbox, Reader):
             self._readers = (client.lane.reader, mailbox)

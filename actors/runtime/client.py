@@ -270,7 +270,8 @@ class Client:
         """Call *listener* with every event from now on."""
         self._check()
         if not self._listeners:
-            _ = self.request("subscribe", {})  # whatever is asked after it is done after it
+            # Not waited for: whatever is asked after it is done after it.
+            _ = self.request("subscribe", {})
         self._listeners.append(listener)
 
     def unlisten(self, listener: Callable[[dict[str, Any]], None]) -> None:

@@ -92,7 +92,7 @@ class Process:
         )  # makes a signal end the loop's sleep
         signal.signal(signal.SIGTERM, self._on_sigterm)
         try:
-            self._actor = self._run_in_loop(self._begin())
+            instance = self._run_in_loop(self._begin())
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
             inner = goodbye.from_exception(
                 exc, during="__init__" if self._actor is None else "on_start"
@@ -108,7 +108,7 @@ class Process:
                 "ready",
                 {"number": self._start.number, "incarnation": self._start.incarnation},
             )
-            self.cell.open(self._actor)
+            self.cell.open(instance)
             self.loop.run_forever()
         return self._end()
 
@@ -121,12 +121,14 @@ class Process:
         actor.install(self)
         self.client.waiting.in_handler = True
         try:
-            self._actor = cls(*args, **kwargs)
-            result = self._actor.on_start()
+            instance: Actor = cls(*args, **kwargs)
+            self._actor = instance
+            result = instance.on_start()
         finally:
             self.client.waiting.in_handler = False
         if inspect.isawaitable(result):
             await result
+        return instance
 
     def _end(self) -> int:
         reason = self.cell.reason

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from actors.pending import WAITING, Pending
 from actors.runtime.lanes import Lane
-from actors.runtime.loop import RingLoop, Source
+from actors.runtime.loop import RingLoop, Source, ring
 from actors.runtime.loopside import RETRY_SECONDS, LoopSide, running_loop
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
@@ -32,6 +32,7 @@ from transports._ring import Reader, arm, disarm, look
 BREATH_NS = (
     500_000  # a foreign loop gets a turn at least this often while answers come at once
 )
+HANDOVER_SECONDS = 0.005  # then whoever has the pump lock is woken
 SECOND_LOOK_SECONDS = (
     0.1  # a thread that queues behind another looks again this often, whatever happens
 )
@@ -76,6 +77,9 @@ class Waiting:
         """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
         self._driver = threading.get_ident()
         self._driving = weakref.ref(loop)
+        while not self._pump.acquire(timeout=HANDOVER_SECONDS):
+            ring(self._lane.reader)  # somebody may sleep with it, and has to leave
+        self._pump.release()
         loop.rings.watch(source, self._lane.reader)
         self._side(loop)
 
@@ -129,8 +133,22 @@ class Waiting:
             self._breath_ns = now
             yield
 
-    def _look_once(self, pending: Pending[Any]) -> None:
+    def _is_pumping_allowed(self) -> bool:
+        """Return whether this thread may look at the lane, given the pump lock."""
+        return self._driver_thread() in (0, threading.get_ident())
+
+    def _take_pump(self) -> bool:
+        """Take the pump lock if it is free and our own loop does not run in another thread."""
         if not self._pump.acquire(blocking=False):
+            return False
+        # Asked with the lock in hand: from here on a loop that wants to drive waits until we let go.
+        if self._is_pumping_allowed():
+            return True
+        self._pump.release()
+        return False
+
+    def _look_once(self, pending: Pending[Any]) -> None:
+        if not self._take_pump():
             return
         try:
             disarm(self._readers)
@@ -167,25 +185,24 @@ class Waiting:
             if isinstance(loop, RingLoop) and not self._driver_thread():
                 self.drive(loop, self)
                 return self._sides[loop]
-            bell = None if self._driver_thread() else (self._lane.reader.fileno(), self._on_bell)
             root = (
                 None
                 if self.root_pidfd is None
                 else (self.root_pidfd, self._inlet.lose_root)
             )
+            # Also beside our own loop, because it may end before this one.
+            bell = (self._lane.reader.fileno(), self._on_bell)
             side = self._sides[loop] = LoopSide(
                 loop, self._outgoing, self._expire, bell, root
             )
-            if not self._driver and self._pump.acquire(
-                blocking=False
-            ):  # else whoever has it arms when it lets go
+            if self._take_pump():  # else whoever has it arms when it lets go
                 self._let_go()
         return side
 
     def _on_bell(self) -> None:
         # Whoever has the lock may sleep on the same bell: hushing it here would leave that one asleep.
         # Until it has hushed the bell itself, we are called again.
-        if self._pump.acquire(blocking=False):
+        if self._take_pump():
             try:
                 self._lane.reader.hush()
                 disarm(self._readers)
@@ -224,8 +241,7 @@ class Waiting:
             raise RuntimeError(msg)
         end = math.inf if timeout is None else time.monotonic() + timeout
         while pending.state == WAITING and time.monotonic() < end:
-            is_mine = self._driver_thread() in (0, threading.get_ident())
-            if not is_mine or not self._pump.acquire(blocking=False):
+            if not self._take_pump():
                 self._queue_up(pending, end)
                 continue
             try:
@@ -247,7 +263,11 @@ class Waiting:
     def _pump_until(self, pending: Pending[Any], end: float) -> None:
         self._outgoing.flush()
         self._inlet.drain()
-        while pending.state == WAITING and time.monotonic() < end:
+        while (
+            pending.state == WAITING
+            and time.monotonic() < end
+            and self._is_pumping_allowed()
+        ):
             if self._look():
                 continue
             if arm(self._readers):
