@@ -110,20 +110,11 @@ class UnixMailbox:
 class UnixOutlet:
     """A sending end; see ``Outlet``."""
 
-    def __init__(self, path_fd: int) -> None:
-        """Connect to the socket file *path_fd* (``O_PATH``), which is taken over."""
+    def __init__(self, path_fd: int, connected: socket.socket) -> None:
+        """Take over *connected* and *path_fd*, the ``O_PATH`` of the peer's file."""
         self._path_fd = path_fd
+        self._socket = connected
         self._seq = 0
-        # Connected: an unconnected socket polls writable while the peer is full.
-        self._socket = socket.socket(socket.AF_UNIX, _DATAGRAMS)
-        try:
-            self._socket.setsockopt(
-                socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES
-            )
-            self._socket.connect(f"/proc/self/fd/{path_fd}")
-        except BaseException:
-            self._socket.close()
-            raise
 
     def put(self, *parts: ReadableBuffer) -> Put:
         """See ``Outlet``."""
@@ -209,7 +200,7 @@ class UnixTransport:
         path_fd = _open_path(dir_fd, name)
         try:
             with translated(f"cannot connect to {name}"):
-                return UnixOutlet(path_fd)
+                return UnixOutlet(path_fd, _connected(f"/proc/self/fd/{path_fd}"))
         except BaseException:
             os.close(path_fd)
             raise
@@ -233,6 +224,18 @@ def _bind(bound: socket.socket, path: str) -> None:
             bound.bind(path)
         finally:
             os.umask(before)
+
+
+def _connected(path: str) -> socket.socket:
+    # Connected: an unconnected socket polls writable while the peer is full.
+    outlet = socket.socket(socket.AF_UNIX, _DATAGRAMS)
+    try:
+        outlet.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        outlet.connect(path)
+    except BaseException:
+        outlet.close()
+        raise
+    return outlet
 
 
 def _open_path(dir_fd: int, name: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import random
 import select
 import shutil
 import signal
@@ -19,11 +20,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 
 from transports import _ring, registry
-from transports._ring import Slot
+from transports._ring import Reader, Slot, Writer
+from transports.errors import CorruptError
 from transports.mailbox import Mailbox, Note, Outlet, Put, Transport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +34,9 @@ NAME = "1.mail"
 ECHO = "2.mail"
 SLOT = "slot"
 PATIENCE_SECONDS = 20
+
+
+E = TypeVar("E", Mailbox, Outlet, Reader, Writer)
 
 
 @attrs.define(eq=False)
@@ -50,17 +56,18 @@ class Place:
         self._stack.callback(transport.unlink, self.dir_fd, name)
         return held
 
+    def keep(self, end: E) -> E:
+        """Close *end* with the place."""
+        self._stack.callback(end.close)
+        return end
+
     def open(self, transport: Transport, held: int, name: str = NAME) -> Mailbox:
-        mailbox = transport.open(held, self.dir_fd, name)
-        self._stack.callback(mailbox.close)
-        return mailbox
+        return self.keep(transport.open(held, self.dir_fd, name))
 
     def connect(
         self, transport: Transport, name: str = NAME, note: Note | None = None
     ) -> Outlet:
-        outlet = transport.connect(self.dir_fd, name, note=note)
-        self._stack.callback(outlet.close)
-        return outlet
+        return self.keep(transport.connect(self.dir_fd, name, note=note))
 
     def start(
         self,
@@ -169,6 +176,47 @@ def put_patiently(outlet: Outlet, *parts: bytes) -> Put:
     return result
 
 
+def smash(directory: Path, rounds: str, seed: str) -> None:
+    """Write random bytes into rings and use them; print how many were found corrupt."""
+    chance, dir_fd = random.Random(int(seed)), open_directory(directory)
+    corrupt = sum(_smash_once(chance, dir_fd) for _ in range(int(rounds)))
+    print(corrupt, int(rounds) - corrupt)  # noqa: T201 - the report
+
+
+def _smash_once(chance: random.Random, dir_fd: int) -> bool:
+    transport = registry.get("shm")
+    held = transport.create(dir_fd, NAME, 4096)
+    ends = transport.open(held, dir_fd, NAME), transport.connect(dir_fd, NAME)
+    ends[1].put(bytes(chance.randrange(64)))
+    ends[1].put(bytes(chance.randrange(3000)))
+    where = 8 * chance.randrange(48) if chance.random() < 0.7 else 4096
+    where += chance.randrange(64)
+    os.pwrite(held, chance.randbytes(chance.choice([1, 8, 64])), where)
+    try:
+        _use(transport, held, dir_fd, *ends)
+    except CorruptError:
+        return True
+    else:
+        return False
+    finally:
+        transport.unlink(dir_fd, NAME)
+        os.close(held)
+
+
+def _use(
+    transport: Transport, held: int, dir_fd: int, mailbox: Mailbox, outlet: Outlet
+) -> None:
+    slot = new_slot()
+    outlet.put(b"frame")
+    mailbox.depth()
+    take_all(mailbox, slot)
+    outlet.put(bytes(4000))
+    mailbox.settle(slot)
+    take_all(mailbox, slot)
+    transport.connect(dir_fd, NAME).put(b"frame")
+    take_all(transport.open(held, dir_fd, NAME), slot)
+
+
 def send(directory: Path, scheme: str, sender: str, count: str) -> None:
     """Put *count* numbered frames."""
     outlet = registry.get(scheme).connect(open_directory(directory), NAME)
@@ -238,6 +286,7 @@ if __name__ == "__main__":
             "put_and_die": put_and_die,
             "saturate": saturate,
             "send": send,
+            "smash": smash,
             "take_and_die": take_and_die,
             "take_and_start": take_and_start,
         }

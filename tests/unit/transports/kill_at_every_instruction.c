@@ -1,0 +1,292 @@
+/* Kill a sender at every instruction of a put, and a receiver at every instruction
+ * of a take, and look what is left.
+ *
+ * Random kills find what is open for long; this finds what is open for one
+ * instruction.  A child is stepped with ptrace: k instructions, then SIGKILL, for
+ * every k until it gets through, or for every n-th with the argument n.  Prints one
+ * JSON object; exits with 77 where ptrace is not allowed.
+ */
+#include "ring.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define NOT_ALLOWED 77
+#define CAPACITY UINT64_C(65536)
+#define SIZE 40u /* of a frame: few instructions, and still several for its copy */
+
+typedef struct {
+    _Atomic uint64_t note;
+    _Atomic uint64_t handled;
+    unsigned char slot[32768];
+} shared_t;
+
+static shared_t *shared;
+static slot_t *slot;
+static int ring_fd, bell[2];
+
+static void
+check(bool holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "%s: %s\n", what, strerror(errno));
+        exit(1);
+    }
+}
+
+/* --- the steps ---------------------------------------------------------- */
+
+static void
+run_traced(void (*act)(void))
+{
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
+        _exit(NOT_ALLOWED);
+    }
+    raise(SIGSTOP);
+    act();
+    _exit(0);
+}
+
+/* Kill a child after `steps` instructions of `act`; false if it got through. */
+static bool
+killed_after(void (*act)(void), int steps)
+{
+    int status;
+    pid_t child = fork();
+    check(child >= 0, "fork");
+    if (child == 0) {
+        run_traced(act);
+    }
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status)) {
+        exit(WEXITSTATUS(status));
+    }
+    for (int i = 0; i < steps; i++) {
+        ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
+        waitpid(child, &status, 0);
+        if (WIFEXITED(status)) {
+            return false;
+        }
+    }
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    return true;
+}
+
+/* --- the ring ----------------------------------------------------------- */
+
+static ring_writer_t
+new_writer(void)
+{
+    ring_writer_t writer = {.bell = bell[1], .note = &shared->note, .note_value = 7};
+    check(ring_map(&writer.ring, ring_fd) == RING_OK, "map for a writer");
+    return writer;
+}
+
+static ring_reader_t
+new_reader(void)
+{
+    ring_reader_t reader = {.head = 0};
+    check(ring_map(&reader.ring, ring_fd) == RING_OK, "map for a reader");
+    check(ring_resume(&reader) == RING_OK, "resume");
+    return reader;
+}
+
+static unsigned char frames[3][SIZE]; /* of one number each */
+
+static void
+put_number(ring_writer_t *writer, unsigned number)
+{
+    struct iovec part = {.iov_base = frames[number], .iov_len = SIZE};
+    check(ring_put(writer, &part, 1, SIZE) == RING_OK, "put");
+}
+
+/* Return the number of a whole frame, else 255. */
+static unsigned
+number_of(const unsigned char *frame, uint32_t length)
+{
+    if (length != SIZE || frame[0] > 2 || memcmp(frame, frames[frame[0]], SIZE) != 0) {
+        return 255;
+    }
+    return frame[0];
+}
+
+static unsigned
+take_number(ring_reader_t *reader)
+{
+    unsigned char copy[SIZE];
+    const unsigned char *payload;
+    uint32_t length;
+    ring_result_t result = ring_peek(reader, &payload, &length);
+    if (result == RING_EMPTY) {
+        return 0;
+    }
+    check(result == RING_OK && length == SIZE, "take");
+    ring_move(reader, payload, length, copy, slot);
+    return number_of(copy, length);
+}
+
+static void
+start_over(void)
+{
+    char drain[64];
+    check(ftruncate(ring_fd, 0) == 0, "truncate");
+    int error = posix_fallocate(ring_fd, 0, (off_t)(ring_header_bytes() + CAPACITY));
+    check(error == 0, "allocate");
+    check(ring_format(ring_fd, CAPACITY) == RING_OK, "format");
+    memset(shared, 0, sizeof *shared);
+    while (read(bell[0], drain, sizeof drain) > 0) {
+    }
+}
+
+static bool
+bell_rings(void)
+{
+    struct pollfd poll_fd = {.fd = bell[0], .events = POLLIN};
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* --- put ---------------------------------------------------------------- */
+
+static ring_writer_t victim;
+static ring_reader_t victim_reader;
+
+static void
+act_put(void)
+{
+    put_number(&victim, 1);
+}
+
+typedef struct {
+    int steps, committed, recovered, owed, asleep, torn, unusable;
+} put_report_t;
+
+/* One kill inside a put, while the receiver sleeps. */
+static bool
+kill_in_put(int steps, put_report_t *report)
+{
+    start_over();
+    ring_reader_t reader = new_reader();
+    ring_arm(&reader.ring);
+    victim = new_writer();
+    bool was_killed = killed_after(act_put, steps);
+    ring_unmap(&victim.ring);
+
+    bool committed = ring_has_frame(&reader.ring, reader.head);
+    if (committed && !bell_rings()) {
+        report->owed++; /* the reaper rings for a note that is still there */
+        report->asleep += atomic_load(&shared->note) == 0;
+    }
+    ring_disarm(&reader.ring);
+    ring_writer_t other = new_writer();
+    put_number(&other, 2);
+    unsigned expected = committed ? 1 : 2;
+    unsigned first = take_number(&reader);
+    slot_clear(slot);
+    report->torn += first != expected;
+    report->unusable += committed && take_number(&reader) != 2;
+    report->committed += committed;
+    report->recovered += atomic_load(&reader.ring.header->recoveries) != 0;
+    ring_unmap(&other.ring);
+    ring_unmap(&reader.ring);
+    return was_killed;
+}
+
+/* --- take --------------------------------------------------------------- */
+
+/* Take two frames as an actor does. */
+static void
+act_take(void)
+{
+    for (unsigned n = 1; n <= 2; n++) {
+        unsigned number = take_number(&victim_reader);
+        slot_start(slot);
+        atomic_store(&shared->handled, number);
+        slot_clear(slot);
+    }
+}
+
+typedef struct {
+    int steps, in_hand, inherited, settled, lost, twice;
+} take_report_t;
+
+/* One kill inside a take; then the next receiver must find each frame once. */
+static bool
+kill_in_take(int steps, take_report_t *report)
+{
+    start_over();
+    ring_writer_t writer = new_writer();
+    put_number(&writer, 1);
+    put_number(&writer, 2);
+    victim_reader = new_reader();
+    bool was_killed = killed_after(act_take, steps);
+    ring_unmap(&victim_reader.ring);
+
+    ring_reader_t reader = new_reader();
+    uint64_t before = reader.head;
+    uint64_t handled = atomic_load(&shared->handled);
+    int found[256] = {0};
+    for (uint64_t n = 1; n <= handled; n++) {
+        found[n]++;
+    }
+    uint32_t length;
+    if (slot_filled(slot, FRAME_LIMIT, &length)) {
+        unsigned number = number_of(slot->payload, length);
+        check(ring_settle(&reader, slot, FRAME_LIMIT) != RING_CORRUPT, "settle");
+        bool started = atomic_load(&slot->started) != 0;
+        report->in_hand += started;
+        report->inherited += !started;
+        report->settled += reader.head != before;
+        found[number] += !started || handled < number; /* once, if handled too */
+        slot_clear(slot);
+    }
+    for (unsigned number; (number = take_number(&reader)) != 0;) {
+        found[number]++;
+        slot_clear(slot);
+    }
+    for (unsigned n = 0; n < 256; n++) {
+        bool is_expected = n == 1 || n == 2;
+        report->lost += is_expected && found[n] == 0;
+        report->twice += found[n] > (is_expected ? 1 : 0);
+    }
+    ring_unmap(&writer.ring);
+    ring_unmap(&reader.ring);
+    return was_killed;
+}
+
+int
+main(int argc, char **argv)
+{
+    put_report_t put = {0};
+    take_report_t take = {0};
+    int stride = argc > 1 ? atoi(argv[1]) : 1;
+    for (int n = 0; n < 3; n++) {
+        memset(frames[n], n, SIZE);
+    }
+    ring_fd = memfd_create("ring", MFD_CLOEXEC);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    check(ring_fd >= 0 && shared != MAP_FAILED, "memory");
+    check(pipe2(bell, O_NONBLOCK) == 0, "pipe");
+    slot = (slot_t *)(void *)(shared->slot + CACHE_LINE - 16);
+    while (kill_in_put(put.steps, &put)) {
+        put.steps += stride;
+    }
+    while (kill_in_take(take.steps, &take)) {
+        take.steps += stride;
+    }
+    printf("{\"put\": {\"steps\": %d, \"committed\": %d, \"recovered\": %d, \"owed\": %d,"
+           " \"asleep\": %d, \"torn\": %d, \"unusable\": %d},\n",
+           put.steps, put.committed, put.recovered, put.owed, put.asleep, put.torn,
+           put.unusable);
+    printf("\"take\": {\"steps\": %d, \"in_hand\": %d, \"inherited\": %d,"
+           " \"settled\": %d, \"lost\": %d, \"twice\": %d}}\n",
+           take.steps, take.in_hand, take.inherited, take.settled, take.lost,
+           take.twice);
+    return 0;
+}

@@ -1,0 +1,71 @@
+"""The program beside this file, compiled here and judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+SOURCE = HERE / "kill_at_every_instruction.c"
+INCLUDE = HERE.parents[2] / "transports"
+NOT_ALLOWED = 77
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    built = tmp_path_factory.mktemp("steps") / "steps"
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    # Bound at start-up, so that looking up a function is not among the instructions.
+    flags = ["-std=c11", "-O2", "-pthread", "-Wl,-z,now", f"-I{INCLUDE}"]
+    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(built)], check=True)
+    return built
+
+
+@pytest.fixture(
+    scope="module",
+    params=[5, pytest.param(1, marks=pytest.mark.slow)],
+    ids="every-{}".format,
+)
+def seen(request: pytest.FixtureRequest, program: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [program, str(request.param)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode == NOT_ALLOWED:
+        pytest.skip("ptrace is not allowed here")
+    assert done.returncode == 0
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def test_no_receiver_is_left_asleep_by_a_sender_killed_anywhere(
+    seen: dict[str, Any],
+) -> None:
+    put = seen["put"]
+
+    assert put["owed"] > 0  # killed between the frame and the bell, note still set
+    assert put["asleep"] == 0
+
+
+def test_ring_is_whole_and_usable_after_a_sender_killed_anywhere(
+    seen: dict[str, Any],
+) -> None:
+    put = seen["put"]
+
+    assert 0 < put["committed"] < put["steps"]
+    assert put["recovered"] > 0  # killed while holding the mutex
+    assert (put["torn"], put["unusable"]) == (0, 0)
+
+
+def test_no_frame_is_lost_or_doubled_by_a_receiver_killed_anywhere(
+    seen: dict[str, Any],
+) -> None:
+    take = seen["take"]
+
+    assert take["inherited"] > 0
+    assert take["settled"] > 0  # killed between the slot's mark and the head
+    assert (take["lost"], take["twice"]) == (0, 0)
