@@ -7,6 +7,8 @@ asked whenever the loop would sleep, and at least every 16th time while it does 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import selectors
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -127,8 +129,18 @@ class RingSelector(selectors.BaseSelector):
         return self._epoll.get_key(fileobj)
 
     def close(self) -> None:
-        """See ``selectors.BaseSelector``."""
+        """Give the rings back: somebody else may wait for the same ones, from now on by their bells."""
+        for _, bell in self._sources:
+            if arm((bell,)):
+                ring(bell)
+        self._sources.clear()
         self._epoll.close()
+
+
+def ring(bell: Reader) -> None:
+    """Ring a bell of this process."""
+    with contextlib.suppress(BlockingIOError):  # it rings already
+        os.write(bell.fileno(), b"!")
 
 
 class RingLoop(asyncio.SelectorEventLoop):

@@ -190,8 +190,9 @@ class Waiting:
                 if self.root_pidfd is None
                 else (self.root_pidfd, self._inlet.lose_root)
             )
-            # Also beside our own loop, because it may end before this one.
-            bell = (self._lane.reader.fileno(), self._on_bell)
+            drives = self._driving is not None and self._driving() is loop
+            # Others get the bell also while our own loop drives, because it may end before they do.
+            bell = None if drives else (self._lane.reader.fileno(), self._on_bell)
             side = self._sides[loop] = LoopSide(
                 loop, self._outgoing, self._expire, bell, root
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,3 +39,14 @@ def next_event(system: ActorSystem) -> Iterator[Callable[[str, str], Event]]:
 
     yield wait_for
     events.close()
+
+
+@pytest.fixture
+def open_descriptors() -> Callable[[], int]:
+    """Return a function that counts this process's open descriptors."""
+
+    def count() -> int:
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    return count
