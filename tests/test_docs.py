@@ -168,3 +168,16 @@ def test_the_table_of_system_settings_has_every_argument_and_its_default() -> No
 
     parameters = inspect.signature(ActorSystem).parameters.values()
     assert table == {each.name: repr(each.default) for each in parameters}
+
+
+def test_the_c_code_of_the_pages_is_that_of_the_ring() -> None:
+    source = (ROOT / "transports" / "ring.h").read_text()
+    shown = [
+        block.text
+        for page in PAGES
+        for block in docs.blocks(page)
+        if block.language == "c"
+    ]
+
+    assert shown
+    assert [text for text in shown if text not in source] == []
