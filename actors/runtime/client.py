@@ -18,6 +18,7 @@ from actors import exits
 from actors.errors import (
     ActorStoppedError,
     ForkedHandleError,
+    MailboxFullError,
     SystemClosedError,
     SystemFailedError,
 )
@@ -36,6 +37,7 @@ from transports.blob import BlobStore
 from transports.mailbox import Put
 
 EVENTS_PER_ACKNOWLEDGEMENT = 4
+STOP = "stop"  # no name of a message: those have their class in front
 MAIN = 1  # process number of the program that started the system
 # Looked up once: each is used for every message.
 _TELL = int(Kind.TELL)
@@ -81,6 +83,7 @@ class Client:
         self._loss: Callable[[], Exception] = system_lost
         self.outgoing.on_backlog = self.waiting.watch_rooms
         self.outgoing.on_undelivered = self._on_undelivered
+        self.outgoing.on_expired = self._on_expired
         clients[str(directory.path)] = self
 
     # Sending.
@@ -144,7 +147,7 @@ class Client:
     def stop(self, number: int, name: str) -> Pending[None]:
         """Queue a stop behind what the mailbox holds."""
         pending: Pending[None] = Pending(self)
-        self.questions.describe(pending, name, "stop", None)
+        self.questions.describe(pending, name, STOP, None)
         with contextlib.suppress(GoneError):
             route = self._route(number)
             parts = self.outgoing.pack(route, Kind.STOP, b"", b"")
@@ -220,19 +223,42 @@ class Client:
             raise ActorStoppedError(name, exits.from_json(facts["reason"]))
 
         self.outgoing.forget(number)
-        facts = {"number": number, "method": method, "is_question": is_question}
+        facts = {
+            "number": number,
+            "name": name,
+            "method": method,
+            "is_question": is_question,
+        }
         return self.request("undeliverable", facts, convert=stopped)
 
-    def _on_undelivered(self, route: Route, letter: Letter) -> None:
-        if self.outgoing.routes.get(route.number) is route:
-            pending = letter.pending
-            fate = self._undeliverable(
-                route.number,
-                pending.target,
-                pending.method,
-                is_question=letter.is_question,
-            )
+    def _on_undelivered(self, number: int, letter: Letter) -> None:
+        """A letter has waited for room in the mailbox of somebody who has ended meanwhile."""
+        pending = letter.pending
+        if pending.method == STOP:
+            pending.resolve(None)  # that it has ended is what was asked for
+            return
+        fate = self._undeliverable(
+            number, pending.target, pending.method, is_question=letter.is_question
+        )
+        if fate.done():
+            pending.fail(fate.value)
+        else:
             fate.wakers = [lambda: pending.fail(fate.value)]
+
+    def _on_expired(self, number: int, letter: Letter) -> None:
+        """A letter has waited for room longer than it may; whoever asked has been told, of a tell nobody has."""
+        pending = letter.pending
+        if letter.is_question or pending.method == STOP:
+            return
+        facts = {
+            "number": number,
+            "method": pending.method.rpartition(".")[2],
+            "cause": "expired",
+            "text": "its mailbox had no room for it in time",
+        }
+        # Where not even this finds room, there are as many before it that say the same.
+        with contextlib.suppress(MailboxFullError):
+            self.notify_root("dead_letter", facts)
 
     # Receiving and waiting.
 

@@ -61,9 +61,8 @@ class Outgoing:
             int, Route
         ] = {}  # routes with something in their outbox, by identity
         self.on_backlog: Callable[[], None] = lambda: None
-        self.on_undelivered: Callable[[Route, Letter], None] = lambda _route, _letter: (
-            None
-        )
+        self.on_undelivered: Callable[[int, Letter], None] = lambda *_: None
+        self.on_expired: Callable[[int, Letter], None] = lambda *_: None
         self._directory = directory
         self._number = number
         self._blobs = blobs
@@ -234,24 +233,32 @@ class Outgoing:
             for key, route in list(self.backlog.items()):
                 self._flush(route)
                 if not route.outbox:
-                    del self.backlog[key]
+                    self.backlog.pop(key, None)  # gone already if its receiver is
             self._count()
 
     def _flush(self, route: Route) -> None:
         try:
             while route.outbox:
                 letter = route.outbox[0]
-                is_stale = (
-                    letter.pending.state != WAITING
-                )  # its deadline has passed: nobody waits for it
-                if not is_stale and not self._offer(
+                if letter.pending.state != WAITING:  # its deadline has passed
+                    self.on_expired(route.number, route.pop())
+                elif self._offer(
                     route, letter.parts, letter.pending, letter.is_question
                 ):
+                    route.pop()
+                else:
                     return
-                route.pop()
         except GoneError:
-            while route.outbox:
-                self.on_undelivered(route, route.pop())
+            self._give_back(route)
+
+    def _give_back(self, route: Route) -> None:
+        """Report what cannot be delivered any more; answers and notices interest nobody then."""
+        letters = [route.pop() for _ in range(len(route.outbox))]
+        is_mailbox = self.routes.get(route.number) is route
+        self.forget(route.number)
+        for letter in letters:
+            if is_mailbox:
+                self.on_undelivered(route.number, letter)
 
     def _count(self) -> None:
         self._status.words[status.OUTBOX] = sum(

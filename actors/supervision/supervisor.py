@@ -137,6 +137,7 @@ class Supervisor:
             ready = self._selector.select(self._timeout())
         finally:
             disarm(self._readers)
+        self._drain()  # what a process has said before its death counts before it
         # Every death that can be seen now is processed before anything is started again.
         for key, _ in ready:
             key.data()
@@ -301,6 +302,7 @@ class Supervisor:
             self._events.publish(
                 "dead_letter",
                 cause="stopped",
+                actor=facts["name"],
                 number=number,
                 method=facts["method"],
                 sender=sender,
