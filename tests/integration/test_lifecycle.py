@@ -15,8 +15,9 @@ from actors import (
     ExitKind,
     SpawnError,
 )
+from actors.options import RestartType
 from tests.support.gates import SECONDS, wait_until
-from tests.support.lives import Troubled
+from tests.support.lives import Trouble, Troubled
 
 NextEvent = Callable[[str, str], Event]
 
@@ -56,7 +57,7 @@ def test_an_exception_at_the_first_start_reaches_the_spawner_with_its_traceback(
     ("trouble", "text"), [("exit", r"SystemExit\(3\)"), ("die", "code 4")]
 )
 def test_a_process_that_ends_before_it_is_ready_fails_the_spawn(
-    system: ActorSystem, flag: Path, trouble: str, text: str
+    system: ActorSystem, flag: Path, trouble: Trouble, text: str
 ) -> None:
     flag.touch()
 
@@ -115,7 +116,11 @@ def test_a_name_is_free_again_after_a_start_that_failed(
 @pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])
 @pytest.mark.parametrize("way", ["quit", "crash", "SIGTERM", "SIGKILL"])
 def test_the_restart_type_decides_what_follows_an_end(
-    system: ActorSystem, flag: Path, next_event: NextEvent, restart: str, way: str
+    system: ActorSystem,
+    flag: Path,
+    next_event: NextEvent,
+    restart: RestartType,
+    way: str,
 ) -> None:
     ref = (
         system.options(restart=restart)
@@ -144,7 +149,7 @@ def test_the_restart_type_decides_what_follows_an_end(
 @pytest.mark.parametrize("restart", ["permanent", "transient"])
 @pytest.mark.parametrize("trouble", ["raise", "die"])
 def test_a_stop_is_final_even_if_the_actor_crashes_on_its_way_out(
-    system: ActorSystem, flag: Path, restart: str, trouble: str
+    system: ActorSystem, flag: Path, restart: RestartType, trouble: Trouble
 ) -> None:
     """The message that asked for the stop was gone before the hook ran, so the actor came back to life."""
     ref = (

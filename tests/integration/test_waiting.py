@@ -316,9 +316,7 @@ def test_within_bounds_the_ask_and_says_so(
 
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.timeout == 0.02
-    assert (
-        str(caught.value) == f"{inbox.name} did not answer Inbox.kept within 0.02 s"
-    )
+    assert str(caught.value) == f"{inbox.name} did not answer Inbox.kept within 0.02 s"
 
 
 async def test_within_bounds_an_awaited_ask(
@@ -428,13 +426,18 @@ async def test_a_failed_ask_ends_its_task_group_and_the_other_tasks(
 ) -> None:
     trouble = await system.spawn(Trouble)
 
-    with pytest.raises(ExceptionGroup) as caught:
+    tasks: list[asyncio.Task[object]] = []
+
+    async def ask_both() -> None:
         async with asyncio.TaskGroup() as group:
-            other = group.create_task(held[0].within(60).ask(Inbox.kept))
-            group.create_task(trouble.ask(Trouble.divide, 0))
+            tasks.append(group.create_task(held[0].within(60).ask(Inbox.kept)))
+            tasks.append(group.create_task(trouble.ask(Trouble.divide, 0)))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await ask_both()
 
     assert caught.group_contains(ZeroDivisionError)
-    assert other.cancelled()
+    assert tasks[0].cancelled()
 
 
 async def test_shield_keeps_the_ask_when_its_waiter_is_cancelled(
@@ -588,9 +591,7 @@ def test_a_thread_that_gives_up_does_not_stop_the_others(
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(give_up)
         started.wait()
-        asks = [
-            counter.within(SECONDS).ask(Counter.add, 1).result() for _ in range(50)
-        ]
+        asks = [counter.within(SECONDS).ask(Counter.add, 1).result() for _ in range(50)]
         first.result()
 
     assert asks == list(range(1, 51))
