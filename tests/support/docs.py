@@ -39,6 +39,7 @@ _VOLATILE = (
     (re.compile(r"\bpid(=| )\d+"), r"pid\1<n>"),
     (re.compile(r'File "[^"]*", line \d+'), 'File "<file>", line <n>'),
     (re.compile(r"0x[0-9a-f]+"), "<address>"),
+    (re.compile(r"(counts=\{'[\w-]+': )\d+"), r"\1<n>"),
 )
 
 # Runs the steps in its own ``__main__``, as the prompt does.  Every step ends with a mark, so that its output can be told.
