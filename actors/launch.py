@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import attrs
@@ -92,7 +94,7 @@ def _execute(
     main_pidfd = os.pidfd_open(os.getpid())
     config_fd = os.memfd_create("config", os.MFD_CLOEXEC)
     config = {
-        "path": [str(Path(entry).absolute()) for entry in sys.path],
+        "path": _module_path(),
         "directory": str(directory.path),
         "lock_fd": directory.lock_fd,
         "main_pidfd": main_pidfd,
@@ -113,3 +115,27 @@ def _execute(
         os.close(main_pidfd)
     directory.release_lock()  # the root holds it now: locks belong to the open file, not to a process
     return process, os.pidfd_open(process.pid)
+
+
+def _module_path() -> list[str]:
+    """Return the program's search path for actors.
+
+    Decoding imports modules by name, so a directory that anybody may write to is left out, with a warning.
+    """
+    entries = [str(Path(entry).absolute()) for entry in sys.path]
+    unsafe = [entry for entry in entries if _is_world_writable(entry)]
+    if unsafe:
+        warnings.warn(
+            f"actors will not import modules from {', '.join(unsafe)}: anybody may write there; "
+            "classes of the program itself work",
+            RuntimeWarning,
+            stacklevel=6,  # the program's own line that starts the system
+        )
+    return [entry for entry in entries if entry not in unsafe]
+
+
+def _is_world_writable(path: str) -> bool:
+    try:
+        return bool(Path(path).stat().st_mode & stat.S_IWOTH)
+    except OSError:  # an entry that does not exist, or a zip file in one
+        return False

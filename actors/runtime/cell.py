@@ -55,7 +55,7 @@ class Cell:
         self._client = client
         self._mailbox = mailbox
         self._take = mailbox.take
-        self._loads = client.codec.loads
+        self._loads: Callable[[bytes], Any] = client.codec.loads
         self._dumps = client.codec.dumps
         self._answer = client.outgoing.answer
         self._words = client.status.words

@@ -214,14 +214,15 @@ def create(
     return directory
 
 
-def find_live(base: Path | None, system: str) -> list[Path]:
-    """Return the directories of the running systems called *system*, oldest first.
+def find_live(base: Path | None, system: str | None = None) -> list[Path]:
+    """Return the directories of the running systems called *system*, oldest first; None takes them all.
 
     Raises:
         OptionError: *system* cannot be the name of a system.
         RuntimeDirectoryError: *base* is not ours alone, or is locked by a process that does not go on.
     """
-    _check_system(system)
+    if system is not None:
+        _check_system(system)
     path = _base(base)
     if not os.path.lexists(path):
         return []
@@ -231,7 +232,7 @@ def find_live(base: Path | None, system: str) -> list[Path]:
             match = _NAME.fullmatch(name)
             # What cannot be looked at is no system; a sweep reports it.
             with contextlib.suppress(OSError, RuntimeDirectoryError):
-                if match and match[1] == system and _is_live(base_fd, name):
+                if match and system in {None, match[1]} and _is_live(base_fd, name):
                     found.append((int(match[2]), path / name))
     return [directory for _, directory in sorted(found)]
 

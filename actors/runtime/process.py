@@ -113,7 +113,8 @@ class Process:
         return self._end()
 
     async def _begin(self) -> Actor:
-        cls, args, kwargs = self.client.codec.loads(self._start.payload)
+        decoded: Any = self.client.codec.loads(self._start.payload)
+        cls, args, kwargs = decoded
         start = self._start
         self.ref = ActorRef(
             self.client, str(start.directory.path), start.number, start.name, cls
@@ -131,6 +132,11 @@ class Process:
         return instance
 
     def _end(self) -> int:
+        incarnation = {
+            "number": self._start.number,
+            "incarnation": self._start.incarnation,
+        }
+        self.client.notify_root("leaving", incarnation)  # from here its time is bounded
         reason = self.cell.reason
         assert reason is not None  # noqa: S101 - the loop ends for no other cause
         reason = self._run_on_stop(reason)

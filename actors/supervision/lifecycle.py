@@ -20,7 +20,7 @@ from actors.exits import ExitKind, ExitReason, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
-from actors.supervision import reaper
+from actors.supervision import linux, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child, Goal, State
 from actors.supervision.events import Events
@@ -131,7 +131,9 @@ class Lifecycle:
 
     def not_forked(self, child: Child, error: OSError) -> None:
         """The kernel made no process for *child*."""
-        os.close(child.goodbye_fd)
+        if child.goodbye_fd >= 0:
+            os.close(child.goodbye_fd)
+            child.goodbye_fd = -1
         text = f"no process could be made: {os.strerror(error.errno or 0)}"
         self._after_death(
             child,
@@ -169,6 +171,16 @@ class Lifecycle:
         if child.goal is not None:  # stopped or restarted before it was ready
             self.stop(child, child.goal)
 
+    def leaving(self, number: int, incarnation: int) -> None:
+        """An incarnation ends by itself: its time for that is bounded as if it had been asked to."""
+        child = self.children.get(number)
+        if child is not None and child.incarnation == incarnation:
+            self._limit_stop(child)
+
+    def _limit_stop(self, child: Child) -> None:
+        due = time.monotonic() + child.options.shutdown
+        self._alarms.set(("shutdown", child.number), due)
+
     # Stopping.
 
     def stop(self, child: Child, goal: Goal) -> None:
@@ -196,9 +208,7 @@ class Lifecycle:
         signal.pidfd_send_signal(
             child.pidfd, signal.SIGCONT
         )  # a stopped process acts on nothing else
-        self._alarms.set(
-            ("shutdown", child.number), time.monotonic() + child.options.shutdown
-        )
+        self._limit_stop(child)
 
     def restart(self, child: Child) -> None:
         """Replace the process of *child* by a fresh one, without counting it as a crash."""
@@ -272,6 +282,7 @@ class Lifecycle:
             child.goodbye_fd, process.GOODBYE_BYTES, process.GOODBYE_BYTES
         ).decode(errors="replace")
         os.close(child.goodbye_fd)
+        child.goodbye_fd = -1
         return from_bytes(record), dump or None
 
     def known_pids(self) -> Iterator[int]:
@@ -283,8 +294,10 @@ class Lifecycle:
 
     def _kill_strays(self, child: Child) -> None:
         """Kill what the dead incarnation left to us; go on when all of it is gone."""
-        for pid in reaper.strays_of(child.pid, child.marker, self.known_pids()):
-            pidfd = os.pidfd_open(pid)
+        with linux.file_reserve():
+            strays = reaper.strays_of(child.pid, child.marker, self.known_pids())
+            pidfds = {pid: os.pidfd_open(pid) for pid in strays}
+        for pid, pidfd in pidfds.items():
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             child.strays[pid] = pidfd
             self._selector.register(
@@ -326,6 +339,8 @@ class Lifecycle:
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
+        if goal is not None:
+            self._check_stop(child, reason)
         if goal is None:
             self._decide(child, reason)
         elif goal is Goal.RESTART:
@@ -372,6 +387,20 @@ class Lifecycle:
             if text:
                 facts[name] = text
         self._events.warn("actor_died", child, **facts)
+
+    def _check_stop(self, child: Child, reason: ExitReason) -> None:
+        """Log a stop that did not go as it should."""
+        was_asked_for = (
+            reason.kind is ExitKind.KILLED and reason.cause != "shutdown_timeout"
+        )
+        has_lingered = reason.clean and child.cause is not None
+        if child.spawner is None and (
+            has_lingered or not (reason.clean or was_asked_for)
+        ):
+            self._events.publish("shutdown_error", child, reason=reason.to_json())
+            self._events.warn(
+                "shutdown_error", child, reason=str(reason), lingered=has_lingered
+            )
 
     def _restart(self, child: Child) -> None:
         child.restarts += 1

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+
+RESERVED_FILES = 16
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -33,6 +38,26 @@ def adopt_orphans() -> None:
 def set_process_name(name: str) -> None:
     """Set what ``ps`` and ``pstree`` show; the kernel keeps 15 bytes."""
     _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode("utf-8", "replace")[:15]))
+
+
+@contextlib.contextmanager
+def file_reserve() -> Iterator[None]:
+    """Allow ``RESERVED_FILES`` more descriptors: without them, deaths could not be seen to once the limit is reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def raise_file_limit() -> None:
+    """Allow all the descriptors the hard limit has, but for a reserve."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(
+        ValueError, OSError
+    ):  # what the limit is then is what we can have
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard - RESERVED_FILES, hard))
 
 
 def children() -> set[int]:

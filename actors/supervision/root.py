@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import gc
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -39,7 +37,7 @@ def main(config: dict[str, Any]) -> None:
         os.set_inheritable(fd, False)  # noqa: FBT003 - the function's own form
     linux.set_process_name(f"actors:{config['name']}")
     linux.adopt_orphans()
-    _raise_file_limit()
+    linux.raise_file_limit()
     configure_log()
     wakeup = _catch_signals()
     supervisor = Supervisor(directory, config["main_pidfd"], wakeup)
@@ -68,14 +66,6 @@ def _catch_signals() -> int:
         signal.signal(signum, signal.SIG_IGN)
     signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
     return receiver
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(
-        ValueError, OSError
-    ):  # what the limit is then is what we can have
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def configure_log() -> None:

@@ -89,6 +89,9 @@ class Supervisor:
             "ready": lambda _asker, _sender, facts, _payload: self.lifecycle.ready(
                 facts["number"], facts["incarnation"]
             ),
+            "leaving": lambda _asker, _sender, facts, _payload: self.lifecycle.leaving(
+                facts["number"], facts["incarnation"]
+            ),
             "kill": self._on_kill,
             "restart": self._on_restart,
             "ended": self._on_ended,
