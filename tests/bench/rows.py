@@ -1,0 +1,61 @@
+"""What is measured, and in which systems: the one list of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from tests.bench import (
+    fork,
+    forkserver,
+    multiprocessing_pipe,
+    ours,
+    process_pool,
+    simple_queue,
+)
+from tests.bench.measuring import Measure
+
+
+@attrs.frozen
+class Row:
+    """One figure.
+
+    Attributes:
+        name: With its unit.
+        measure: What to run for it, by its name in a system's ``MEASURES``.
+        is_rate: More is better.
+        meaning: For the reader of the table.
+    """
+
+    name: str
+    measure: str
+    meaning: str
+    is_rate: bool = False
+
+
+ROWS = (
+    Row("ask_us_p50", "ask", "ask, one at a time, median, µs"),
+    Row("ask_us_p99", "ask", "ask, one at a time, 99th percentile, µs"),
+    Row("asks_per_s_100", "asks", "asks per second, 100 outstanding", is_rate=True),
+    Row("tell_per_s_1to1", "tell", "tells per second, one sender", is_rate=True),
+    Row(
+        "tell_per_s_4to1",
+        "tell_from_many",
+        "tells per second, four senders",
+        is_rate=True,
+    ),
+    Row("spawn_ms", "spawn", "spawn to first reply, ms"),
+    Row("pss_mib", "memory", "memory of an idle process (PSS), MiB"),
+    Row("mailbox_mib", "memory", "shared memory of an idle actor, MiB"),
+    Row("recover_ms", "recover", "SIGKILL to first reply of the next, ms"),
+)
+
+SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
+    "ours": ours.MEASURES,
+    "multiprocessing_pipe": multiprocessing_pipe.MEASURES,
+    "simple_queue": simple_queue.MEASURES,
+    "fork": fork.MEASURES,
+    "forkserver": forkserver.MEASURES,
+    "process_pool": process_pool.MEASURES,
+}
