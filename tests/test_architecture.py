@@ -21,8 +21,6 @@ LAYERS = (
     "actors.supervision",
     "actors.system",
 )
-# Values that every layer speaks of, filed with what decides over them; they import nothing of ours.
-VALUES = {"actors.supervision.exits"}
 # What a process runs first sits on top of everything, wherever it is filed; nobody imports it.
 PROGRAMS = {"actors.supervision.root"}
 
@@ -67,7 +65,7 @@ GRAPH = {
 
 
 def layer_of(name: str) -> int | None:
-    if name in VALUES | PROGRAMS:
+    if name in PROGRAMS:
         return None
     for height, layer in enumerate(LAYERS):
         if name == layer or name.startswith(f"{layer}."):
@@ -155,10 +153,6 @@ def test_layer_reaches_no_layer_above_it(layer: str) -> None:
     }
 
     assert offenders == {}
-
-
-def test_values_of_all_layers_import_nothing_of_ours() -> None:
-    assert {name for name in VALUES if GRAPH[name]} == set()
 
 
 def test_programs_are_imported_by_nobody() -> None:
