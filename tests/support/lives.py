@@ -110,6 +110,13 @@ class Troubled(Actor):
         threading.Event().wait()
 
 
+class Brief(Actor):
+    """Stops itself before it is ready."""
+
+    def on_start(self) -> None:
+        self.stop()
+
+
 class Deaf(Actor):
     """Does not care about SIGTERM."""
 
