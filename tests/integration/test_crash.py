@@ -211,7 +211,7 @@ def test_what_is_queued_when_an_actor_ends_is_answered_or_becomes_dead_letters(
     for ask in queued:
         with pytest.raises(ActorStoppedError, match="killed on request"):
             ask.result(SECONDS)
-    letters = []
+    letters: list[tuple[str, str]] = []
     while len(letters) < 31:
         event = events.next().result(SECONDS)
         if event.kind == "dead_letter" and event.actor == blocker.name:
@@ -365,20 +365,20 @@ def test_an_actor_that_crashes_too_often_ends_alone_with_the_chain_of_reasons(
         troubled.tell(Troubled.crash)
     waiting = [troubled.ask(Troubled.pid) for _ in range(30)]
 
+    reason = troubled.ended().result(SECONDS)
     for ask in waiting:
         with pytest.raises(ActorStoppedError) as failure:
             ask.result(SECONDS)
-    reason = failure.value.reason
+        assert failure.value.reason == reason
+        assert (
+            "gave up after 3 crashes in 60 s; last: raised LookupError: asked to "
+            "while running Troubled.crash" in str(failure.value)
+        )
     assert reason.kind is ExitKind.INTENSITY_EXCEEDED
     assert (reason.count, reason.period, reason.incarnation) == (3, 60, 3)
     assert reason.inner is not None
     assert reason.inner.exc_type == "LookupError"
     assert "in crash" in (reason.inner.traceback or "")
-    assert (
-        "gave up after 3 crashes in 60 s; last: raised LookupError: asked to "
-        "while running Troubled.crash" in str(failure.value)
-    )
-    assert troubled.ended().result(SECONDS) == reason
     kinds = [event.kind for event in until_stopped(events, troubled)]
     assert kinds[-4:] == ["dead_letter", "child_exit", "giving_up", "child_stopped"]
     assert other.ask(Counter.add, 1).result() == 2
