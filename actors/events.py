@@ -82,6 +82,9 @@ class Events:
         Raises (when awaited):
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
+
+        Cancellation:
+            Only the waiting ends: the next event still goes to this ``Pending``, so wait for the same one again.
         """
         if self._waiting:
             event = self._waiting.popleft()
@@ -100,7 +103,7 @@ class Events:
         return taker
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; what has come already can still be taken."""
         self._client.unlisten(self._on_event)
 
     def __aiter__(self) -> Self:

@@ -39,7 +39,29 @@ NOTE_LIMIT = 1024
 
 
 class ExitKind(enum.StrEnum):
-    """What ended the process."""
+    """What ended the process.
+
+    Attributes:
+        NORMAL: It stopped itself, or was asked to stop after its queue.
+        SHUTDOWN: Its supervisor asked it to end, and it did so in time.
+        SHUTDOWN_INFO: Likewise, with something to say in ``message``.
+        KILLED: We killed it; ``cause`` says why.
+        EXCEPTION: An exception that was nobody's answer escaped a handler, a hook or a background task.
+        EXIT_CODE: User code ended it with a status: ``sys.exit``, or ``os._exit``.
+        SIGNAL: A signal that we did not send.
+        OOM_KILL: The kernel killed it because memory ran out.
+        HEARTBEAT_LOST: It gave no sign of life, and was killed.
+        HANDLER_TIMEOUT: A handler took too long, and it was killed.
+        INIT_TIMEOUT: It was not ready within ``init_timeout``, and was killed.
+        FAILED_TO_START: ``__init__`` or ``on_start`` failed; the reason is in ``inner``.
+        SPAWN_ERROR: No process, or nothing of what one needs, could be made.
+        CONTROL_LOST: It closed its connection to its supervisor.
+        LINKED: An actor linked with it had died.
+        SUPERVISOR_DIED: Its supervisor had died.
+        INTENSITY_EXCEEDED: It crashed more often than ``intensity`` allows within ``period``; the last crash is in ``inner``.
+        AUTO_SHUTDOWN: A significant child had ended.
+        NOPROC: It does not run, and nothing more is known.
+    """
 
     NORMAL = "normal"
     SHUTDOWN = "shutdown"

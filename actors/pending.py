@@ -89,7 +89,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         Raises:
             TimeoutError: *timeout* has passed; the result may still come.
             RuntimeError: Called in a coroutine, which has to await instead.
-            ActorError: Whatever the operation failed with.
+            Exception: Whatever the operation failed with; see the method that returned this.
         """
         if self.state == WAITING and self._source is not None:
             self._source.block(self, timeout)

@@ -99,6 +99,9 @@ class ActorRef(Generic[A_co]):
         Delivery: in order with everything else this process sends to the actor, handed to one incarnation at most.
         A queued ask outlives a crash of the actor; one in hand fails.
 
+        Cancellation:
+            Only the waiting ends; the message is handled all the same.
+
         Raises (when awaited):
             AskTimeoutError: No answer within the deadline (``within``, 5 s by default).
             ActorCrashedError: The actor died with the message in hand; the outcome is unknown.

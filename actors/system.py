@@ -116,6 +116,8 @@ class ActorSystem:
             RuntimeDirectoryError: The directory is not one we may use.
             NoSpaceError: Its file system is too small.
             SystemFailedError: The root supervisor did not start.
+            SystemClosedError: It was started before; a system is opened once.
+            OSError: No process could be made.
         """
         hello = self._launch()
         try:
@@ -130,7 +132,13 @@ class ActorSystem:
 
         Args:
             drain: Seconds that actors get to finish what is queued; None for what the system was made with.
+
+        Raises:
+            OptionError: *drain* is not acceptable.
+            SystemFailedError: The system had ended by itself; nothing of it is left all the same.
         """
+        if drain is not None:
+            seconds("drain", drain)
         if not self._is_ours():
             return
         limit = self._drain if drain is None else drain
@@ -240,10 +248,17 @@ class ActorSystem:
             SpawnError: It did not become ready; the reason carries the traceback.
             NameTakenError: An actor of this name runs already.
             SystemClosedError: The system is closing.
+            SystemFailedError: It has ended by itself.
 
         Raises (at the call):
             TypeError: *cls* is not a subclass of ``Actor``.
-            NotSerializableError: An argument cannot travel.
+            NotSerializableError: The class or an argument cannot travel.
+            OptionError: The system's transport is not one for actors.
+            SystemClosedError: The system is not running.
+            SystemFailedError: It has ended by itself.
+
+        Cancellation:
+            Only the waiting ends; the actor starts all the same.
         """
         return self._spawn(Options(), cls, args, kwargs)
 
@@ -285,13 +300,25 @@ class ActorSystem:
 
         Raises (when awaited):
             ActorNotFoundError: There is none, or it is of another class.
+            SystemFailedError: The system has ended by itself.
+
+        Raises (at the call):
+            TypeError: *cls* is not a class.
+            SystemClosedError: The system is not running.
+            SystemFailedError: It has ended by itself.
         """
+        _check_class(cls)
         client = self._opened()
         facts = {"name": name, "class": _class_name(cls)}
         return client.request("lookup", facts, convert=self._ref_maker(client, cls))
 
     def events(self) -> Events:
-        """Return the life-cycle events and dead letters of the system from now on."""
+        """Return the life-cycle events and dead letters of the system from now on.
+
+        Raises:
+            SystemClosedError: The system is not running.
+            SystemFailedError: It has ended by itself.
+        """
         return Events(self._opened())
 
     @staticmethod
@@ -312,6 +339,12 @@ def _check_name(name: object) -> None:
     if not isinstance(name, str) or not SYSTEM_NAME.fullmatch(name):
         msg = f"name={name!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
         raise OptionError(msg)
+
+
+def _check_class(value: object) -> None:
+    if not isinstance(value, type):
+        msg = f"cls={value!r}: the actor's class, or a base of it"
+        raise TypeError(msg)
 
 
 def _check_transport(scheme: str) -> None:
