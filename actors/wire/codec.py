@@ -1,8 +1,11 @@
-"""Objects to bytes and back: the only module that unpickles.
+"""Objects to bytes and back; the only module that unpickles.
 
-A message of built-in and imported things costs one pass of a C pickler that is used again and again.
-Classes and functions that cannot be imported are replaced by what ``code.py`` published of them; what the C pickler refuses
-(lambdas, inner functions) goes through cloudpickle.
+Three ways to bytes.  A message of built-in and imported things costs one pass of a C
+pickler that is used again and again.  What it refuses (lambdas, inner functions, most
+errors) goes through cloudpickle.  And what other processes cannot import is published
+once, and then costs either of them a look into a dictionary.
+
+Not here: what has to be published (``byvalue.py``) and where it is kept (``code.py``).
 """
 
 from __future__ import annotations
@@ -10,133 +13,241 @@ from __future__ import annotations
 import io
 import pickle
 import threading
-from types import FunctionType
 from typing import Any
 
-import cloudpickle
-
 from actors.errors import DecodeError, NotSerializableError
-from actors.wire import diagnosis
-from actors.wire.code import CodeStore
+from actors.wire import byvalue, code, diagnosis
+from actors.wire.byvalue import PROTOCOL, ByValuePickler, Refer
+from actors.wire.code import CodeStore, IdentityMap
+from transports.errors import NoSpaceError
 
-PROTOCOL = 5
-MAX_KEPT_BYTES = (
-    2**20
-)  # a buffer that a message has made larger than this is not kept for the next one
+# A pickler that has written more is not used again: it would clear the memory of its
+# largest message after every small one.
+MAX_REUSED_BYTES = 64 * 1024
 
 
 class Codec:
-    """The pickler of one process and system; may be used by several threads."""
+    """Pickles for one system in one process; may be used by several threads.
 
-    def __init__(self, code: CodeStore) -> None:
-        """Publish and load code through *code*."""
-        self._code = code
-        code.decode = pickle.loads  # noqa: TID251 - this is the one module
-        # Held in a dump; somebody who finds it taken (another thread, or a __reduce__ further up) makes a pickler of its own.
-        self._lock = threading.Lock()
-        self._chunks: list[bytes] = []
-        self._pickler = _Pickler(_Sink(self._chunks), code)
+    Code travels as it was when it was first sent: what the program changes later, a
+    class attribute say, or a function that others call, stays unchanged elsewhere.
+    A new definition of the same name is another object and is sent as such.
+    """
+
+    def __init__(self, store: CodeStore) -> None:
+        """Publish code in *store*, and load it from there."""
+        self._store = store
+        store.serve(_decode_unit)
+        self._classes: IdentityMap[None] = (
+            IdentityMap()
+        )  # with nothing to their instances
+        self._known: IdentityMap[Any] = IdentityMap()  # definitions to reductions
+        self._publishing = threading.RLock()  # reentrant for finalizers that send
+        self._idle: list[_MessagePickler] = []
 
     def dumps(self, obj: object) -> bytes:
         """Return *obj* as bytes.
 
         Raises:
-            NotSerializableError: Something in it cannot travel; the text names the path to it.
+            NotSerializableError: Something in it cannot travel; the text names the path.
+            NoSpaceError: Code had to be published, and the file system is full.
         """
-        if not self._lock.acquire(False):  # noqa: FBT003 - the keyword would cost a sixth of the whole dump
-            chunks: list[bytes] = []
-            return self._dump(obj, _Pickler(_Sink(chunks), self._code), chunks)
+        # Taking one out is atomic: another thread, and a __reduce__ that dumps, find
+        # the list empty and make their own.
         try:
-            return self._dump(obj, self._pickler, self._chunks)
-        finally:
-            self._chunks.clear()
-            self._pickler.clear_memo()  # it holds on to everything it has seen
-            self._lock.release()
-
-    def _dump(self, obj: object, pickler: _Pickler, chunks: list[bytes]) -> bytes:
+            pickler = self._idle.pop()
+        except IndexError:
+            pickler = _MessagePickler(self._classes, self._known, self._meet)
         try:
             pickler.dump(obj)
-        except RecursionError as exc:
-            msg = "nested too deeply to be sent, or it contains itself through its __reduce__"
-            raise NotSerializableError(msg) from exc
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever the fast pickler refuses, the other one may know
-            return self._with_cloudpickle(obj)
-        # What fits a frame of pickle's, and that is nearly every message, comes in one piece.
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _with_cloudpickle(self, obj: object) -> bytes:
-        buffer = io.BytesIO()
-        try:
-            _CloudPickler(buffer, self._code).dump(obj)
-        except MemoryError:
-            raise
-        except Exception as exc:
-            raise NotSerializableError(
-                diagnosis.explain(obj, exc, self._can_dump)
-            ) from exc
-        return buffer.getvalue()
-
-    def _can_dump(self, obj: object) -> Exception | None:
-        try:
-            _CloudPickler(io.BytesIO(), self._code).dump(obj)
-        except Exception as exc:  # noqa: BLE001 - user code
-            return exc
-        return None
+        except Exception as exc:  # noqa: BLE001 - the other pickler may know better
+            return self._dumps_by_value(obj, exc)
+        data = b"".join(pickler.parts)
+        if len(data) <= MAX_REUSED_BYTES:
+            pickler.parts.clear()
+            pickler.clear_memo()
+            self._idle.append(pickler)
+        return data
 
     def try_dumps(self, obj: object) -> bytes | None:
         """Return *obj* as bytes, or None when it cannot travel."""
         try:
             return self.dumps(obj)
-        except NotSerializableError:
+        except (NotSerializableError, NoSpaceError):
             return None
 
-    def loads(self, data: bytes | memoryview) -> Any:  # noqa: ANN401 - whatever was sent
+    def loads(self, data: bytes | memoryview) -> object:
         """Return the object that ``dumps`` made *data* of.
 
         Raises:
-            DecodeError: It cannot be rebuilt here, for whatever reason; the cause is chained.
+            DecodeError: It cannot be rebuilt here, for whatever reason, which is
+                chained.
         """
         try:
-            return pickle.loads(data)  # noqa: S301, TID251 - this is the one module
+            return pickle.loads(data)  # noqa: S301, TID251 - this is the place
         except Exception as exc:
             msg = f"{len(data)} bytes could not be decoded: {type(exc).__name__}: {exc}"
             raise DecodeError(msg) from exc
 
+    # The slow way.
+
+    def _dumps_by_value(self, obj: object, refusal: Exception) -> bytes:
+        if isinstance(refusal, MemoryError | NoSpaceError):
+            raise refusal
+        if isinstance(refusal, RecursionError):
+            msg = f"a {type(obj).__name__} is nested too deeply to be sent"
+            raise NotSerializableError(msg) from refusal
+        try:
+            return self._by_value(obj)
+        except (MemoryError, NoSpaceError):
+            raise
+        except Exception as exc:
+            msg = diagnosis.explain(obj, exc, self._refusal)
+            raise NotSerializableError(msg) from exc
+
+    def _by_value(self, obj: object) -> bytes:
+        return _dump(obj, lambda part: self._refer(part, self._publish))
+
+    def _refusal(self, obj: object) -> Exception | None:
+        try:
+            self._by_value(obj)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is the answer
+            return exc
+        return None
+
+    # What becomes of an object.
+
+    def _meet(self, obj: Any) -> Any:  # noqa: ANN401 - pickle's protocol
+        """Return how a message carries *obj*, which it was not known how to."""
+        reduction = self._refer(obj, self._publish)
+        if reduction is None:
+            # Most of these the C pickler would refuse, and some it would name.
+            msg = f"{obj!r} has to go by value"
+            raise pickle.PicklingError(msg)
+        return reduction
+
+    def _refer(self, obj: Any, publish: Refer) -> Any:  # noqa: ANN401 - see Refer
+        if not byvalue.is_definition(obj):
+            return self._refer_instance(obj)
+        reduction = self._reference(obj)
+        if reduction is not None:
+            return reduction
+        # Asked again each time, though it may be known: if a module has lost the
+        # object, the C pickler has refused it and this is the second try.
+        if byvalue.is_importable(obj):
+            self._known.remember(obj, NotImplemented)
+            return NotImplemented
+        return publish(obj) if byvalue.has_identity(obj) else None
+
+    def _refer_instance(self, obj: object) -> Any:  # noqa: ANN401 - see Refer
+        kind = type(obj)
+        if id(kind) in self._classes.by_id:
+            return NotImplemented
+        reduction = byvalue.reduce_instance(obj)
+        self._classes.remember(kind, None)
+        return reduction
+
+    def _reference(self, obj: object) -> Any:  # noqa: ANN401 - pickle's protocol
+        """Return the reduction of *obj* if it is published in this system."""
+        known = self._known.by_id.get(id(obj))
+        if known is not None and known is not NotImplemented:
+            return known
+        name = code.name_of(obj)
+        if name is None or not self._store.holds(name[0]):
+            return None
+        return self._remember(obj, name)
+
+    def _remember(self, obj: object, name: code.Name) -> Any:  # noqa: ANN401
+        reduction = (code.load_code, name)
+        self._known.remember(obj, reduction)
+        return reduction
+
+    # Publishing.
+
+    def _publish(self, root: object) -> Any:  # noqa: ANN401 - pickle's protocol
+        """Publish *root* and all it needs; return how it is referred to.
+
+        The lock is not held while user code runs, which may import modules and wait for
+        other threads.  So another thread may be first with a part of it: then a second
+        try refers to that part instead.
+        """
+        while True:
+            content, members = self._draft(root)
+            with self._publishing:
+                if all(self._reference(member) is None for member in members):
+                    unit = self._store.write(content)
+                    code.register(unit, members)
+                    for index, member in enumerate(members):
+                        self._remember(member, (unit, index))
+                reduction = self._reference(root)
+            if reduction is not None:
+                return reduction
+
+    def _draft(self, root: object) -> tuple[bytes, list[object]]:
+        """Return a unit: *root* by value with everything un-importable it leads to.
+
+        Layout: a pickle of (root, list of all members), in the order they were met.
+        """
+        members: list[object] = []
+        seen: set[int] = set()
+
+        def meet(obj: object) -> None:
+            if id(obj) not in seen:
+                seen.add(id(obj))
+                members.append(obj)
+
+        # The root is pickled first, and what it leads to fills the list meanwhile.
+        content = _dump((root, members), lambda part: self._refer(part, meet))
+        return content, members
+
+
+def _decode_unit(content: bytes) -> list[object]:
+    members: list[object]
+    _, members = pickle.loads(content)  # noqa: S301, TID251 - this is the place
+    return members
+
+
+def _dump(obj: object, refer: Refer) -> bytes:
+    buffer = io.BytesIO()
+    ByValuePickler(buffer, refer).dump(obj)
+    return buffer.getvalue()
+
 
 class _Sink:
-    """A file for a pickler that costs one call of ``list.append``."""
+    """A file for a pickler; to write is one call of ``list.append``."""
 
     __slots__ = ("write",)
 
-    def __init__(self, chunks: list[bytes]) -> None:
-        self.write = chunks.append
+    def __init__(self, parts: list[bytes]) -> None:
+        self.write: Any = parts.append  # nobody asks how much was written
 
 
-class _Pickler(pickle.Pickler):
-    """The fast one; builtin values never reach ``reducer_override``."""
+class _MessagePickler(pickle.Pickler):
+    """The fast one.
 
-    def __init__(self, file: _Sink, code: CodeStore) -> None:
-        super().__init__(file, PROTOCOL)  # it writes, and never asks how much was written
-        self._reduce = code.reduce
+    pickle asks it about every object that is not of a builtin type, so a dictionary
+    answers for all classes but those met for the first time.
+    """
 
-    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - pickle's own protocol
-        if isinstance(obj, type | FunctionType):
-            return self._reduce(obj)
-        return NotImplemented
+    __slots__ = ("_classes", "_known", "_meet", "parts")
 
+    def __init__(
+        self, classes: IdentityMap[None], known: IdentityMap[Any], meet: Refer
+    ) -> None:
+        """Ask *meet* about what is in neither map.
 
-class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Sends what was published by its name, and the rest as cloudpickle does."""
+        Attributes:
+            parts: What was written: one piece, unless it was large.
+        """
+        self.parts: list[bytes] = []
+        super().__init__(_Sink(self.parts), PROTOCOL)
+        self._classes = classes.by_id
+        self._known = known.by_id
+        self._meet = meet
 
-    def __init__(self, file: io.BytesIO, code: CodeStore) -> None:
-        super().__init__(file, PROTOCOL)
-        self._reduce = code.reduce
-
-    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - pickle's own protocol
-        if isinstance(obj, type | FunctionType):
-            reduction = self._reduce(obj)
-            if reduction is not NotImplemented:
-                return reduction
-        return super().reducer_override(obj)
+    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - pickle's protocol
+        """See ``pickle.Pickler``."""
+        if id(type(obj)) in self._classes:
+            return NotImplemented
+        reduction = self._known.get(id(obj))
+        return self._meet(obj) if reduction is None else reduction
