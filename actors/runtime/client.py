@@ -141,7 +141,7 @@ class Client:
             route = self.outgoing.routes.get(number) or self._route(number)
             self._question(route, pending, _ASK, method, body)
         except GoneError:
-            return self._undeliverable(number, name, label, is_question=True)
+            self._give_up(pending, number, is_question=True)
         return pending
 
     def stop(self, number: int, name: str) -> Pending[None]:
@@ -178,6 +178,7 @@ class Client:
                 frame.Codec.JSON,
             )
         except GoneError:
+            self.questions.open.pop(pending.corr, None)
             pending.fail(self.ended_with or system_lost())
         return pending
 
@@ -237,13 +238,28 @@ class Client:
         if pending.method == STOP:
             pending.resolve(None)  # that it has ended is what was asked for
             return
+        self._give_up(pending, number, is_question=letter.is_question)
+
+    def _give_up(
+        self, pending: Pending[Any], number: int, *, is_question: bool
+    ) -> None:
+        """Fail *pending* with the reason why actor *number* has ended, unless its answer comes first.
+
+        An actor may take a message, answer and end before the sender sees that its put succeeded.
+        The root's word comes after that answer, because the actor was dead before the root spoke.
+        """
         fate = self._undeliverable(
-            number, pending.target, pending.method, is_question=letter.is_question
+            number, pending.target, pending.method, is_question=is_question
         )
-        if fate.done():
+
+        def settle() -> None:
+            self.questions.open.pop(pending.corr, None)
             pending.fail(fate.value)
+
+        if fate.done():
+            settle()
         else:
-            fate.wakers = [lambda: pending.fail(fate.value)]
+            fate.wakers = [settle]
 
     def _on_expired(self, number: int, letter: Letter) -> None:
         """A letter has waited for room longer than it may; whoever asked has been told, of a tell nobody has."""
@@ -326,8 +342,12 @@ class Client:
 
     def finish(self, drain: float) -> Pending[Any]:
         """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
-        self._loss = lambda: SystemClosedError("the system was closed")
-        return self.request("close", {"drain": drain})
+
+        def close(_: object) -> None:
+            self._loss = lambda: SystemClosedError("the system was closed")
+
+        # Not before its answer: a root that dies without one has failed.
+        return self.request("close", {"drain": drain}, convert=close)
 
     def lose_root(self) -> None:
         """The root supervisor has died: nothing that is open will ever be answered."""

@@ -207,10 +207,12 @@ class Outgoing:
             if not is_question:
                 pending.resolve(None)
             return True
+        if (
+            result is Put.CLOSED
+        ):  # it may have been accepted before: the question stays open
+            raise GoneError
         if is_question:
             self._questions.open.pop(pending.corr, None)
-        if result is Put.CLOSED:
-            raise GoneError
         return False
 
     def _queue(self, route: Route, letter: Letter) -> None:

@@ -109,8 +109,18 @@ class Process:
                 {"number": self._start.number, "incarnation": self._start.incarnation},
             )
             self.cell.open(instance)
-            self.loop.run_forever()
+            self._run_until_ended()
         return self._end()
+
+    def _run_until_ended(self) -> None:
+        is_stopped = False
+        while not is_stopped:
+            try:
+                self.loop.run_forever()
+                is_stopped = True
+            except (SystemExit, KeyboardInterrupt) as exc:
+                # asyncio lets these through where a background task raises them.
+                self.cell.end(goodbye.from_exception(exc))
 
     async def _begin(self) -> Actor:
         decoded: Any = self.client.codec.loads(self._start.payload)

@@ -196,6 +196,8 @@ def test_restart_gives_a_fresh_process_with_the_same_queue(
     queued = [blocker.ask(Blocker.pid) for _ in range(5)]
 
     restarting = blocker.restart()
+    with pytest.raises(ActorNotFoundError):  # answered once the restart is under way
+        system.lookup("nobody", Counter).result()
     gate.open()
     restarting.result(SECONDS)
 

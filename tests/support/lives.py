@@ -202,6 +202,13 @@ class Worker(Actor):
         await asyncio.sleep(0)
         raise LookupError("in the background")
 
+    def leave(self, status: int | None) -> None:
+        self.task = self.start_task(self._leave(status))
+
+    async def _leave(self, status: int | None) -> None:
+        await asyncio.sleep(0)
+        sys.exit(status)
+
     async def on_stop(self, reason: ExitReason) -> None:
         await asyncio.sleep(0)
         note(self.path, f"on_stop {reason.kind}")

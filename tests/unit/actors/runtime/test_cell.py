@@ -47,10 +47,12 @@ class Bench:
     sender: Client
     stack: contextlib.ExitStack
 
-    def send(self, number: int) -> None:
+    def ref(self) -> ActorRef[Listener]:
         path = str(self.directory.path)
-        ref = ActorRef[Listener](self.sender, path, NUMBER, "listener", Listener)
-        ref.tell(Listener.hear, number)
+        return ActorRef(self.sender, path, NUMBER, "listener", Listener)
+
+    def send(self, number: int) -> None:
+        self.ref().tell(Listener.hear, number)
 
     def mailbox(self) -> Mailbox:
         mailbox = self.estate.transport.open(
@@ -118,3 +120,18 @@ def test_a_message_that_was_started_is_not_handled_again(bench: Bench) -> None:
     cell.drain()
 
     assert listener.heard == [1, 2]
+
+
+def test_an_answer_counts_although_the_actor_has_ended_before_the_put_returned(
+    bench: Bench,
+) -> None:
+    """The asker was told that its message had not been handled, while its answer was on the way."""
+    bench.estate.page.words[status.CLOSED] = 1
+    asked = bench.ref().ask(Listener.hear, 1)
+
+    cell, listener, _ = bench.cell()
+    cell.drain()
+    bench.sender.drain()
+
+    assert listener.heard == [1]
+    assert asked.result(0) is None
