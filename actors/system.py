@@ -144,9 +144,7 @@ class ActorSystem:
         limit = self._drain if drain is None else drain
         deadline = time.monotonic() + limit
         try:
-            while self._has_backlog() and time.monotonic() < deadline:
-                self._flush()
-                os.sched_yield()
+            self._flush(deadline)
             self._ask_to_close(limit).result()
         except BaseException:  # a second Ctrl-C: it has waited long enough
             self._end(at_once=True)
@@ -169,8 +167,11 @@ class ActorSystem:
     def _has_backlog(self) -> bool:
         return bool(self._opened().outgoing.backlog)
 
-    def _flush(self) -> None:
-        self._opened().outgoing.flush()
+    def _flush(self, deadline: float) -> None:
+        """Wait for room for what this process still has to send; questions wait for answers to others as well."""
+        client = self._opened()
+        for letter in list(client.outgoing.waiting()):
+            client.block(letter.pending, max(0.0, deadline - time.monotonic()))
 
     def _is_ours(self) -> bool:
         """Return whether there is something to close, in the process that started it."""
@@ -197,8 +198,9 @@ class ActorSystem:
         self.close(drain=None if exc_type is None else 0)
 
     async def __aenter__(self) -> Self:
+        hello = self._launch()
         try:
-            await self._launch()
+            await hello
         except BaseException:
             self._end(at_once=True)
             raise

@@ -143,7 +143,9 @@ def test_ctrl_c_on_a_terminal_stops_everything_in_order(
     assert hooks(log)[-1] == "stop shutdown"
 
 
-@pytest.mark.parametrize("how", WAITING)
+@pytest.mark.parametrize(
+    "how", ["script-events", "thread", "asyncio:events", "run:events"]
+)
 def test_sigint_to_the_program_alone_stops_everything(
     start: Callable[..., Program], base: Path, how: str
 ) -> None:

@@ -250,6 +250,18 @@ def test_a_normal_end_lets_actors_finish_what_is_queued(
     assert path.read_text().split() == list(map(str, range(3_000)))
 
 
+def test_a_normal_end_sends_asks_that_nobody_awaited(
+    transport: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "record"
+    with ActorSystem(transport=transport) as system:
+        recorder = system.spawn(Recorder, str(path)).result()
+        for number in range(3_000):  # more than may be open at once
+            recorder.ask(Recorder.record, number)
+
+    assert path.read_text().split() == list(map(str, range(3_000)))
+
+
 async def test_a_normal_end_in_a_coroutine_lets_actors_finish_what_is_queued(
     transport: str, tmp_path: Path
 ) -> None:

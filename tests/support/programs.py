@@ -25,7 +25,7 @@ class Program:
     def __init__(self, *arguments: str, tty: int | None = None) -> None:
         """Start ``python ARGUMENTS``; with *tty*, in a new session with that controlling terminal."""
         self._marker = uuid.uuid4().hex
-        self.process = subprocess.Popen(  # noqa: PLW1509 - the child calls one ioctl
+        self.process = subprocess.Popen(
             [sys.executable, *arguments],
             stdin=subprocess.DEVNULL if tty is None else tty,
             stdout=subprocess.PIPE,
@@ -34,7 +34,7 @@ class Program:
             cwd=ROOT,
             env={**os.environ, MARKER: self._marker},
             start_new_session=True,
-            preexec_fn=None if tty is None else _take_terminal,
+            preexec_fn=None if tty is None else _take_terminal,  # noqa: PLW1509 - one call of ioctl
         )
 
     def line(self) -> list[str]:

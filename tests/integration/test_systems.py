@@ -1,0 +1,300 @@
+"""Systems as values of a program: opening, closing, several at once, copies in forked processes, and refused options."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actors import (
+    ActorError,
+    ActorNotFoundError,
+    ActorRef,
+    ActorSystem,
+    NameTakenError,
+    OptionError,
+    SystemClosedError,
+)
+from tests.support.actors_under_test import Counter, Trouble
+from tests.support.gates import SECONDS
+
+USES: dict[str, Callable[[ActorSystem, ActorRef[Counter]], object]] = {
+    "ask": lambda _, counter: counter.ask(Counter.add, 1).result(SECONDS),
+    "tell": lambda _, counter: counter.tell(Counter.add, 1).result(SECONDS),
+    "ended": lambda _, counter: counter.ended().result(SECONDS),
+    "stop": lambda _, counter: counter.stop().result(SECONDS),
+    "kill": lambda _, counter: counter.kill().result(SECONDS),
+    "restart": lambda _, counter: counter.restart().result(SECONDS),
+    "spawn": lambda system, _: system.spawn(Counter).result(SECONDS),
+    "lookup": lambda system, _: system.lookup("name", Counter).result(SECONDS),
+    "events": lambda system, _: system.events().next().result(SECONDS),
+}
+
+
+# Opening and closing.
+
+
+@pytest.fixture(scope="module")
+def closed() -> tuple[ActorSystem, ActorRef[Counter]]:
+    """A system that was closed, and a ref of it."""
+    with ActorSystem() as system:
+        counter = system.spawn(Counter).result()
+        counter.ask(Counter.add, 1).result()
+    return system, counter
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_closed_system_says_so(
+    closed: tuple[ActorSystem, ActorRef[Counter]],
+    use: Callable[[ActorSystem, ActorRef[Counter]], object],
+) -> None:
+    with pytest.raises(SystemClosedError, match="closed"):
+        use(*closed)
+
+
+def test_what_was_waited_for_when_the_system_was_closed_fails() -> None:
+    with ActorSystem(drain=0) as system:
+        counter = system.spawn(Counter).result()
+        ended, event = counter.ended(), system.events().next()
+
+    assert ended.result().kind == "shutdown"
+    with pytest.raises(SystemClosedError):
+        while True:
+            event.result()
+            event = system.events().next()
+
+
+@pytest.mark.parametrize("name", ["spawn", "lookup", "events"])
+def test_a_system_that_was_not_started_says_how_to(name: str) -> None:
+    system = ActorSystem()
+
+    with pytest.raises(SystemClosedError, match="not running: use 'async with"):
+        USES[name](system, None)  # type: ignore[arg-type]
+
+
+def test_a_system_is_started_once() -> None:
+    with (
+        ActorSystem() as system,
+        pytest.raises(SystemClosedError, match="started before"),
+    ):
+        system.start()
+
+    with pytest.raises(SystemClosedError, match="started before"):
+        system.start()
+
+
+async def test_a_system_is_started_once_in_a_coroutine() -> None:
+    async with ActorSystem() as system:
+        with pytest.raises(SystemClosedError, match="started before"):
+            await system.__aenter__()
+        assert await (await system.spawn(Counter)).ask(Counter.add, 1) == 1
+
+
+def test_closing_again_does_nothing() -> None:
+    system = ActorSystem().start()
+
+    system.close()
+    system.close()
+
+    assert repr(system) == "<ActorSystem system closed>"
+
+
+def test_closing_what_was_never_started_does_nothing() -> None:
+    ActorSystem().close()
+
+
+def test_a_system_opened_in_a_script_may_be_used_and_closed_in_a_coroutine() -> None:
+    system = ActorSystem().start()
+
+    async def main() -> int:
+        total = await (await system.spawn(Counter)).ask(Counter.add, 1)
+        await system.__aexit__(None, None, None)
+        return total
+
+    assert asyncio.run(main()) == 1
+
+
+def test_a_name_is_free_again_once_its_actor_has_ended(system: ActorSystem) -> None:
+    named = system.options(name="only")
+    first = named.spawn(Counter).result()
+
+    with pytest.raises(NameTakenError, match="name='only'"):
+        named.spawn(Counter).result()
+    first.kill().result()
+
+    assert named.spawn(Counter).result() != first
+
+
+def test_lookup_checks_the_class(system: ActorSystem) -> None:
+    counter = system.options(name="typed").spawn(Counter, 5).result()
+
+    found = system.lookup("typed", Counter).result()
+
+    assert found == counter
+    assert found.ask(Counter.add, 0).result() == 5
+    with pytest.raises(ActorNotFoundError, match="is a Counter, not a Trouble"):
+        system.lookup("typed", Trouble).result()
+    with pytest.raises(ActorNotFoundError, match="no actor of this name"):
+        system.lookup("nobody", Counter).result()
+
+
+# Several.
+
+
+def test_two_systems_in_one_process_share_nothing(system: ActorSystem) -> None:
+    with ActorSystem("system") as other:
+        ours = system.options(name="same").spawn(Counter, 10).result()
+        theirs = other.options(name="same").spawn(Counter, 20).result()
+
+        assert ours != theirs
+        assert system.lookup("same", Counter).result() == ours
+        assert theirs.ask(Counter.add, 1).result() == 21
+
+    with pytest.raises(SystemClosedError):
+        theirs.ask(Counter.add, 1)
+    assert ours.ask(Counter.add, 1).result() == 11
+
+
+async def test_one_coroutine_uses_two_systems(system: ActorSystem) -> None:
+    async with ActorSystem("other") as other:
+        refs = await asyncio.gather(system.spawn(Counter), other.spawn(Counter))
+        totals = await asyncio.gather(*(ref.ask(Counter.add, 1) for ref in refs))
+
+    assert totals == [1, 1]
+
+
+def test_a_ref_means_nothing_to_an_actor_of_another_system(
+    system: ActorSystem,
+) -> None:
+    counter = system.spawn(Counter).result()
+    with ActorSystem("other") as other:
+        echo = other.spawn(Trouble).result()
+        pickled = pickle.dumps(counter)
+
+        with pytest.raises(ActorError, match="not part of the actor's system"):
+            echo.ask(Trouble.use_ref, pickled).result()
+
+
+def test_a_system_cannot_be_sent(system: ActorSystem) -> None:
+    with pytest.raises(TypeError, match="an actor has its own: self.system"):
+        pickle.dumps(system)
+
+
+# Forks.
+
+
+def run_in_fork(report: Callable[[], str]) -> str:
+    """Return what *report* returns in a child forked from this process."""
+    receiver, sender = os.pipe()
+    pid = os.fork()  # noqa: TID251 - what a program may do is what is tested
+    if not pid:
+        try:
+            os.write(sender, report().encode())
+        finally:
+            os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver) as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    return text
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_handle_used_after_a_fork_says_to_open_the_system_there(
+    system: ActorSystem, use: Callable[[ActorSystem, ActorRef[Counter]], object]
+) -> None:
+    counter = system.spawn(Counter).result()
+
+    def report() -> str:
+        try:
+            return repr(use(system, counter))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the test is to see it
+            return f"{type(exc).__name__}: {exc}"
+
+    text = run_in_fork(report)
+
+    assert text.startswith("ForkedHandleError: ")
+    assert "after the fork" in text
+    assert counter.ask(Counter.add, 1).result() == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_that_ends_or_closes_leaves_the_system_to_its_parent(
+    system: ActorSystem,
+) -> None:
+    counter = system.spawn(Counter).result()
+
+    def report() -> str:
+        system.close()
+        with ActorSystem("forked") as own:
+            return str(own.spawn(Counter, 4).result().ask(Counter.add, 1).result())
+
+    assert run_in_fork(report) == "5"
+    assert counter.ask(Counter.add, 1).result() == 1
+
+
+# Options.
+
+SYSTEM_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"name": "Big"}, r"name='Big': 1 to 32 characters out of a-z"),
+    ({"name": ""}, r"name='': 1 to 32 characters"),
+    ({"name": "x" * 33}, r"1 to 32 characters"),
+    ({"name": "../x"}, r"1 to 32 characters"),
+    ({"name": 3}, r"name=3: 1 to 32 characters"),
+    ({"transport": "carrier-pigeon"}, r"transport='carrier-pigeon'.*shm"),
+    ({"transport": "memory"}, r"transport='memory'.*between processes"),
+    ({"drain": -1}, r"drain=-1: a number of seconds, 0 or more"),
+    ({"drain": math.nan}, r"drain=nan: a number of seconds"),
+    ({"drain": "5"}, r"drain='5': a number of seconds"),
+]
+
+
+@pytest.mark.parametrize(("options", "text"), SYSTEM_OPTIONS)
+def test_a_bad_option_of_a_system_is_refused_with_what_is_accepted(
+    options: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(OptionError, match=text):
+        ActorSystem(**options)
+
+
+ACTOR_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"name": ""}, r"name='': 1 to 200 printable characters"),
+    ({"name": "a/b"}, r"without '/'"),
+    ({"transport": 3}, r"transport=3: the scheme of a transport"),
+    ({"restart": "always"}, r"restart='always': one of 'permanent', 'transient', "),
+    ({"intensity": -1}, r"intensity=-1: a whole number of restarts, 0 or more"),
+    ({"intensity": 1.5}, r"intensity=1\.5: a whole number"),
+    ({"intensity": True}, r"intensity=True: a whole number"),
+    ({"period": 0}, r"period=0: a number of seconds above 0"),
+    ({"shutdown": -1}, r"shutdown=-1: a number of seconds, 0 or more, or math\.inf"),
+    ({"init_timeout": None}, r"init_timeout=None: a number of seconds"),
+    ({"mailbox_bytes": 0}, r"mailbox_bytes=0: a whole number of bytes above 0"),
+    ({"colour": "red"}, r"colour=.*no such option; there are init_timeout, intensity"),
+]
+
+
+@pytest.mark.parametrize(("options", "text"), ACTOR_OPTIONS)
+def test_a_bad_option_of_an_actor_is_refused_with_what_is_accepted(
+    system: ActorSystem, options: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(OptionError, match=text):
+        system.options(**options)
+
+
+def test_a_transport_that_does_not_exist_is_refused_at_the_spawn(
+    system: ActorSystem,
+) -> None:
+    with pytest.raises(OptionError, match=r"transport='carrier-pigeon'.*shm"):
+        system.options(transport="carrier-pigeon").spawn(Counter)
+
+
+@pytest.mark.parametrize("cls", [int, Counter(), lambda: None, "Counter"], ids=repr)
+def test_what_is_no_actor_class_is_refused(system: ActorSystem, cls: Any) -> None:
+    with pytest.raises(TypeError, match=r"a subclass of actors\.Actor"):
+        system.spawn(cls)
