@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -147,10 +146,6 @@ class Trouble(Actor):
     async def cancel_itself(self) -> None:
         raise asyncio.CancelledError
 
-    def use_ref(self, pickled: bytes) -> int:
-        ref: ActorRef[Counter] = pickle.loads(pickled)  # noqa: TID251 - a ref that came by another way than a message
-        return ref.ask(Counter.add, 1).result()
-
     @handler(on_error="continue")
     def fail_softly(self) -> None:
         raise ValueError("soft")
@@ -264,14 +259,19 @@ class Clock(Actor):
     def once_and_cancel(self, name: str) -> None:
         self.after(0, Clock.tick, name).cancel()
 
-    def block_for(self, seconds: float) -> None:
+    def block_for(self, seconds: float) -> int:
+        before = len(self.ticks)
         threading.Event().wait(seconds)
+        return len(self.ticks) - before
 
     def fail(self) -> None:
         raise ValueError("tick")
 
     def fail_after(self, delay: float) -> None:
         self.after(delay, Clock.fail)
+
+    def listen_for(self, signum: int) -> None:
+        self.on_signal(signum, Clock.on_usr1)
 
     def listen(self) -> int:
         self.on_signal(signal.SIGUSR1, Clock.on_usr1)
