@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from actors.errors import SystemFailedError
 from actors.runtime.client import clients
 from actors.runtime.loop import RingLoop
+from actors.runtime.loopside import running_loop
 
 T = TypeVar("T")
 
@@ -87,6 +88,9 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def _check_main(main: object) -> None:
+    if running_loop() is not None:
+        msg = "actors.run() cannot be called from a running event loop: await the coroutine instead"
+        raise RuntimeError(msg)
     if not callable(main):
         msg = f"main={main!r}: a coroutine function without arguments, such as 'async def main()', not its call"
         raise TypeError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -145,6 +146,10 @@ class Trouble(Actor):
 
     async def cancel_itself(self) -> None:
         raise asyncio.CancelledError
+
+    def use_ref(self, pickled: bytes) -> int:
+        ref: ActorRef[Counter] = pickle.loads(pickled)  # noqa: TID251 - a ref that came by another way than a message
+        return ref.ask(Counter.add, 1).result()
 
     @handler(on_error="continue")
     def fail_softly(self) -> None:

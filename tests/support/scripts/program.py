@@ -35,7 +35,7 @@ def ready() -> None:
     say("ready")
 
 
-def hang(clock: ActorRef[Clock]) -> Pending[None]:
+def hang(clock: ActorRef[Clock]) -> Pending[int]:
     return clock.within(None).ask(Clock.block_for, 3600)
 
 
