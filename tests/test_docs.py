@@ -170,6 +170,16 @@ def test_the_table_of_system_settings_has_every_argument_and_its_default() -> No
     assert table == {each.name: repr(each.default) for each in parameters}
 
 
+def test_the_table_of_events_has_every_kind_that_is_published() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "actors").rglob("*.py"))
+    section = GUIDE.read_text().partition("| kind | what happened |")[2]
+
+    table = re.findall(r"^\| `(\w+)` \|", section.partition("\n\n")[0], re.MULTILINE)
+
+    published = set(re.findall(r'\bpublish\(\s*"(\w+)"', sources))
+    assert set(table) == published | {"events_dropped"}
+
+
 def test_the_c_code_of_the_pages_is_that_of_the_ring() -> None:
     source = (ROOT / "transports" / "ring.h").read_text()
     shown = [
