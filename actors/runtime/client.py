@@ -17,6 +17,7 @@ from typing import Any
 from actors import exits
 from actors.errors import (
     ActorStoppedError,
+    DecodeError,
     ForkedHandleError,
     MailboxFullError,
     SystemClosedError,
@@ -294,7 +295,11 @@ class Client:
         _, kind, flags, _, length, _, _, _, corr, _, _, _ = _UNPACK(data)
         body = data[frame.HEADER_BYTES + length :]
         if flags & frame.BLOB:
-            body = self.blobs.take(body)
+            try:
+                body = self.blobs.take(body)
+            except (OSError, ValueError) as exc:
+                self.questions.fail(corr, DecodeError(f"the answer is lost: {exc}"))
+                return
         if kind == Kind.EVENT:
             self._on_event(json.loads(body))
         else:

@@ -88,6 +88,12 @@ class Questions:
         else:
             pending.fail(self._error(pending, kind, body))
 
+    def fail(self, corr: int, error: Exception) -> None:
+        """Give *error* to whoever asked, in the place of an answer that cannot be read."""
+        pending = self.open.pop(corr, None)
+        if pending is not None:
+            pending.fail(error)
+
     def _error(self, pending: Pending[Any], kind: int, body: bytes) -> Exception:
         if kind == Kind.ERROR:
             return failure.unpack(body, self._loads)

@@ -70,6 +70,7 @@ class Waiting:
         self._sides: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSide] = (
             weakref.WeakKeyDictionary()
         )
+        self._has_loops = False  # whether there ever was one: asking the dictionary costs more than arming
         self._spin = Spin()
         self._breath_ns = 0
 
@@ -170,14 +171,15 @@ class Waiting:
     def _let_go(self) -> None:
         """Release the pump lock, with the lane armed for whoever sleeps without holding it."""
         while (
-            not self._driver and (self._sides or self._sleepers) and arm(self._readers)
+            (self._has_loops or self._sleepers)
+            and not self._driver
+            and arm(self._readers)
         ):
             self._inlet.drain()
         self._pump.release()
-        with contextlib.suppress(
-            IndexError
-        ):  # none waits, or the one that did woke by itself
-            self._sleepers[0].set()
+        if self._sleepers:
+            with contextlib.suppress(IndexError):  # it woke by itself in between
+                self._sleepers[0].set()
 
     def _side(self, loop: asyncio.AbstractEventLoop) -> LoopSide:
         side = self._sides.get(loop)
@@ -191,6 +193,7 @@ class Waiting:
                 else (self.root_pidfd, self._inlet.lose_root)
             )
             drives = self._driving is not None and self._driving() is loop
+            self._has_loops = True
             # Others get the bell also while our own loop drives, because it may end before they do.
             bell = None if drives else (self._lane.reader.fileno(), self._on_bell)
             side = self._sides[loop] = LoopSide(
