@@ -7,14 +7,9 @@ Errors travel in messages: each keeps its facts in ``args``, so that pickling ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
-if (
-    TYPE_CHECKING
-):  # exits imports nothing of ours, but errors must stay importable from everywhere
-    from actors.exits import ExitReason
+from actors.exits import ExitReason
 
 
 class ActorError(Exception):

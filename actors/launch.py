@@ -54,9 +54,8 @@ class Root:
             self.process.kill()  # its children die with it
             self.process.wait()
         os.close(self.pidfd)
-        with contextlib.suppress(
-            OSError, RuntimeDirectoryError
-        ):  # normally gone; else the next start sweeps it
+        # Normally gone; else the next start sweeps it.
+        with contextlib.suppress(OSError, RuntimeDirectoryError):
             directories.sweep(self.client.directory.path.parent)
         self.client.directory.close()
 

@@ -372,9 +372,8 @@ _open: weakref.WeakSet[ActorSystem] = weakref.WeakSet()
 def _close_all() -> None:
     """Close what a program forgot to close, so that its actors get their orderly end."""
     for system in list(_open):
-        with contextlib.suppress(
-            Exception
-        ):  # the program ends, and there is nobody left to tell
+        # The program ends, and there is nobody left to tell.
+        with contextlib.suppress(Exception):
             system.close()
 
 

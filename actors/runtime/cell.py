@@ -124,9 +124,8 @@ class Cell:
 
     def _on_readable(self) -> None:
         """A mailbox that is no ring has something, or had before the last ``drain``."""
-        if (
-            not self._free
-        ):  # level-triggered: it would call again and again until a slot is free
+        # Level-triggered: it would call again and again until a slot is free.
+        if not self._free:
             self._loop.remove_reader(self._mailbox.fileno())
         self.drain()
 
@@ -237,9 +236,8 @@ class Cell:
             self._done(slot, kind)
             self.end(goodbye.from_system_exit(error, during=method))
         elif self._is_fatal(kind, _text(name), error):
-            if (
-                kind == _ASK
-            ):  # a tell stays in its slot as evidence: nobody else was told
+            # A tell stays in its slot as evidence: nobody else was told.
+            if kind == _ASK:
                 self._done(slot, kind)
             self.end(goodbye.from_exception(error, during=method))
         else:

@@ -48,9 +48,8 @@ _ACCEPTED = Put.ACCEPTED
 _UNPACK = frame.HEADER.unpack_from
 _LENGTH = struct.Struct("<I")
 
-clients: weakref.WeakValueDictionary[str, Client] = (
-    weakref.WeakValueDictionary()
-)  # by system, for refs that arrive
+# By system, for refs that arrive.
+clients: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
 
 
 class Client:
@@ -185,9 +184,8 @@ class Client:
 
     def notify_root(self, operation: str, facts: dict[str, Any]) -> None:
         """Tell the root supervisor something that it does not answer."""
-        with contextlib.suppress(
-            GoneError
-        ):  # without a root there is nobody left to tell
+        # Without a root there is nobody left to tell.
+        with contextlib.suppress(GoneError):
             self.outgoing.notify(
                 ROOT, Kind.REQUEST, pack_request(facts, b""), operation.encode()
             )

@@ -16,9 +16,8 @@ from transports._ring import Slot
 from transports.mailbox import Note, Outlet
 
 CREDIT_BYTES = 1024  # a record: its header, the frame's header, and the body
-SHARE_BYTES = (
-    16 * 1024
-)  # for notices of the supervisor, and for answers that come twice
+# For notices of the supervisor, and for answers that come twice.
+SHARE_BYTES = 16 * 1024
 MAIN_LANE_BYTES = 2**20
 ACTOR_LANE_BYTES = 64 * 1024
 
@@ -55,9 +54,8 @@ def connect(dir_fd: int, number: int, note: Note | None) -> Outlet:
 def ring_bell(dir_fd: int, number: int) -> None:
     """Ring the bell of process *number*, in the place of a sender that died before it could."""
     flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    with contextlib.suppress(
-        FileNotFoundError, BlockingIOError
-    ):  # it has ended, or its bell rings already
+    # It has ended, or its bell rings already.
+    with contextlib.suppress(FileNotFoundError, BlockingIOError):
         fd = os.open(f"{number}.bell", flags, dir_fd=dir_fd)
         try:
             os.write(fd, b"!")

@@ -77,9 +77,8 @@ class LoopSide:
     def _call(self, callback: Callable[[], None]) -> None:
         loop = self._loop()
         if loop is not None:
-            with contextlib.suppress(
-                RuntimeError
-            ):  # closed: nothing waits there any more
+            # Closed: nothing waits there any more.
+            with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(callback)
 
     def _watch_rooms(self) -> None:

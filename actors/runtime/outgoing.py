@@ -68,9 +68,8 @@ class Outgoing:
         self._blobs = blobs
         self._status = page
         self._questions = questions
-        self._lock = (
-            threading.RLock()
-        )  # around outboxes only; signal handlers may re-enter
+        # Around outboxes only; signal handlers may re-enter.
+        self._lock = threading.RLock()
 
     def route(self, number: int) -> Route:
         """Return the way to the mailbox of process *number*.
@@ -207,9 +206,8 @@ class Outgoing:
             if not is_question:
                 pending.resolve(None)
             return True
-        if (
-            result is Put.CLOSED
-        ):  # it may have been accepted before: the question stays open
+        # It may have been accepted before: the question stays open.
+        if result is Put.CLOSED:
             raise GoneError
         if is_question:
             self._questions.open.pop(pending.corr, None)

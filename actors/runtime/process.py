@@ -87,9 +87,8 @@ class Process:
     def run(self) -> int:
         """Live; return the exit status."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        self.loop.add_signal_handler(
-            signal.SIGTERM, lambda: None
-        )  # makes a signal end the loop's sleep
+        # Makes a signal end the loop's sleep.
+        self.loop.add_signal_handler(signal.SIGTERM, lambda: None)
         signal.signal(signal.SIGTERM, self._on_sigterm)
         try:
             instance = self._run_in_loop(self._begin())

@@ -15,9 +15,8 @@ from transports.mailbox import Outlet, Put
 if TYPE_CHECKING:
     from actors.pending import Pending
 
-OUTBOX_BYTES = (
-    16 * 2**20
-)  # for one mailbox; past it a send is refused with MailboxFullError
+# For one mailbox; past it a send is refused with MailboxFullError.
+OUTBOX_BYTES = 16 * 2**20
 
 
 class Letter:

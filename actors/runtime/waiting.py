@@ -324,9 +324,8 @@ def _wake_future(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) 
     if running_loop() is loop:
         _set(future)
     else:
-        with contextlib.suppress(
-            RuntimeError
-        ):  # the loop was closed: nobody waits there any more
+        # The loop was closed: nobody waits there any more.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_set, future)
 
 

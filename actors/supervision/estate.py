@@ -121,9 +121,8 @@ class Estate:
                 slot.clear()
         limit = self.transport.inline_limit
         scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
-        with contextlib.suppress(
-            CorruptError
-        ):  # what a corrupt ring held cannot be told
+        # What a corrupt ring held cannot be told.
+        with contextlib.suppress(CorruptError):
             while (data := mailbox.take(scratch)) is not None:
                 for header in self._header(data):
                     drop(header)

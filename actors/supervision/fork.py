@@ -67,9 +67,8 @@ def _close_all_but(keep: Iterable[int]) -> None:
 
 def _isolate(parent: int) -> None:
     for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # the two that glibc keeps for itself
+        # The two that glibc keeps for itself.
+        with contextlib.suppress(OSError, ValueError):
             signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -89,9 +88,8 @@ def _label(action: Fork) -> None:
     os.environ[MARKER] = action.marker
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    with contextlib.suppress(
-        OSError
-    ):  # a container may forbid it; it only helps the kernel choose
+    # A container may forbid it; it only helps the kernel choose.
+    with contextlib.suppress(OSError):
         score = Path("/proc/self/oom_score_adj")
         score.write_text(
             str(min(MAX_OOM_SCORE_ADJ, int(score.read_text()) + OOM_SCORE_ADJ))

@@ -54,9 +54,8 @@ def file_reserve() -> Iterator[None]:
 def raise_file_limit() -> None:
     """Allow all the descriptors the hard limit has, but for a reserve."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(
-        ValueError, OSError
-    ):  # what the limit is then is what we can have
+    # What the limit is then is what we can have.
+    with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard - RESERVED_FILES, hard))
 
 

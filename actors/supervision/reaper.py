@@ -37,9 +37,8 @@ def reap(pid: int, pidfd: int) -> Death | None:
 
 def kill_session(pid: int) -> None:
     """SIGKILL the process group of our unreaped child *pid*, whose session has the same number."""
-    with contextlib.suppress(
-        ProcessLookupError, PermissionError
-    ):  # not leader of a session yet
+    # Not leader of a session yet.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
@@ -66,8 +65,7 @@ def kill_adopted(known: Iterable[int]) -> None:
     while strangers := linux.children().difference(known):
         for pid in strangers:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(
-                    pid, signal.SIGKILL
-                )  # our unreaped child, so the number is its own
+                # Our unreaped child, so the number is its own.
+                os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)

@@ -14,9 +14,8 @@ from collections.abc import Callable
 
 from actors.errors import RemoteError
 
-MAX_TEXT = (
-    16 * 1024
-)  # characters of a traceback that travel; its end says what went wrong
+# Characters of a traceback that travel; its end says what went wrong.
+MAX_TEXT = 16 * 1024
 _LENGTH = struct.Struct("<I")
 
 
