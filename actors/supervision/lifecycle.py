@@ -382,10 +382,11 @@ class Lifecycle:
             "uptime": f"{reason.uptime or 0:.3f} s",
             "next": following,
         }
-        for name in ("traceback", "dump"):
-            text = getattr(reason, name)
-            if text:
-                facts[name] = text
+        evidence = reason if reason.traceback or not reason.inner else reason.inner
+        if evidence.traceback:  # the log shows these two below the line, as they are
+            facts["exception"] = evidence.traceback.rstrip()
+        if evidence.dump:
+            facts["stack"] = evidence.dump.rstrip()
         self._events.warn("actor_died", child, **facts)
 
     def _check_stop(self, child: Child, reason: ExitReason) -> None:

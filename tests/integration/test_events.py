@@ -1,0 +1,340 @@
+"""Events of a system, and what its log says: in order, complete, and in nobody's way."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors import (
+    ActorSystem,
+    AskTimeoutError,
+    Event,
+    Events,
+    ExitKind,
+    SystemClosedError,
+)
+from tests.support.actors_under_test import Counter, Inbox, Trouble
+from tests.support.gates import SECONDS, Gate
+from tests.support.lives import Troubled
+
+
+@pytest.fixture
+def events(system: ActorSystem) -> Iterator[Events]:
+    listening = system.events()
+    yield listening
+    listening.close()
+
+
+def about(events: Events, name: str, last: str) -> list[Event]:
+    """Return the events of an actor up to the first of kind *last*."""
+    seen: list[Event] = []
+    while not seen or seen[-1].kind != last:
+        event = events.next().result(SECONDS)
+        if event.actor == name:
+            seen.append(event)
+    return seen
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [event.kind for event in events]
+
+
+def test_a_life_with_a_crash_and_a_stop_is_told_in_order(
+    system: ActorSystem, events: Events
+) -> None:
+    trouble = system.options(name="told").spawn(Trouble).result()
+
+    trouble.tell(Trouble.divide, 0)
+    pid = trouble.ask(Trouble.pid).result()
+    trouble.stop().result()
+    told = about(events, "told", "child_stopped")
+
+    assert kinds(told) == [
+        "child_starting",
+        "child_ready",
+        "dead_letter",
+        "child_exit",
+        "child_restarting",
+        "child_starting",
+        "child_ready",
+        "child_exit",
+        "child_stopped",
+    ]
+    assert [event.incarnation for event in told] == [1, 1, 1, 1, 1, 2, 2, 2, 2]
+    assert {event.pid for event in told[5:]} == {pid}
+    assert len({event.pid for event in told[:5]} | {pid, os.getpid()}) == 3
+    assert sorted(event.facts["monotonic"] for event in told) == [
+        event.facts["monotonic"] for event in told
+    ]
+
+
+def test_an_exit_event_carries_the_reason_and_a_restarting_event_the_attempt(
+    system: ActorSystem, events: Events
+) -> None:
+    trouble = system.spawn(Trouble).result()
+
+    trouble.tell(Trouble.divide, 0)
+    trouble.ask(Trouble.pid).result()
+    trouble.kill().result()
+    told = about(events, trouble.name, "child_stopped")
+
+    exits = [event for event in told if event.kind == "child_exit"]
+    assert exits[0].reason is not None
+    assert exits[0].reason.exc_type == "ZeroDivisionError"
+    assert "in divide" in (exits[0].reason.traceback or "")
+    assert exits[0].facts["text"] == (
+        "raised ZeroDivisionError: division by zero while running Trouble.divide"
+    )
+    assert exits[1].reason is not None
+    assert exits[1].reason.kind is ExitKind.KILLED
+    assert told[-1].reason == exits[1].reason
+    (restarting,) = (event for event in told if event.kind == "child_restarting")
+    assert restarting.facts["attempt"] == 2
+
+
+def test_a_start_that_fails_is_told_as_well(
+    system: ActorSystem, events: Events, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    system.options(name="unborn").spawn(Troubled, str(flag), "__init__", "raise")
+
+    told = about(events, "unborn", "child_stopped")
+
+    assert kinds(told) == ["child_starting", "child_exit", "child_stopped"]
+    assert told[-1].reason is not None
+    assert told[-1].reason.kind is ExitKind.FAILED_TO_START
+
+
+# Dead letters.
+
+
+def letter_of(events: Events, name: str) -> Event:
+    return about(events, name, "dead_letter")[-1]
+
+
+def test_a_message_without_a_handler_is_a_dead_letter_and_harms_nobody(
+    system: ActorSystem, events: Events
+) -> None:
+    trouble = system.spawn(Trouble).result()
+    pid = trouble.ask(Trouble.pid).result()
+
+    trouble.tell(Trouble.divide, by=1, beside=2)  # type: ignore[call-arg]
+    letter = letter_of(events, trouble.name)
+
+    assert letter.facts["cause"] == "unhandled"
+    assert letter.facts["method"] == "Trouble.divide"
+    assert "beside" in letter.facts["text"]
+    assert trouble.ask(Trouble.pid).result() == pid
+
+
+def test_a_tell_that_finds_no_room_in_time_is_a_dead_letter(
+    system: ActorSystem, events: Events, gate: Gate
+) -> None:
+    inbox = system.options(transport="unix").spawn(Inbox).result()
+    inbox.tell(Inbox.wait_for, gate.path)
+    gate.wait_until_entered()
+    sent = 1
+    while (tell := inbox.within(0.05).tell(Inbox.keep, 1)).done():
+        sent += 1
+    with pytest.raises(AskTimeoutError):
+        tell.result()
+
+    gate.open()
+    letter = letter_of(events, inbox.name)
+
+    assert letter.facts["cause"] == "expired"
+    assert letter.facts["method"] == "Inbox.keep"
+    assert "no room" in letter.facts["text"]
+    assert len(inbox.ask(Inbox.kept).result()) == sent - 1
+
+
+def test_what_a_process_says_just_before_it_ends_is_not_lost(
+    system: ActorSystem, events: Events
+) -> None:
+    """The death was processed first, and a letter of an actor that no longer existed was dropped."""
+    for _ in range(30):
+        trouble = system.options(restart="temporary").spawn(Trouble).result()
+
+        trouble.tell(Trouble.divide, 1, 2)  # type: ignore[call-arg]
+        trouble.tell(Trouble.leave)
+
+        assert kinds(about(events, trouble.name, "child_stopped")) == [
+            "child_starting",
+            "child_ready",
+            "dead_letter",
+            "child_exit",
+            "child_stopped",
+        ]
+
+
+def test_an_exception_that_the_actor_survives_is_told(
+    system: ActorSystem, events: Events
+) -> None:
+    trouble = system.spawn(Trouble).result()
+
+    trouble.tell(Trouble.fail_softly)
+    failed = about(events, trouble.name, "handler_failed")[-1]
+
+    assert failed.facts["method"] == "Trouble.fail_softly"
+    assert (failed.facts["type"], failed.facts["text"]) == ("ValueError", "soft")
+    assert trouble.ask(Trouble.ok).result() == "ok"
+
+
+# Listening.
+
+
+async def test_events_come_in_an_async_for(system: ActorSystem) -> None:
+    events = system.events()
+    counter = await system.spawn(Counter)
+    await counter.stop()
+
+    seen = []
+    async for event in events:
+        if event.actor == counter.name:
+            seen.append(event.kind)
+        if event.kind == "child_stopped" and event.actor == counter.name:
+            break
+    events.close()
+
+    assert seen == ["child_starting", "child_ready", "child_exit", "child_stopped"]
+
+
+def test_events_come_in_a_for(system: ActorSystem, events: Events) -> None:
+    counter = system.spawn(Counter).result()
+    counter.stop().result()
+
+    for event in events:
+        if (event.kind, event.actor) == ("child_stopped", counter.name):
+            break
+    else:
+        pytest.fail("the events came to an end")
+
+
+def test_two_listeners_get_the_same(system: ActorSystem, events: Events) -> None:
+    other = system.events()
+    counter = system.spawn(Counter).result()
+    counter.kill().result()
+
+    first = about(events, counter.name, "child_stopped")
+    second = about(other, counter.name, "child_stopped")
+    other.close()
+
+    assert first == second
+
+
+def test_a_listener_that_is_closed_gets_nothing_more(system: ActorSystem) -> None:
+    events = system.events()
+    events.close()
+    system.spawn(Counter).result().kill().result()
+
+    with pytest.raises(TimeoutError):
+        events.next().result(0.05)
+
+
+def test_a_listener_that_never_takes_blocks_nobody_and_is_told_what_it_missed() -> None:
+    with ActorSystem() as own:
+        events = own.events()
+        trouble = own.spawn(Trouble).result()
+
+        for _ in range(10_050):
+            trouble.tell(Trouble.fail_softly)
+        assert trouble.within(SECONDS).ask(Trouble.ok).result() == "ok"
+        counts = count_until_dropped(events)
+
+    assert counts["handler_failed"] + counts["events_dropped"] <= 10_050
+    assert counts["events_dropped"] > 0
+
+
+def count_until_dropped(events: Events) -> dict[str, int]:
+    counts = {"handler_failed": 0, "events_dropped": 0}
+    while not counts["events_dropped"]:
+        event = events.next().result(SECONDS)
+        if event.kind in counts:
+            counts[event.kind] += event.facts.get("count", 1)
+    return counts
+
+
+def test_waiting_for_an_event_ends_with_the_system() -> None:
+    with ActorSystem() as own:
+        events = own.events()
+        waiting = events.next()
+
+    with pytest.raises(SystemClosedError):
+        waiting.result(SECONDS)
+    with pytest.raises(SystemClosedError):
+        events.next().result(SECONDS)
+
+
+# The log.
+
+CRASHING = """
+from actors import ActorSystem
+from tests.support.actors_under_test import Counter, Trouble
+
+with ActorSystem() as system:
+    trouble = system.options(name="troubled").spawn(Trouble).result()
+    for call in {calls}:
+        getattr(trouble, call[0])(getattr(Trouble, call[1]), *call[2:])
+    try:
+        print(trouble.ask(Trouble.ok).result())
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def log_of(*calls: tuple[object, ...]) -> list[str]:
+    """Return the log lines of a program that sends these messages to an actor."""
+    script = CRASHING.format(calls=list(calls))
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "ok\n"
+    return done.stderr.splitlines()
+
+
+def test_the_log_tells_a_crash_in_a_line_with_the_traceback_below() -> None:
+    lines = log_of(("tell", "divide", 0))
+
+    died, restarted = (line for line in lines if re.match(r"\d\d:\d\d:\d\d \[", line))
+    assert re.match(
+        r"\d\d:\d\d:\d\d \[warning  \] actor_died +actor=troubled incarnation=1 "
+        r"reason='raised ZeroDivisionError: division by zero while running Trouble\.divide' "
+        r"uptime='\d+\.\d+ s' next=restarting$",
+        died,
+    )
+    assert re.match(
+        r"\d\d:\d\d:\d\d \[info     \] actor_restarted +actor=troubled incarnation=2 "
+        r"ready_in='\d+\.\d ms'$",
+        restarted,
+    )
+    text = "\n".join(lines)
+    assert text.count("Traceback (most recent call last)") == 1
+    assert text.count(", in divide") == 1
+    assert "ZeroDivisionError: division by zero" in lines
+    assert lines[0] == died
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1] == restarted
+
+
+def test_the_log_tells_a_signal_in_a_line_with_the_stacks_below() -> None:
+    died, *dump, restarted = log_of(("tell", "segfault"))
+
+    assert "reason='killed by SIGSEGV while running Trouble.segfault'" in died
+    assert died.endswith("next=restarting")
+    assert any("in segfault" in line for line in dump)
+    assert "actor_restarted" in restarted
+
+
+def test_an_expected_stop_is_silent() -> None:
+    assert log_of() == []
