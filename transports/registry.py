@@ -43,7 +43,7 @@ def _load(scheme: str) -> Transport:
     if scheme in _BUILT_IN:
         return cast("Transport", importlib.import_module(_BUILT_IN[scheme]).TRANSPORT)
     # Takes 20 ms, which nobody pays for a scheme of ours.
-    from importlib.metadata import entry_points  # noqa: PLC0415
+    from importlib.metadata import entry_points  # noqa: PLC0415 - see above
 
     installed = entry_points(group=ENTRY_POINTS)
     if scheme in installed.names:

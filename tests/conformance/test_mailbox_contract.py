@@ -138,7 +138,7 @@ def test_parts_of_a_put_arrive_as_one_frame(
 
 def test_part_that_is_no_buffer_is_a_type_error_and_nothing_is_sent(box: Box) -> None:
     with pytest.raises(TypeError):
-        box.outlet.put(b"head", "text")  # type: ignore[arg-type]
+        box.outlet.put(b"head", "text")  # type: ignore[arg-type]  # the mistake
 
     assert box.take_all() == []
 

@@ -371,7 +371,7 @@ def test_telling_what_does_not_fit_is_a_dead_letter_and_the_actor_goes_on(
 
     stranger.tell(Blocker.hello)
     unknown = next_event("dead_letter", counter.name)
-    stranger.tell(Counter.add)  # type: ignore[call-arg]
+    stranger.tell(Counter.add)  # type: ignore[call-arg]  # the mistake
     unfit = next_event("dead_letter", counter.name)
 
     assert unknown.facts["cause"] == unfit.facts["cause"] == "unhandled"
@@ -402,7 +402,7 @@ def test_an_unpicklable_argument_of_a_constructor_is_refused_at_the_call(
     system: ActorSystem,
 ) -> None:
     with pytest.raises(NotSerializableError, match="lock"):
-        system.spawn(Counter, threading.Lock())  # type: ignore[arg-type]
+        system.spawn(Counter, threading.Lock())  # type: ignore[arg-type]  # the mistake
 
 
 def test_a_class_that_hides_a_method_of_the_runtime_is_refused() -> None:
@@ -413,4 +413,4 @@ def test_a_class_that_hides_a_method_of_the_runtime_is_refused() -> None:
 @pytest.mark.parametrize("value", ["ignore", None, 1], ids=repr)
 def test_an_unknown_on_error_is_refused_with_the_accepted_values(value: object) -> None:
     with pytest.raises(OptionError, match="'crash', 'continue'"):
-        handler(on_error=value)  # type: ignore[arg-type]
+        handler(on_error=value)  # type: ignore[arg-type]  # the mistake

@@ -350,7 +350,7 @@ def test_a_method_called_on_a_ref_says_what_to_write_instead(
     counter = system.spawn(Counter).result()
 
     with pytest.raises(AttributeError, match=r"write ref\.ask\(Counter\.add"):
-        counter.add(1)  # type: ignore[attr-defined]
+        counter.add(1)  # type: ignore[attr-defined]  # the mistake
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_run_refuses_a_plain_function() -> None:
         """Return no coroutine."""
 
     with pytest.raises(TypeError, match="coroutine"):
-        actors.run(main)  # type: ignore[arg-type]
+        actors.run(main)  # type: ignore[arg-type]  # the mistake
 
 
 @pytest.mark.parametrize(

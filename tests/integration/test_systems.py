@@ -75,7 +75,7 @@ def test_a_system_that_was_not_started_says_how_to(name: str) -> None:
     system = ActorSystem()
 
     with pytest.raises(SystemClosedError, match="not running: use 'async with"):
-        USES[name](system, None)  # type: ignore[arg-type]
+        USES[name](system, None)  # type: ignore[arg-type]  # needs no ref before its error
 
 
 def test_a_system_is_started_once() -> None:

@@ -231,11 +231,11 @@ class Hooked(Actor):
 class AsyncHooked(Hooked):
     """The same with ``async`` hooks."""
 
-    async def on_start(self) -> None:  # type: ignore[override]
+    async def on_start(self) -> None:  # type: ignore[override]  # the base class's hook is plain
         await asyncio.sleep(0)
         self.note("start")
 
-    async def on_stop(self, reason: ExitReason) -> None:  # type: ignore[override]
+    async def on_stop(self, reason: ExitReason) -> None:  # type: ignore[override]  # the base class's hook is plain
         await asyncio.sleep(0)
         self.note(f"stop {reason.kind}")
 

@@ -86,7 +86,7 @@ class Program:
 
 def _take_terminal() -> None:
     import fcntl  # noqa: PLC0415 - runs in the child, between fork and exec
-    import termios  # noqa: PLC0415
+    import termios  # noqa: PLC0415 - see above
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

@@ -25,7 +25,7 @@ def interpreter(folder: Path, module: str, source: str) -> Path:
     (folder / f"{module}.py").write_text(source)
     script = folder / "python3.13"
     script.write_text(
-        f'#!/bin/sh\nPYTHONPATH={folder} exec {sys._base_executable} "$@"\n'  # type: ignore[attr-defined]
+        f'#!/bin/sh\nPYTHONPATH={folder} exec {sys._base_executable} "$@"\n'  # type: ignore[attr-defined]  # unknown to typeshed
     )
     script.chmod(0o700)
     return script

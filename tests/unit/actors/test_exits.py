@@ -279,17 +279,17 @@ class Unprintable(Exception):  # noqa: N818 - as short as a user's
         raise RuntimeError(msg)
 
 
-class Exiting(Exception):  # noqa: N818
+class Exiting(Exception):  # noqa: N818 - named for what it does
     def __str__(self) -> str:
         raise SystemExit(3)
 
 
-class WrongType(Exception):  # noqa: N818
+class WrongType(Exception):  # noqa: N818 - named for what it does
     def __str__(self) -> str:
         return 5  # type: ignore[return-value]  # noqa: PLE0307 - the point
 
 
-class Endless(Exception):  # noqa: N818
+class Endless(Exception):  # noqa: N818 - named for what it does
     def __str__(self) -> str:
         return str(self)
 
@@ -302,25 +302,25 @@ class Sly(str):
         raise MemoryError(msg)
 
 
-class Slyly(Exception):  # noqa: N818
+class Slyly(Exception):  # noqa: N818 - named for what it does
     def __str__(self) -> str:
         return Sly("sly")
 
 
 class Nameless(type):
     @property
-    def __name__(cls) -> str:  # type: ignore[override]
+    def __name__(cls) -> str:  # type: ignore[override]  # the point
         msg = "no name"
         raise AttributeError(msg)
 
 
-class WithoutName(Exception, metaclass=Nameless):  # noqa: N818
+class WithoutName(Exception, metaclass=Nameless):  # noqa: N818 - named for what it does
     pass
 
 
-class BadNotes(Exception):  # noqa: N818
+class BadNotes(Exception):  # noqa: N818 - named for what it does
     @property
-    def __notes__(self) -> list[str]:  # type: ignore[override]
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # the point
         msg = "no notes"
         raise RuntimeError(msg)
 
@@ -821,7 +821,7 @@ def test_foreign_text_is_escaped_and_cut_wherever_it_appears(kind: ExitKind) -> 
         ("signal", "cause", "exc_type", "message", "during", "status", "child_id"),
         FOREIGN,
     )
-    reason = ExitReason(kind, **texts)  # type: ignore[arg-type]
+    reason = ExitReason(kind, **texts)  # type: ignore[arg-type]  # all of them are texts
 
     line = str(reason)
 
