@@ -1,0 +1,34 @@
+"""A notebook in which a class is defined, used, and defined anew."""
+
+# %%
+from __future__ import annotations
+
+import sys
+
+from actors import Actor, ActorSystem
+
+system = ActorSystem().start()
+
+
+# %%
+class Greeter(Actor):
+    def greet(self, name: str) -> str:
+        return f"hello {name}"
+
+
+# %%
+first = system.spawn(Greeter).result()
+sys.stdout.write(first.ask(Greeter.greet, "a").result() + "\n")
+
+
+# %%
+class Greeter(Actor):  # type: ignore[no-redef]
+    def greet(self, name: str) -> str:
+        return f"good morning {name}"
+
+
+# %%
+second = system.spawn(Greeter).result()
+sys.stdout.write(second.ask(Greeter.greet, "b").result() + "\n")
+sys.stdout.write(first.ask(Greeter.greet, "c").result() + "\n")
+system.close()
