@@ -126,16 +126,13 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _held_by_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
-    """Return those of *names* that a process which no test has started holds open or mapped.
+    """Return those of *names* that a process which no test has started has open.
 
     Other programs use the same folders, and two runs of the tests may go on at once.
     """
     held: set[str] = set()
     for pid in set(_pids()) - ours - {os.getpid()}:
-        paths = {entry.partition(" ")[2] for entry in _descriptors(pid)}
-        with contextlib.suppress(OSError):
-            lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
-            paths |= {line.split(maxsplit=5)[-1] for line in lines}
+        paths = [entry.partition(" ")[2] for entry in _descriptors(pid)]
         held |= {
             name
             for name in names
