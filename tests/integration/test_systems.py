@@ -7,7 +7,8 @@ import contextlib
 import math
 import os
 import pickle
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from actors import (
     ActorNotFoundError,
     ActorRef,
     ActorSystem,
+    ExitKind,
     NameTakenError,
     OptionError,
     SystemClosedError,
+    SystemFailedError,
 )
 from tests.support.actors_under_test import Counter, Trouble
 from tests.support.gates import SECONDS
@@ -68,6 +71,45 @@ def test_what_was_waited_for_when_the_system_was_closed_fails() -> None:
         assert event.result().actor == counter.name
     with pytest.raises(SystemClosedError):
         system.events()
+
+
+@pytest.fixture(scope="module")
+def lost() -> Iterator[tuple[ActorSystem, ActorRef[Counter]]]:
+    """A system whose root supervisor has died, and a ref of it."""
+    system = ActorSystem().start()
+    counter = system.spawn(Counter).result()
+    assert system._root is not None
+    os.kill(system._root.process.pid, signal.SIGKILL)
+    with pytest.raises(SystemFailedError):
+        counter.ask(Counter.add, 1).result()
+    yield system, counter
+    with pytest.raises(SystemFailedError):
+        system.close()
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_system_that_has_lost_its_root_says_so(
+    lost: tuple[ActorSystem, ActorRef[Counter]],
+    use: Callable[[ActorSystem, ActorRef[Counter]], object],
+) -> None:
+    with pytest.raises(SystemFailedError, match="root supervisor died") as caught:
+        use(*lost)
+
+    assert caught.value.reason.kind is ExitKind.SUPERVISOR_DIED
+
+
+@pytest.mark.parametrize("name", ["ask", "ended", "spawn", "events"])
+def test_the_first_use_after_the_root_died_does_not_hang(name: str) -> None:
+    system = ActorSystem().start()
+    counter = system.spawn(Counter).result()
+    assert system._root is not None
+    os.kill(system._root.process.pid, signal.SIGKILL)
+
+    with pytest.raises(SystemFailedError):
+        USES[name](system, counter)
+
+    with pytest.raises(SystemFailedError):
+        system.close()
 
 
 @pytest.mark.parametrize("name", ["spawn", "lookup", "events"])
