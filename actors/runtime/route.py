@@ -6,10 +6,11 @@ Order is kept: while anything waits, whatever comes later waits behind it.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from actors.runtime import status
+from actors.runtime import lanes, status
 from transports.mailbox import Outlet, Put
 
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ class Route:
         letter = self.outbox.popleft()
         self.outbox_bytes -= letter.size
         return letter
+
+    def has_ended(self, dir_fd: int) -> bool:
+        """Return whether the receiver has ended; *dir_fd* is the directory of the system."""
+        if self._status is not None:
+            return bool(self._status.words[status.CLOSED])
+        return not os.access(lanes.file_name(self.number), os.F_OK, dir_fd=dir_fd)
 
     def close(self) -> None:
         """Let go of the outlet."""

@@ -243,7 +243,11 @@ def test_a_crash_with_three_messages_in_hand_reports_exactly_those_three(
             ask.result(SECONDS)
     assert [ask.result(SECONDS) for ask in queued] == list(range(20))
     ledger.kill().result()
-    letters = [event for event in until_stopped(events, ledger) if is_letter(event)]
+    letters = [
+        event
+        for event in until_stopped(events, ledger)
+        if is_letter(event) and event.incarnation == 1
+    ]
     assert [event.facts["method"] for event in letters] == 3 * [
         "AsyncLedger.hold_async"
     ]
@@ -316,7 +320,7 @@ def test_a_storm_of_kills_leaves_no_asker_without_an_answer(
     ledger.kill().result()
     seen += until_stopped(events, ledger)
     # A letter more than those that were told: the answer was on its way, and the message still in its slot.
-    assert len(crashes) <= sum(map(is_letter, seen)) <= 3 * killed
+    assert len(crashes) <= sum(map(is_letter, seen)) <= 3 * (killed + 1)
 
 
 def test_a_kill_of_every_incarnation_before_it_is_ready_is_survived(

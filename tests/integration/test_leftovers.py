@@ -1,0 +1,221 @@
+"""What actors leave behind: processes, zombies, descriptors, memory objects."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actors import ActorRef, ActorSystem, Event
+from tests.support.actors_under_test import Counter
+from tests.support.gates import SECONDS, wait_until
+from tests.support.lives import Parent, is_alive, notes
+
+NextEvent = Callable[[str, str], Event]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def parent(system: ActorSystem, log: Path) -> ActorRef[Parent]:
+    return system.spawn(Parent, str(log)).result()
+
+
+def root_of(system: ActorSystem) -> int:
+    """Return the pid of the root supervisor."""
+    assert system._root is not None
+    return system._root.process.pid
+
+
+def children_of(pid: int) -> set[int]:
+    """Return the children of *pid*, zombies included."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return set(map(int, text.split()))
+
+
+def living_at_start(log: Path) -> list[int]:
+    """Return how many processes of earlier incarnations each incarnation found alive in its __init__."""
+    found = [text.split() for _, text in notes(log)]
+    return [int(words[1]) for words in found if words[0] == "init"]
+
+
+# Processes that an actor started.
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["child", "grandchild"])
+@pytest.mark.parametrize("kind", ["plain", "group", "session"])
+@pytest.mark.parametrize("end", ["crash", "SIGKILL"])
+def test_what_an_actor_started_is_dead_before_its_next_incarnation_starts(
+    parent: ActorRef[Parent], log: Path, kind: str, end: str, deep: bool
+) -> None:
+    started = parent.ask(Parent.start, kind, deep=deep).result()
+    first = parent.ask(Parent.pid).result()
+
+    if end == "crash":
+        parent.tell(Parent.crash)
+    else:
+        os.kill(first, signal.SIGKILL)
+
+    assert parent.ask(Parent.pid).result() != first
+    assert living_at_start(log) == [0, 0]
+    assert not is_alive(started)
+    parent.kill().result()
+
+
+@pytest.mark.parametrize("kind", ["plain", "group", "session"])
+@pytest.mark.parametrize("end", ["stop", "kill", "quit"])
+def test_what_an_actor_started_is_gone_when_it_has_ended(
+    system: ActorSystem, parent: ActorRef[Parent], kind: str, end: str
+) -> None:
+    started = parent.ask(Parent.start, kind, deep=True).result()
+
+    if end == "quit":
+        parent.tell(Parent.quit)
+    else:
+        getattr(parent, end)().result()
+    parent.ended().result(SECONDS)
+
+    assert not Path(f"/proc/{started}").exists()
+    assert started not in children_of(root_of(system))
+
+
+def test_a_process_without_a_trace_of_its_actor_ends_with_the_system(
+    log: Path,
+) -> None:
+    with ActorSystem(drain=0) as own:
+        parent = own.spawn(Parent, str(log)).result()
+        stranger = parent.ask(Parent.start, "stranger", deep=True).result()
+        parent.kill().result()
+        assert is_alive(stranger)
+
+    assert not Path(f"/proc/{stranger}").exists()
+
+
+def test_a_process_that_is_left_behind_is_told_as_a_stray(
+    parent: ActorRef[Parent], next_event: NextEvent
+) -> None:
+    started = parent.ask(Parent.start, "session").result()
+    pid = parent.ask(Parent.pid).result()
+
+    os.kill(pid, signal.SIGKILL)
+
+    stray = next_event("stray", parent.name)
+    assert stray.facts["stray"] == started
+    assert (stray.incarnation, stray.pid) == (1, pid)
+    parent.kill().result()
+
+
+def test_processes_of_other_actors_are_left_alone(
+    system: ActorSystem, parent: ActorRef[Parent], tmp_path: Path
+) -> None:
+    other = system.spawn(Parent, str(tmp_path / "other")).result()
+    kept = [other.ask(Parent.start, kind).result() for kind in ("plain", "session")]
+    first = parent.ask(Parent.pid).result()
+    parent.ask(Parent.start, "session").result()
+
+    os.kill(first, signal.SIGKILL)
+    parent.ask(Parent.pid).result()
+
+    assert all(map(is_alive, kept))
+    parent.kill().result()
+    other.kill().result()
+    assert not any(map(is_alive, kept))
+
+
+def test_an_adopted_process_that_ends_by_itself_is_reaped(
+    system: ActorSystem, parent: ActorRef[Parent]
+) -> None:
+    stranger = parent.ask(Parent.start, "stranger").result()
+    parent.kill().result()
+    assert stranger in children_of(root_of(system))
+
+    os.kill(stranger, signal.SIGKILL)
+
+    wait_until(lambda: not Path(f"/proc/{stranger}").exists(), "its end")
+
+
+def test_no_zombie_is_left_by_a_hundred_deaths(system: ActorSystem) -> None:
+    refs = [system.options(restart="temporary").spawn(Counter) for _ in range(20)]
+    counters = [spawning.result() for spawning in refs]
+    pids = [counter.ask(Counter.pid).result() for counter in counters]
+
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for counter in counters:
+        counter.ended().result(SECONDS)
+
+    assert not children_of(root_of(system)).intersection(pids)
+
+
+# Descriptors and memory.
+
+
+def descriptors_of(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def mappings_of(pid: int, directory: Path) -> int:
+    return Path(f"/proc/{pid}/maps").read_text().count(str(directory))
+
+
+def directory_of(system: ActorSystem) -> Path:
+    assert system._client is not None
+    return system._client.directory.path
+
+
+@pytest.mark.parametrize("transport", ["shm", "unix"])
+def test_the_root_keeps_nothing_of_a_hundred_incarnations(
+    system: ActorSystem, transport: str
+) -> None:
+    root = root_of(system)
+    spawner = system.options(transport=transport, intensity=float("inf"))
+    counter = spawner.spawn(Counter).result()
+    os.kill(counter.ask(Counter.pid).result(), signal.SIGKILL)
+    counter.ask(Counter.pid).result()
+    before = descriptors_of(root), mappings_of(root, directory_of(system))
+
+    for _ in range(50):
+        os.kill(counter.ask(Counter.pid).result(), signal.SIGKILL)
+        counter.restart().result(SECONDS)
+    counter.ask(Counter.pid).result()
+
+    after = descriptors_of(root), mappings_of(root, directory_of(system))
+    assert after == before
+    counter.kill().result()
+
+
+def test_nobody_keeps_anything_of_a_hundred_actors_that_have_ended(
+    system: ActorSystem,
+) -> None:
+    """The program kept two or three descriptors of each, until it had no more."""
+    directory = directory_of(system)
+
+    def live(transport: str) -> None:
+        counter = system.options(transport=transport).spawn(Counter).result()
+        assert counter.ask(Counter.add, 1).result() == 1
+        counter.stop().result()
+        counter.ended().result(SECONDS)
+
+    def kept() -> list[object]:
+        both = os.getpid(), root_of(system)
+        return [
+            [descriptors_of(pid) for pid in both],
+            [mappings_of(pid, directory) for pid in both],
+            sorted(os.listdir(directory)),
+        ]
+
+    for transport in ("shm", "unix", "shm", "unix"):
+        live(transport)
+    before = kept()
+
+    for _ in range(50):
+        live("shm")
+        live("unix")
+
+    assert kept() == before
