@@ -44,15 +44,22 @@ def die(pid: int, signum: int = signal.SIGKILL) -> None:
 # What was queued.
 
 
-@pytest.mark.parametrize("runs", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "runs",
+    [
+        {"shm": 10, "unix": 4},
+        pytest.param({"shm": 200, "unix": 200}, marks=pytest.mark.slow),
+    ],
+    ids=["some", "many"],
+)
 def test_ten_thousand_queued_tells_outlive_a_sigkill_in_order_and_once(
-    system: ActorSystem, tmp_path: Path, runs: int
+    system: ActorSystem, tmp_path: Path, runs: dict[str, int]
 ) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown with a failure
     rng = random.Random(seed)
 
-    for run in range(runs):
+    for run in range(runs[system._transport]):
         account = Account.open(system, tmp_path / str(run))
         for _ in range(10_000):
             account.send()

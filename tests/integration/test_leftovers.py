@@ -48,13 +48,14 @@ def living_at_start(log: Path) -> list[int]:
 # Processes that an actor started.
 
 
-@pytest.mark.parametrize("deep", [False, True], ids=["child", "grandchild"])
+@pytest.mark.parametrize("relation", ["child", "grandchild"])
 @pytest.mark.parametrize("kind", ["plain", "group", "session"])
 @pytest.mark.parametrize("end", ["crash", "SIGKILL"])
 def test_what_an_actor_started_is_dead_before_its_next_incarnation_starts(
-    parent: ActorRef[Parent], log: Path, kind: str, end: str, deep: bool
+    parent: ActorRef[Parent], log: Path, kind: str, end: str, relation: str
 ) -> None:
-    started = parent.ask(Parent.start, kind, deep=deep).result()
+    is_deep = relation == "grandchild"
+    started = parent.ask(Parent.start, kind, deep=is_deep).result()
     first = parent.ask(Parent.pid).result()
 
     if end == "crash":
@@ -157,7 +158,7 @@ def test_no_zombie_is_left_by_a_hundred_deaths(system: ActorSystem) -> None:
 
 
 def descriptors_of(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def mappings_of(pid: int, directory: Path) -> int:
@@ -207,7 +208,7 @@ def test_nobody_keeps_anything_of_a_hundred_actors_that_have_ended(
         return [
             [descriptors_of(pid) for pid in both],
             [mappings_of(pid, directory) for pid in both],
-            sorted(os.listdir(directory)),
+            sorted(directory.iterdir()),
         ]
 
     for transport in ("shm", "unix", "shm", "unix"):
