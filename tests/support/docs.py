@@ -109,6 +109,13 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the names under which links find the headings of *page*."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
 def save_files(page: Path, folder: Path) -> None:
     """Save the files of *page* in *folder*."""
     for block in blocks(page):
