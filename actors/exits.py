@@ -260,14 +260,14 @@ def bounded(reason: ExitReason, divisor: int, depth: int = MAX_INNER) -> ExitRea
 # One line for people.
 
 
-def _shown(text: object) -> str:
+def _shown(text: object, limit: int = MAX_SHOWN) -> str:
     """Return foreign *text* harmless: one line, no control, no change of direction, not long."""
-    plain = str(text)[: MAX_SHOWN + 1]
+    plain = str(text)[: limit + 1]
     escaped = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in plain
     )
-    return escaped if len(escaped) <= MAX_SHOWN else escaped[: MAX_SHOWN - 1] + "…"
+    return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
 
 
 _KILL_CAUSES = {
@@ -319,7 +319,8 @@ def _not_started(reason: ExitReason) -> str:
     detail = (
         os.strerror(reason.errno)
         if reason.errno is not None
-        else _shown(reason.message or "no detail")
+        # Not a foreign text: it says what to do, which is its end.
+        else _shown(reason.message or "no detail", LIMITS["message"])
     )
     return f"its process could not be started: {detail}"
 

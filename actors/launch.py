@@ -68,21 +68,19 @@ def launch(base: Path | None, name: str) -> Root:
         NoSpaceError: Its file system is too small.
         OSError: No process could be made.
     """
-    directory = directories.create(base, name)
-    try:
-        for number, lane_bytes in (
-            (ROOT, lanes.MAIN_LANE_BYTES),
-            (MAIN, lanes.MAIN_LANE_BYTES),
-        ):
+    with contextlib.ExitStack() as undo:
+        directory = directories.create(base, name)
+        undo.callback(directory.close)
+        undo.callback(directory.remove)
+        for number in (ROOT, MAIN):
             fd = directory.create_file(status.file_name(number), status.size(0, 0))
             status.StatusPage.format(fd, 0, 0, "").words[status.PID] = os.getpid()
             os.close(fd)
-            lanes.create(directory.fd, number, lane_bytes)
+            lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         client = Client(directory, MAIN)
+        undo.callback(client.close)
         process, pidfd = _execute(directory, name)
-    except BaseException:
-        directory.remove()
-        raise
+        undo.pop_all()
     client.waiting.root_pidfd = pidfd
     return Root(client, process, pidfd)
 

@@ -278,6 +278,7 @@ class ActorSystem:
         if options.transport is None:
             options = attrs.evolve(options, transport=self._transport)
         _check_transport(options.transport or "")
+        client.outgoing.drop_ended()  # their memory may be what the new one needs
         facts = {
             "options": attrs.asdict(options),
             "class_name": cls.__name__,

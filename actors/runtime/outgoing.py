@@ -80,7 +80,7 @@ class Outgoing:
         known = self.routes.get(number)
         if known is not None:
             return known
-        self._drop_ended(self.routes)
+        self.drop_ended()
         try:
             page = status.StatusPage.open(self._directory.fd, number)
             transport = registry.get(page.scheme)
@@ -103,7 +103,7 @@ class Outgoing:
         known = self.lanes.get(number)
         if known is not None:
             return known
-        self._drop_ended(self.lanes)
+        self.drop_ended()
         try:
             outlet = lanes.connect(self._directory.fd, number, self._note(number))
         except (FileNotFoundError, MailboxNotFoundError) as exc:
@@ -117,11 +117,15 @@ class Outgoing:
         route = self.lanes[number] = Route(number, outlet, limit, None)
         return route
 
-    def _drop_ended(self, table: dict[int, Route]) -> None:
-        """Let go of the ways to those who have ended; they are not closed, because another thread may be using one."""
-        for number, route in list(table.items()):
-            if not route.outbox and route.has_ended(self._directory.fd):
-                table.pop(number, None)
+    def drop_ended(self) -> None:
+        """Let go of the ways to those who have ended, and of their memory.
+
+        They are not closed, because another thread may be using one.
+        """
+        for table in (self.routes, self.lanes):
+            for number, route in list(table.items()):
+                if not route.outbox and route.has_ended(self._directory.fd):
+                    table.pop(number, None)
 
     def _note(self, number: int) -> Note:
         return Note(self._status.map, status.SENDING * 8, number + 1)

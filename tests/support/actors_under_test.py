@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -82,6 +81,9 @@ class Inbox(Blocker):
     def kept(self) -> list[int]:
         return self.numbers
 
+    def make(self, size: int) -> bytes:
+        return bytes(size)
+
     def echo(self, value: T) -> T:
         return value
 
@@ -146,10 +148,6 @@ class Trouble(Actor):
 
     async def cancel_itself(self) -> None:
         raise asyncio.CancelledError
-
-    def use_ref(self, pickled: bytes) -> int:
-        ref: ActorRef[Counter] = pickle.loads(pickled)  # noqa: TID251 - a ref that came by another way than a message
-        return ref.ask(Counter.add, 1).result()
 
     @handler(on_error="continue")
     def fail_softly(self) -> None:
@@ -231,11 +229,11 @@ class Hooked(Actor):
 class AsyncHooked(Hooked):
     """The same with ``async`` hooks."""
 
-    async def on_start(self) -> None:  # type: ignore[override]  # the base class's hook is plain
+    async def on_start(self) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
         self.note("start")
 
-    async def on_stop(self, reason: ExitReason) -> None:  # type: ignore[override]  # the base class's hook is plain
+    async def on_stop(self, reason: ExitReason) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
         self.note(f"stop {reason.kind}")
 
