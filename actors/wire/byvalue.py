@@ -19,11 +19,14 @@ import sys
 import typing
 import weakref
 from collections.abc import Callable
+from enum import EnumMeta
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any, ClassVar, NamedTuple, NewType, ParamSpec, TypeVar, TypeVarTuple
 
 import cloudpickle
-from cloudpickle.cloudpickle import _dynamic_class_reduce
+from cloudpickle.cloudpickle import (
+    _dynamic_class_reduce,  # pyright: ignore[reportAttributeAccessIssue]
+)
 
 PROTOCOL = 5
 
@@ -51,10 +54,15 @@ def is_importable(obj: Any) -> bool:  # noqa: ANN401 - any definition
     module = sys.modules.get(module_name)
     return (
         module is not None
-        and _find(module, _name(obj)) is obj
+        and _find(module, name_of(obj)) is obj
         and not _is_wanted_by_value(module_name)
         and _has_finder(module_name, module)
     )
+
+
+def name_of(obj: Any) -> str:  # noqa: ANN401 - any definition
+    """Return the name of *obj*, a definition, in its module."""
+    return str(getattr(obj, "__qualname__", None) or obj.__name__)
 
 
 def has_identity(obj: object) -> bool:
@@ -66,7 +74,7 @@ def has_identity(obj: object) -> bool:
     """
     if isinstance(obj, type):
         return True
-    name = _name(obj)
+    name = name_of(obj)
     is_inner = "<locals>" in name or "<lambda>" in name
     return not is_inner and type(obj) is not _ALIAS  # of an alias there is no weakref
 
@@ -93,10 +101,6 @@ def reduce_instance(obj: object) -> Any:  # noqa: ANN401 - pickle's protocol
 
 
 _PLAIN = (object.__reduce_ex__, object.__reduce__)
-
-
-def _name(obj: Any) -> str:  # noqa: ANN401 - any definition
-    return str(getattr(obj, "__qualname__", None) or obj.__name__)
 
 
 def _find(module: object, name: str) -> object:
@@ -135,6 +139,21 @@ def _has_finder(name: str, module: object) -> bool:
     return any(finder.find_spec(name, path) is not None for finder in sys.meta_path)
 
 
+# Parts of classes that cloudpickle does not know, or gets wrong: a lock in a property
+# (until Python 3.12), weak keys in a single-dispatch function, and sentinels that are
+# told by identity.
+_REDUCTIONS: dict[Any, Callable[[Any], Any]] = {
+    functools.cached_property: lambda obj: (
+        type(obj),
+        (obj.func,),
+        {"attrname": obj.attrname},
+    ),
+    weakref.WeakKeyDictionary: lambda obj: (type(obj), (dict(obj),)),
+    type(dataclasses.MISSING): lambda _: "MISSING",
+    type(dataclasses.KW_ONLY): lambda _: "KW_ONLY",
+}
+
+
 class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     """Pickles by value what it is told to, and all else as cloudpickle does."""
 
@@ -142,6 +161,10 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no ty
         """Write to *file*, and ask *refer* about every object."""
         super().__init__(file, PROTOCOL)
         self._refer = refer
+
+    def dump(self, obj: object) -> None:
+        """Write *obj*; raises whatever pickling it raises, RecursionError included."""
+        pickle.Pickler.dump(self, obj)
 
     def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - pickle's protocol
         """See ``pickle.Pickler``."""
@@ -159,24 +182,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no ty
             return self._dynamic_function_reduce(obj)
         return _REDUCERS[type(obj)](obj)
 
-    # Parts of classes that cloudpickle does not know, or gets wrong: a lock in a
-    # property (until Python 3.12), weak keys in a single-dispatch function, and
-    # sentinels that are told by identity.
     dispatch_table: ClassVar[Any] = collections.ChainMap(
-        {
-            functools.cached_property: lambda obj: (
-                functools.cached_property,
-                (obj.func,),
-                {"attrname": obj.attrname},
-            ),
-            weakref.WeakKeyDictionary: lambda obj: (
-                weakref.WeakKeyDictionary,
-                (dict(obj),),
-            ),
-            type(dataclasses.MISSING): lambda _: "MISSING",
-            type(dataclasses.KW_ONLY): lambda _: "KW_ONLY",
-        },
-        cloudpickle.Pickler.dispatch_table,
+        _REDUCTIONS,
+        cloudpickle.Pickler.dispatch_table,  # pyright: ignore[reportArgumentType]
     )
 
 
@@ -187,10 +195,9 @@ def _with_slots(cls: type, reduction: Any) -> Any:  # noqa: ANN401 - pickle's pr
     Instances would then come back with a dictionary that the class does not have here.
     """
     slots = vars(cls).get("__slots__")
-    if slots is None or any(
-        base is NamedTuple for base in getattr(cls, "__orig_bases__", ())
-    ):
-        return reduction  # the metaclass of named tuples puts them there itself
+    bases = getattr(cls, "__orig_bases__", ())
+    if slots is None or isinstance(cls, EnumMeta) or NamedTuple in bases:
+        return reduction  # these two are made in ways of their own
     _, (_, _, _, created_with, *_), (attributes, _), *_ = reduction
     created_with["__slots__"] = slots
     for name, value in list(attributes.items()):

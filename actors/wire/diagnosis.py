@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 from actors.wire import byvalue
@@ -39,7 +39,22 @@ def explain(obj: object, error: Exception, refusal: Refusal) -> str:
         path, error = _Search(refusal).run(obj, error)
     except Exception:  # noqa: BLE001 - looking at objects runs user code
         path = ""
-    return f"{path or f'a {type(obj).__name__}'}: {_text(error)}"
+    return f"{path or type(obj).__name__}: {_reason(error)}"
+
+
+def text_of(error: Exception) -> str:
+    """Return class and text of *error*, whatever its ``__str__`` does."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - user code
+        return name
+
+
+def _reason(error: Exception) -> str:
+    # The pickler's own words say enough; what user code raised needs its class.
+    is_picklers = type(error) in {TypeError, AttributeError, pickle.PicklingError}
+    return str(error) if is_picklers else text_of(error)
 
 
 class _Search:
@@ -53,8 +68,10 @@ class _Search:
 
     def run(self, obj: object, error: Exception) -> tuple[str, Exception]:
         self._seen[id(obj)] = obj, True
-        parts = _parts_of_message(obj) or _parts(obj)
-        return self._blame("", parts, error, MAX_DEPTH) or ("", error)
+        parts = _parts_of_message(obj)
+        if parts:
+            return self._blame("", parts, error, MAX_DEPTH) or ("", error)
+        return self._blame(_label(obj), _parts(obj), error, MAX_DEPTH) or ("", error)
 
     def _blame(
         self, path: str, parts: Iterable[Part], error: Exception, depth: int
@@ -94,6 +111,10 @@ def _parts_of_message(obj: object) -> list[Part]:
             return []
 
 
+def _label(obj: Any) -> str:  # noqa: ANN401 - anything
+    return byvalue.name_of(obj) if byvalue.is_definition(obj) else type(obj).__name__
+
+
 def _parts(obj: object) -> Iterator[Part]:
     if isinstance(obj, dict):
         for key, value in obj.items():
@@ -114,15 +135,23 @@ def _attributes(obj: object) -> Iterator[Part]:
     names = [*getattr(obj, "__dict__", ())]
     names += [name for cls in type(obj).__mro__ for name in _slots(cls)]
     if isinstance(obj, type):
-        yield from ((f".{name}", value) for name, value in vars(obj).items())
-        yield from ((f".{base.__name__}", base) for base in obj.__bases__)
+        yield from _parts_of_class(obj)
         return
     if isinstance(obj, BaseException):
         names.append("args")
+    names.append("__class__")
     for name in names:
         value = getattr(obj, name, _MISSING)
         if value is not _MISSING:
             yield f".{name}", value
+
+
+def _parts_of_class(cls: type) -> Iterator[Part]:
+    for name, value in vars(cls).items():
+        if not isinstance(value, GetSetDescriptorType | MemberDescriptorType):
+            yield f".{name}", value
+    for base in cls.__bases__:
+        yield f".{base.__name__}", base
 
 
 def _slots(cls: type) -> list[str]:
@@ -161,14 +190,3 @@ def _key(key: object) -> str:
     except Exception:  # noqa: BLE001 - user code
         text = f"<{type(key).__name__}>"
     return text if len(text) <= MAX_KEY else f"{text[:MAX_KEY]}…"
-
-
-def _text(error: Exception) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - user code
-        text = ""
-    # The pickler's own words say enough; what user code raised needs its class.
-    if text and isinstance(error, TypeError | AttributeError | pickle.PicklingError):
-        return text
-    return f"{type(error).__name__}: {text}"
