@@ -25,71 +25,82 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ROW = re.compile(r"^\| `(\w+)` \| `([^`]*)` \|", re.MULTILINE)
 _FIGURE = re.compile(r"\d[\d,.]*")
 
-pages = pytest.mark.parametrize(
-    "page", PAGES, ids=lambda page: str(page.relative_to(ROOT))
-)
+
+def name_of(page: Path) -> str:
+    """Return what a person calls *page*."""
+    return str(page.relative_to(ROOT))
 
 
-def pages_with(language: str, starting: str = "") -> list[Path]:
-    """Return the pages that have a block in *language*."""
+def scripts_of(page: Path) -> list[docs.Command]:
+    """Return the commands of *page* that run a file of the page."""
+    files = docs.files(page)
     return [
-        page
-        for page in PAGES
-        if any(
-            block.language == language and starting in block.text
-            for block in docs.blocks(page)
-        )
+        command
+        for command in docs.commands(page)
+        if command.line.startswith("python ") and command.line.split()[1] in files
     ]
 
 
-@pages
-def test_every_fenced_block_says_what_it_is(page: Path) -> None:
+def links_of(page: Path) -> list[tuple[str, str]]:
+    """Return the links of *page* to files and sections of ours, as path and section."""
+    links = _LINK.findall(page.read_text())
+    parts = [link.partition("#") for link in links if "://" not in link]
+    return [(path, section) for path, _, section in parts]
+
+
+def test_every_fenced_block_says_what_it_is() -> None:
     unknown = [
-        block.line for block in docs.blocks(page) if block.language not in LANGUAGES
+        f"{name_of(page)}:{block.line}"
+        for page in PAGES
+        for block in docs.blocks(page)
+        if block.language not in LANGUAGES
     ]
 
     assert unknown == []
 
 
-@pages
-def test_every_fence_that_is_opened_is_closed(page: Path) -> None:
-    fences = re.findall(r"^```", page.read_text(), re.MULTILINE)
+def test_every_fence_that_is_opened_is_closed() -> None:
+    fences = {
+        name_of(page): len(re.findall(r"^```", page.read_text(), re.MULTILINE))
+        for page in PAGES
+    }
 
-    assert len(fences) == 2 * len(docs.blocks(page))
+    assert fences == {name_of(page): 2 * len(docs.blocks(page)) for page in PAGES}
 
 
-@pages
-def test_every_relative_link_leads_to_a_file(page: Path) -> None:
-    targets = [
-        link.partition("#")[0]
-        for link in _LINK.findall(page.read_text())
-        if "://" not in link
+def test_every_file_that_a_page_shows_is_run_on_the_page() -> None:
+    shown = {name_of(page): set(docs.files(page)) for page in PAGES}
+
+    assert shown == {
+        name_of(page): {script.line.split()[1] for script in scripts_of(page)}
+        for page in PAGES
+    }
+
+
+def test_every_relative_link_leads_to_a_file() -> None:
+    missing = [
+        f"{name_of(page)}: {path}"
+        for page in PAGES
+        for path, _ in links_of(page)
+        if not (page.parent / path).exists()
     ]
-
-    missing = [target for target in targets if not (page.parent / target).exists()]
 
     assert missing == []
 
 
-@pages
-def test_every_link_to_a_section_finds_its_heading(page: Path) -> None:
-    links = [
-        link.partition("#")
-        for link in _LINK.findall(page.read_text())
-        if "#" in link and "://" not in link
-    ]
-
+def test_every_link_to_a_section_finds_its_heading() -> None:
     missing = [
-        anchor
-        for target, _, anchor in links
-        if anchor not in docs.anchors(page.parent / target if target else page)
+        f"{name_of(page)}: {path}#{section}"
+        for page in PAGES
+        for path, section in links_of(page)
+        if section and section not in docs.anchors(page.parent / path if path else page)
     ]
 
     assert missing == []
 
 
 @pytest.mark.parametrize(
-    "page", pages_with("python"), ids=lambda page: str(page.relative_to(ROOT))
+    "page", [page for page in PAGES if docs.steps(page)], ids=name_of
 )
 def test_the_session_of_a_page_prints_what_the_page_says(
     page: Path, tmp_path: Path
@@ -113,22 +124,14 @@ def test_the_session_of_a_page_prints_what_the_page_says(
 
 
 @pytest.mark.parametrize(
-    "page",
-    pages_with("console", "$ python "),
-    ids=lambda page: str(page.relative_to(ROOT)),
+    "page", [page for page in PAGES if scripts_of(page)], ids=name_of
 )
 def test_the_scripts_of_a_page_print_what_the_page_says(
     page: Path, tmp_path: Path
 ) -> None:
     docs.save_files(page, tmp_path)
-    scripts = [
-        command
-        for command in docs.commands(page)
-        if command.line.startswith("python ")
-        and (tmp_path / command.line.split()[1]).exists()
-    ]
 
-    for script in scripts:
+    for script in scripts_of(page):
         output = docs.run_script(script.line, tmp_path)
 
         expected = docs.split_expected(script.expected)
@@ -137,15 +140,18 @@ def test_the_scripts_of_a_page_print_what_the_page_says(
         assert docs.masked_log(output.log) == docs.masked_log(expected.log)
 
 
-@pages
-def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
-    targets = set(re.findall(r"(?:`|\$ )make ([a-z]+)", page.read_text()))
-
+def test_every_make_target_that_a_page_names_exists() -> None:
     known = set(
         re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     )
 
-    assert targets <= known
+    named = {
+        target
+        for page in PAGES
+        for target in re.findall(r"(?:`|\$ )make ([a-z]+)", page.read_text())
+    }
+
+    assert named <= known
 
 
 def test_the_readme_shows_the_last_lines_of_the_demo() -> None:

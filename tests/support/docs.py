@@ -116,11 +116,19 @@ def anchors(page: Path) -> set[str]:
     return {heading.replace(" ", "-") for heading in plain}
 
 
+def files(page: Path) -> dict[str, str]:
+    """Return the files that *page* shows, by name."""
+    return {
+        name[1]: block.text
+        for block in blocks(page)
+        if block.language == "python" and (name := _FILE_NAME.match(block.text))
+    }
+
+
 def save_files(page: Path, folder: Path) -> None:
     """Save the files of *page* in *folder*."""
-    for block in blocks(page):
-        if block.language == "python" and (name := _FILE_NAME.match(block.text)):
-            (folder / name[1]).write_text(block.text)
+    for name, text in files(page).items():
+        (folder / name).write_text(text)
 
 
 def steps(page: Path) -> list[Step]:
