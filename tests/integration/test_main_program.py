@@ -244,3 +244,16 @@ def test_a_program_that_ends_takes_everything_along_and_keeps_its_status(
     assert program.pids() == {}
     assert systems(base) == []
     assert hooks(log) == ["init", "start", "stop shutdown"]
+
+
+def test_a_forked_child_that_ends_leaves_the_system_to_the_program() -> None:
+    program = Program(str(SCRIPTS / "fork.py"))
+
+    status, output, errors = program.wait()
+
+    assert (status, output.splitlines(), errors) == (
+        0,
+        ["ForkedHandleError", "7 1"],
+        "",
+    )
+    program.wait_until_all_is_gone(GONE_SECONDS)
