@@ -34,6 +34,7 @@ class Fork:
     marker: str  # value of the environment marker
     keep: frozenset[int]  # descriptors that stay open, besides the standard ones
     epoll_fd: int
+    release: Callable[[], None]  # unmaps what belongs to the parent alone
     body: Callable[[], NoReturn]
 
 
@@ -49,6 +50,7 @@ def fork(action: Fork) -> int:
         return pid
     try:
         os.close(action.epoll_fd)
+        action.release()
         _close_all_but({0, 1, 2, *action.keep})
         _isolate(parent)
         _label(action)

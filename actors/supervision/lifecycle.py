@@ -105,8 +105,15 @@ class Lifecycle:
             child.marker,
             frozenset(own),
             self._selector.fileno(),
+            self._release,
             lambda: process.run(start),
         )
+
+    def _release(self) -> None:
+        """Unmap, in a new child, what its siblings own: their memory would outlive them for as long as the child does."""
+        for child in self.children.values():
+            child.estate.page.close()
+        self._outgoing.close()
 
     def forked(self, child: Child, pid: int) -> None:
         """Take note of the new process *pid* of *child*."""

@@ -149,7 +149,8 @@ def test_a_spawn_without_room_fails_with_the_size_and_harms_nobody(
         counters: list[ActorRef[Counter]] = []
         with pytest.raises(SpawnError) as failure:  # noqa: PT012 - any of them may be the one
             for number in range(200):
-                counters.append(system.spawn(Counter, number).result())
+                counter = system.spawn(Counter, number).result()
+                counters.append(counter)
 
         text = str(failure.value)
         assert "bytes" in text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors import ActorRef, ActorSystem, Event
-from tests.support.actors_under_test import Counter
+from tests.support.actors_under_test import Counter, Proxy
 from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import Parent, is_alive, notes
 
@@ -220,3 +220,19 @@ def test_nobody_keeps_anything_of_a_hundred_actors_that_have_ended(
         live("unix")
 
     assert kept() == before
+
+
+def test_an_actor_maps_no_memory_of_its_siblings(system: ActorSystem) -> None:
+    """It inherited the pages of all of them, which kept their memory when they had ended."""
+    names = str(directory_of(system) / "")
+    proxies = [system.spawn(Proxy, system.spawn(Counter).result()) for _ in range(3)]
+    refs = [spawning.result() for spawning in proxies]
+    for ref in refs:
+        ref.ask(Proxy.spawn_one).result().kill().result()  # the root has answered it
+
+    last = system.spawn(Counter).result()
+    maps = Path(f"/proc/{last.ask(Counter.pid).result()}/maps").read_text()
+
+    files = {line.split()[5] for line in maps.splitlines() if names in line}
+    numbers = {Path(file).name.split(".")[0] for file in files}
+    assert numbers <= {"0", "1", str(last._number)}
