@@ -168,12 +168,17 @@ def eventually(predicate: Callable[[], bool]) -> None:
 def put_patiently(outlet: Outlet, *parts: bytes) -> Put:
     """Put, and try again for as long as there is no room."""
     while (result := outlet.put(*parts)) == Put.FULL:
-        room = outlet.fileno()
-        if room is None:
-            os.sched_yield()
-        else:
-            is_ready(room, select.POLLOUT, 0.05)
+        wait_for_room(outlet)
     return result
+
+
+def wait_for_room(outlet: Outlet) -> None:
+    """Let others run until there may be room."""
+    room = outlet.fileno()
+    if room is None:
+        os.sched_yield()
+    else:
+        is_ready(room, select.POLLOUT, 0.05)
 
 
 def smash(directory: Path, rounds: str, seed: str) -> None:

@@ -1,10 +1,11 @@
 /* Kill a sender at every instruction of a put, and a receiver at every instruction
- * of a take, and look what is left.
+ * of a take, and look what is left; close the ring, and fall asleep beside it, at
+ * every instruction of a put, and look whether sender and receiver agree.
  *
- * Random kills find what is open for long; this finds what is open for one
+ * Random moments find what is open for long; this finds what is open for one
  * instruction.  A child is stepped with ptrace: k instructions, then SIGKILL, for
- * every k until it gets through, or for every n-th with the argument n.  Prints one
- * JSON object; exits with 77 where ptrace is not allowed.
+ * every k until it gets through.  Prints one JSON object; exits with 77 where ptrace
+ * is not allowed.
  */
 #include "ring.h"
 
@@ -23,6 +24,7 @@
 typedef struct {
     _Atomic uint64_t note;
     _Atomic uint64_t handled;
+    _Atomic int result;
     unsigned char slot[32768];
 } shared_t;
 
@@ -52,9 +54,10 @@ run_traced(void (*act)(void))
     _exit(0);
 }
 
-/* Kill a child after `steps` instructions of `act`; false if it got through. */
-static bool
-killed_after(void (*act)(void), int steps)
+/* Start a child and let it execute `steps` instructions of `act`; 0 if it got
+ * through. */
+static pid_t
+stopped_after(void (*act)(void), int steps)
 {
     int status;
     pid_t child = fork();
@@ -70,12 +73,28 @@ killed_after(void (*act)(void), int steps)
         ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
         waitpid(child, &status, 0);
         if (WIFEXITED(status)) {
-            return false;
+            return 0;
         }
     }
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    return true;
+    return child;
+}
+
+static bool
+killed_after(void (*act)(void), int steps)
+{
+    pid_t child = stopped_after(act, steps);
+    if (child != 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    return child != 0;
+}
+
+static void
+let_go(pid_t child)
+{
+    ptrace(PTRACE_CONT, child, NULL, NULL);
+    waitpid(child, NULL, 0);
 }
 
 /* --- the ring ----------------------------------------------------------- */
@@ -185,11 +204,14 @@ kill_in_put(int steps, put_report_t *report)
     ring_disarm(&reader.ring);
     ring_writer_t other = new_writer();
     put_number(&other, 2);
-    unsigned expected = committed ? 1 : 2;
-    unsigned first = take_number(&reader);
-    slot_clear(slot);
-    report->torn += first != expected;
-    report->unusable += committed && take_number(&reader) != 2;
+    put_number(&other, 2); /* twice: the mutex must be whole after the first */
+    unsigned taken[3];
+    for (int i = 0; i < 3; i++) {
+        taken[i] = take_number(&reader);
+        slot_clear(slot);
+    }
+    report->torn += taken[0] != (committed ? 1 : 2);
+    report->unusable += taken[1] != 2 || taken[2] != (committed ? 2 : 0);
     report->committed += committed;
     report->recovered += atomic_load(&reader.ring.header->recoveries) != 0;
     ring_unmap(&other.ring);
@@ -259,12 +281,66 @@ kill_in_take(int steps, take_report_t *report)
     return was_killed;
 }
 
+/* --- others act in the middle of a put ---------------------------------- */
+
+static void
+act_put_and_tell(void)
+{
+    struct iovec part = {.iov_base = frames[1], .iov_len = SIZE};
+    atomic_store(&shared->result, ring_put(&victim, &part, 1, SIZE));
+}
+
+typedef struct {
+    int steps, accepted, closed, lost, asleep;
+} race_report_t;
+
+/* Close and drain: an accepted frame that the drain did not find is lost. */
+static bool
+close_in_put(int steps, race_report_t *report)
+{
+    start_over();
+    victim = new_writer();
+    ring_reader_t reader = new_reader();
+    pid_t child = stopped_after(act_put_and_tell, steps);
+    check(ring_close(ring_fd) == RING_OK, "close");
+    bool was_drained = take_number(&reader) == 1;
+    if (child != 0) {
+        let_go(child);
+        bool is_accepted = atomic_load(&shared->result) == RING_OK;
+        report->accepted += is_accepted;
+        report->closed += atomic_load(&shared->result) == RING_CLOSED;
+        report->lost += is_accepted && !was_drained;
+    }
+    ring_unmap(&victim.ring);
+    ring_unmap(&reader.ring);
+    return child != 0;
+}
+
+/* Fall asleep: without a frame seen, the bell must ring. */
+static bool
+sleep_in_put(int steps, race_report_t *report)
+{
+    start_over();
+    victim = new_writer();
+    ring_reader_t reader = new_reader();
+    pid_t child = stopped_after(act_put_and_tell, steps);
+    ring_arm(&reader.ring);
+    bool has_seen_it = ring_has_frame_after_arming(&reader.ring, reader.head);
+    if (child != 0) {
+        let_go(child);
+        report->asleep += !has_seen_it && !bell_rings();
+    }
+    ring_unmap(&victim.ring);
+    ring_unmap(&reader.ring);
+    return child != 0;
+}
+
 int
-main(int argc, char **argv)
+main(void)
 {
     put_report_t put = {0};
     take_report_t take = {0};
-    int stride = argc > 1 ? atoi(argv[1]) : 1;
+    race_report_t race = {0};
     for (int n = 0; n < 3; n++) {
         memset(frames[n], n, SIZE);
     }
@@ -275,18 +351,26 @@ main(int argc, char **argv)
     check(pipe2(bell, O_NONBLOCK) == 0, "pipe");
     slot = (slot_t *)(void *)(shared->slot + CACHE_LINE - 16);
     while (kill_in_put(put.steps, &put)) {
-        put.steps += stride;
+        put.steps++;
     }
     while (kill_in_take(take.steps, &take)) {
-        take.steps += stride;
+        take.steps++;
+    }
+    while (close_in_put(race.steps, &race)) {
+        race.steps++;
+    }
+    for (int steps = 0; sleep_in_put(steps, &race); steps++) {
     }
     printf("{\"put\": {\"steps\": %d, \"committed\": %d, \"recovered\": %d, \"owed\": %d,"
            " \"asleep\": %d, \"torn\": %d, \"unusable\": %d},\n",
            put.steps, put.committed, put.recovered, put.owed, put.asleep, put.torn,
            put.unusable);
     printf("\"take\": {\"steps\": %d, \"in_hand\": %d, \"inherited\": %d,"
-           " \"settled\": %d, \"lost\": %d, \"twice\": %d}}\n",
+           " \"settled\": %d, \"lost\": %d, \"twice\": %d},\n",
            take.steps, take.in_hand, take.inherited, take.settled, take.lost,
            take.twice);
+    printf("\"race\": {\"steps\": %d, \"accepted\": %d, \"closed\": %d, \"lost\": %d,"
+           " \"asleep\": %d}}\n",
+           race.steps, race.accepted, race.closed, race.lost, race.asleep);
     return 0;
 }
