@@ -1,0 +1,211 @@
+"""What waits for room, and what becomes of it when its receiver ends or its time is up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from actors.errors import MailboxFullError
+from actors.options import Options
+from actors.pending import Pending
+from actors.runtime import directory as directories
+from actors.runtime import lanes, route, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
+from actors.runtime.questions import Questions
+from actors.runtime.route import Letter
+from actors.supervision.estate import Estate
+from actors.wire.frame import Kind
+from transports._ring import Slot
+from transports.blob import BlobStore
+
+RECEIVER, SENDER = 7, 3
+FRAME = (b"x" * 200,)
+
+
+@attrs.define(eq=False)
+class Bench:
+    """One that sends, and the mailbox of one that does not take."""
+
+    directory: RuntimeDirectory
+    outgoing: Outgoing
+    questions: Questions
+    estate: Estate
+    page: status.StatusPage
+    undelivered: list[Pending[None]]
+    expired: list[Pending[None]]
+
+    def post(self, *, is_question: bool = False) -> Pending[None]:
+        pending: Pending[None] = Pending()
+        self.questions.describe(pending, "receiver", "Receiver.hear", None)
+        if is_question:
+            self.questions.number(pending)
+        way = self.outgoing.route(RECEIVER)
+        self.outgoing.post(way, FRAME, pending, is_question=is_question)
+        return pending
+
+    def fill(self) -> list[Pending[None]]:
+        """Post until letters wait."""
+        posted = [self.post()]
+        while posted[-1].done():
+            posted.append(self.post())
+        return posted
+
+    def take_all(self) -> int:
+        """Empty the mailbox; return how many frames there were."""
+        mailbox = self.estate.transport.open(
+            self.estate.mailbox_fd, self.directory.fd, mailbox_name(RECEIVER)
+        )
+        limit = self.estate.transport.inline_limit
+        slot = Slot(bytearray(Slot.size(limit)), 0, limit)
+        count = 0
+        while mailbox.take(slot) is not None:
+            slot.clear()
+            count += 1
+        mailbox.close()
+        return count
+
+
+@pytest.fixture(params=["shm", "unix"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    directory = directories.create(tmp_path / "base", "bench")
+    fd = directory.create_file(status.file_name(SENDER), status.size(0, 0))
+    page = status.StatusPage.format(fd, 0, 0, "")
+    os.close(fd)
+    lanes.create(directory.fd, SENDER, lanes.ACTOR_LANE_BYTES)
+    options = Options(transport=request.param, mailbox_bytes=32 * 1024)
+    estate = Estate.create(directory, RECEIVER, options, slots=1)
+    questions = Questions(4, 1, lambda data: data)
+    blobs = BlobStore(directory.blob_fd, "3.1")
+    outgoing = Outgoing(directory, SENDER, page, questions, blobs)
+    made = Bench(directory, outgoing, questions, estate, page, [], [])
+    outgoing.on_undelivered = lambda _, letter: made.undelivered.append(letter.pending)
+    outgoing.on_expired = lambda _, letter: made.expired.append(letter.pending)
+    yield made
+    outgoing.close()
+    if not estate.page.words[status.CLOSED]:
+        estate.close(lambda _: None)
+    estate.page.close()
+    page.close()
+    directory.remove()
+    directory.close()
+
+
+def test_what_finds_no_room_waits_and_goes_in_order_when_there_is_some(
+    bench: Bench,
+) -> None:
+    posted = bench.fill()
+    posted += [bench.post() for _ in range(3)]
+    assert bench.page.words[status.OUTBOX] == 4
+
+    taken = bench.take_all()
+    bench.outgoing.flush()
+
+    assert taken == len(posted) - 4
+    assert all(pending.done() for pending in posted)
+    assert bench.page.words[status.OUTBOX] == 0
+    assert bench.outgoing.backlog == {}
+    assert bench.take_all() == 4
+
+
+def test_nothing_overtakes_what_waits(bench: Bench) -> None:
+    bench.fill()
+    bench.take_all()
+
+    late = bench.post()
+
+    assert not late.done()
+
+
+def test_everything_that_waits_is_given_back_when_the_receiver_has_ended(
+    bench: Bench,
+) -> None:
+    """Only the first was; the rest vanished, and their asks waited for ever."""
+    first = bench.fill()[-1]
+    rest = [bench.post(is_question=number % 2 == 0) for number in range(6)]
+
+    bench.estate.close(lambda _: None)
+    bench.outgoing.flush()
+
+    assert bench.undelivered == [first, *rest]
+    assert bench.outgoing.backlog == {}
+    assert bench.page.words[status.OUTBOX] == 0
+    with pytest.raises(GoneError):
+        bench.outgoing.route(RECEIVER)
+
+
+def test_what_is_settled_while_it_waits_is_not_sent(bench: Bench) -> None:
+    late = bench.fill()[-1]
+    kept = bench.post()
+    late.fail(TimeoutError())
+
+    bench.take_all()
+    bench.outgoing.flush()
+
+    assert bench.expired == [late]
+    assert kept.done()
+    assert bench.take_all() == 1
+
+
+def test_an_outbox_that_is_full_refuses_and_keeps_what_it_has(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "OUTBOX_BYTES", 1_000)
+    bench.fill()
+
+    with pytest.raises(MailboxFullError, match="receiver: 5 messages"):  # noqa: PT012 - any of the posts may be the one
+        for _ in range(10):
+            bench.post()
+
+    assert bench.page.words[status.OUTBOX] == 5
+
+
+def test_questions_wait_for_a_credit_and_the_answer_gives_it_back(
+    bench: Bench,
+) -> None:
+    asked = [bench.post(is_question=True) for _ in range(5)]
+    assert len(bench.questions.open) == 4
+
+    bench.questions.settle(asked[0].corr, Kind.REPLY, b"")
+    bench.outgoing.flush()
+
+    assert sorted(bench.questions.open) == [pending.corr for pending in asked[1:]]
+    assert bench.outgoing.backlog == {}
+
+
+def test_ways_to_those_who_have_ended_are_dropped(bench: Bench) -> None:
+    bench.post()
+    bench.outgoing.lane(SENDER)
+    assert (len(bench.outgoing.routes), len(bench.outgoing.lanes)) == (1, 1)
+
+    bench.estate.close(lambda _: None)
+    lanes.unlink(bench.directory.fd, SENDER)
+    bench.outgoing.drop_ended()
+
+    assert (bench.outgoing.routes, bench.outgoing.lanes) == ({}, {})
+
+
+def test_a_way_on_which_something_waits_is_kept_until_that_is_given_back(
+    bench: Bench,
+) -> None:
+    waiting = bench.fill()[-1]
+    bench.estate.close(lambda _: None)
+
+    bench.outgoing.drop_ended()
+    bench.outgoing.flush()
+
+    assert bench.undelivered == [waiting]
+
+
+def test_an_answer_to_one_who_has_ended_is_nobody_s_business(bench: Bench) -> None:
+    bench.outgoing.answer(99, Kind.REPLY, 1, b"")
+
+    assert bench.outgoing.lanes == {}
+
+
+def test_a_letter_knows_its_size() -> None:
+    assert Letter((b"ab", b"", b"c"), Pending(), is_question=False).size == 3
