@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from actors.errors import (
+    ActorCrashedError,
+    ActorNotFoundError,
+    ActorStoppedError,
+    AskTimeoutError,
+    DecodeError,
+    NameTakenError,
+    SpawnError,
+    SystemClosedError,
+    UnhandledMessageError,
+)
+from actors.exits import ExitKind, ExitReason
+from actors.pending import Pending
+from actors.runtime import reports
+from actors.runtime.questions import Questions
+from actors.wire.frame import Kind
+
+KILLED = ExitReason(ExitKind.KILLED, cause="api").to_json()
+
+
+def loads(data: bytes) -> object:
+    if data == b"broken":
+        raise DecodeError("broken")
+    return pickle.loads(data)  # noqa: TID251 - what this test has dumped
+
+
+@pytest.fixture
+def questions() -> Questions:
+    return Questions(3, 1, loads)
+
+
+def ask(questions: Questions, timeout: float | None = None) -> Pending[Any]:
+    pending: Pending[Any] = Pending()
+    questions.describe(pending, "counter", "Counter.add", timeout)
+    questions.open[questions.number(pending)] = pending
+    return pending
+
+
+def test_a_reply_settles_the_question_it_answers(questions: Questions) -> None:
+    first, second = ask(questions), ask(questions)
+
+    questions.settle(second.corr, Kind.REPLY, pickle.dumps([1]))
+
+    assert second.result() == [1]
+    assert not first.done()
+    assert list(questions.open) == [first.corr]
+
+
+def test_an_answer_of_the_root_is_json(questions: Questions) -> None:
+    asked = ask(questions)
+
+    questions.settle(asked.corr, Kind.ANSWER, reports.to_bytes({"number": 3}))
+
+    assert asked.result() == {"number": 3}
+
+
+def test_an_answer_that_comes_twice_or_to_nobody_is_dropped(
+    questions: Questions,
+) -> None:
+    asked = ask(questions)
+
+    questions.settle(asked.corr, Kind.REPLY, pickle.dumps(1))
+    questions.settle(asked.corr, Kind.REPLY, pickle.dumps(2))
+    questions.settle(99, Kind.REPLY, pickle.dumps(3))
+
+    assert asked.result() == 1
+
+
+def test_an_answer_that_does_not_decode_is_an_error(questions: Questions) -> None:
+    asked = ask(questions)
+
+    questions.settle(asked.corr, Kind.REPLY, b"broken")
+
+    with pytest.raises(DecodeError):
+        asked.result()
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "error"),
+    [
+        (Kind.CRASHED, {"reason": KILLED, "attempt": 2}, ActorCrashedError),
+        (Kind.STOPPED, {"reason": KILLED}, ActorStoppedError),
+        (Kind.EXPIRED, {}, AskTimeoutError),
+        (Kind.UNHANDLED, {"text": "no such thing"}, UnhandledMessageError),
+        (
+            Kind.REFUSAL,
+            {"error": "spawn", "name": "counter", "reason": KILLED},
+            SpawnError,
+        ),
+        (Kind.REFUSAL, {"error": "name_taken", "text": "taken"}, NameTakenError),
+        (Kind.REFUSAL, {"error": "not_found", "text": "none"}, ActorNotFoundError),
+        (Kind.REFUSAL, {"error": "closing", "text": "late"}, SystemClosedError),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_every_failure_becomes_its_error(
+    questions: Questions, kind: Kind, facts: dict[str, Any], error: type[Exception]
+) -> None:
+    asked = ask(questions)
+
+    questions.settle(asked.corr, kind, reports.to_bytes(facts))
+
+    with pytest.raises(error):
+        asked.result()
+    assert questions.open == {}
+
+
+def test_a_crash_says_which_message_and_which_attempt(questions: Questions) -> None:
+    asked = ask(questions)
+    facts = {"reason": KILLED, "attempt": 2}
+
+    questions.settle(asked.corr, Kind.CRASHED, reports.to_bytes(facts))
+
+    with pytest.raises(ActorCrashedError) as failure:
+        asked.result()
+    assert (failure.value.name, failure.value.method, failure.value.attempt) == (
+        "counter",
+        "Counter.add",
+        2,
+    )
+    assert failure.value.reason.cause == "api"
+
+
+def test_there_are_as_many_credits_as_allowed(questions: Questions) -> None:
+    asked = [ask(questions) for _ in range(3)]
+    assert not questions.has_credit()
+
+    questions.settle(asked[0].corr, Kind.REPLY, pickle.dumps(None))
+
+    assert questions.has_credit()
+
+
+def test_incarnations_number_their_questions_apart() -> None:
+    first, second = Questions(1, 1, loads), Questions(1, 2, loads)
+
+    assert first.number(Pending()) != second.number(Pending())
+
+
+def test_an_overdue_question_fails_and_keeps_its_credit(questions: Questions) -> None:
+    late, kept = ask(questions, 0), ask(questions, 60)
+    waiting: Pending[Any] = Pending()
+    questions.describe(waiting, "counter", "Counter.add", 0)
+
+    questions.expire([waiting])
+
+    for pending in (late, waiting):
+        with pytest.raises(AskTimeoutError, match="within 0 s"):
+            pending.result()
+    assert not kept.done()
+    assert set(questions.open) == {late.corr, kept.corr}
+    assert questions.next_deadline_ns == kept.deadline_ns
+
+
+def test_nothing_expires_without_a_deadline(questions: Questions) -> None:
+    asked = ask(questions, None)
+
+    questions.expire([])
+
+    assert not asked.done()
+    assert questions.next_deadline_ns == 0
+
+
+def test_all_fail_with_the_error_of_the_end(questions: Questions) -> None:
+    asked = [ask(questions) for _ in range(2)]
+
+    questions.fail_all(SystemClosedError("closed"))
+
+    for pending in asked:
+        with pytest.raises(SystemClosedError, match="closed"):
+            pending.result()
+    assert questions.open == {}
