@@ -24,7 +24,7 @@ from actors import (
     SystemClosedError,
     SystemFailedError,
 )
-from tests.support.actors_under_test import Counter, Trouble
+from tests.support.actors_under_test import Counter, Proxy, Trouble
 from tests.support.gates import SECONDS
 
 USES: dict[str, Callable[[ActorSystem, ActorRef[Counter]], object]] = {
@@ -221,11 +221,10 @@ def test_a_ref_means_nothing_to_an_actor_of_another_system(
 ) -> None:
     counter = system.spawn(Counter).result()
     with ActorSystem("other") as other:
-        echo = other.spawn(Trouble).result()
-        pickled = pickle.dumps(counter)
+        proxy = other.spawn(Proxy, counter).result()
 
         with pytest.raises(ActorError, match=r"not part of the actor's system"):
-            echo.ask(Trouble.use_ref, pickled).result()
+            proxy.ask(Proxy.add, 1).result()
 
 
 def test_a_system_cannot_be_sent(system: ActorSystem) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -182,6 +182,32 @@ def test_our_own_loop_starts_while_another_one_waits(
 
         assert waiter.result() == "released"
     assert totals == list(range(1, 501))
+
+
+def test_a_loop_that_started_beside_our_own_outlives_it(
+    system: ActorSystem, held: tuple[ActorRef[Inbox], Pending[str]], gate: Gate
+) -> None:
+    _, pending = held
+    has_begun = threading.Event()
+
+    async def wait() -> str:
+        waiting = asyncio.ensure_future(pending)
+        await asyncio.sleep(0)
+        has_begun.set()
+        return await waiting
+
+    async def main() -> None:
+        await system.spawn(Counter)
+        waiters.append(pool.submit(asyncio.run, wait()))
+        await asyncio.to_thread(has_begun.wait)
+
+    waiters: list[Future[str]] = []
+    with ThreadPoolExecutor(1) as pool:
+        with asyncio.Runner(loop_factory=RingLoop) as runner:
+            runner.run(main())
+        gate.open()
+
+        assert waiters[0].result() == "released"
 
 
 def test_one_loop_after_the_other_can_use_the_same_system(
