@@ -43,6 +43,7 @@ class Inlet(Protocol):
 
     def drain(self) -> bool:
         """Settle what has arrived; True when anything had."""
+        ...
 
     def lose_root(self) -> None:
         """The root supervisor has died."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -117,6 +118,9 @@ class Trouble(Actor):
         for _ in range(100_000):
             nested = [nested]
         return nested
+
+    def use_ref(self, pickled: bytes) -> None:
+        pickle.loads(pickled).tell(Counter.add, 1)  # noqa: TID251 - a ref that came some other way
 
     def leave(self, code: int | str | None = None) -> None:
         sys.exit(code)
