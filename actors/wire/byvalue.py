@@ -48,16 +48,7 @@ def is_importable(obj: Any) -> bool:  # noqa: ANN401 - any definition
     """Return whether another process that imports the module of *obj* has found it."""
     if isinstance(obj, type) and not obj.__flags__ & _HEAP_TYPE:
         return True
-    module_name = getattr(obj, "__module__", None)
-    if not isinstance(module_name, str) or module_name in _MAIN:
-        return False
-    module = sys.modules.get(module_name)
-    return (
-        module is not None
-        and _find(module, name_of(obj)) is obj
-        and not _is_wanted_by_value(module_name)
-        and _has_finder(module_name, module)
-    )
+    return _is_found(obj, name_of(obj))
 
 
 def name_of(obj: Any) -> str:  # noqa: ANN401 - any definition
@@ -80,27 +71,42 @@ def has_identity(obj: object) -> bool:
 
 
 def reduce_instance(obj: object) -> Any:  # noqa: ANN401 - pickle's protocol
-    """Return how *obj*, the first met of its class and no definition, is pickled.
+    """Return how *obj*, which is no definition, says that it is pickled.
+
+    NotImplemented if it says nothing. If a name, others of its class have to be asked
+    as well; otherwise what one says holds for all.
 
     Raises:
-        pickle.PicklingError: By a name, as singletons are, and in a module that other
-            processes cannot import: it would fail where it arrives, and only there.
+        pickle.PicklingError: By a name, as singletons are, and one that other processes
+            cannot import: it would fail where it arrives, and only there.
     """
     kind = type(obj)
-    if (
-        (kind.__reduce_ex__, kind.__reduce__) == _PLAIN
-        or kind in copyreg.dispatch_table
-        or is_importable(kind)
-    ):
+    said_by = kind.__reduce_ex__, kind.__reduce__
+    if said_by == _SAYS_NOTHING or kind in copyreg.dispatch_table:
         return NotImplemented
     reduction = obj.__reduce_ex__(PROTOCOL)
-    if isinstance(reduction, str):
-        msg = f"{reduction!r} of {kind.__module__} cannot be imported elsewhere"
+    # Builtin ones, such as NotImplemented, do not say where they are: pickle searches.
+    module = getattr(obj, "__module__", None)
+    if isinstance(reduction, str) and module and not _is_found(obj, reduction):
+        msg = f"{reduction!r} of {module} cannot be imported elsewhere"
         raise pickle.PicklingError(msg)
     return reduction
 
 
-_PLAIN = (object.__reduce_ex__, object.__reduce__)
+_SAYS_NOTHING = (object.__reduce_ex__, object.__reduce__)
+
+
+def _is_found(obj: object, name: str) -> bool:
+    module_name = getattr(obj, "__module__", None)
+    if not isinstance(module_name, str) or module_name in _MAIN:
+        return False
+    module = sys.modules.get(module_name)
+    return (
+        module is not None
+        and _find(module, name) is obj
+        and not _is_wanted_by_value(module_name)
+        and _has_finder(module_name, module)
+    )
 
 
 def _find(module: object, name: str) -> object:
@@ -136,7 +142,10 @@ def _has_finder(name: str, module: object) -> bool:
         return True  # built in, or by an importer of its own
     package = sys.modules.get(name.rpartition(".")[0])
     path = getattr(package, "__path__", None)
-    return any(finder.find_spec(name, path) is not None for finder in sys.meta_path)
+    try:
+        return any(finder.find_spec(name, path) for finder in sys.meta_path)
+    except Exception:  # noqa: BLE001 - an importer that cannot be asked
+        return True
 
 
 # Parts of classes that cloudpickle does not know, or gets wrong: a lock in a property

@@ -154,7 +154,7 @@ class CodeStore:
     def holds(self, unit: bytes) -> bool:
         """Return whether *unit* can be read here."""
         try:
-            os.stat(unit.hex(), dir_fd=self._dir_fd, follow_symlinks=False)
+            os.stat(unit.hex(), dir_fd=self._dir_fd)
         except OSError:
             return False
         return True

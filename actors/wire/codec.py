@@ -30,8 +30,9 @@ MAX_PICKLER_BYTES = 4096
 class Codec:
     """Pickles for one system in one process; may be used by several threads.
 
-    Code travels as it was when it was first sent: what the program changes later, a
-    class attribute say, or a function that others call, stays unchanged elsewhere.
+    Code travels as it was when it was first sent, with the global variables it uses.
+    What the program changes later, a class attribute say, or a function that others
+    call, stays unchanged elsewhere.
     A new definition of the same name is another object and is sent as such.
     """
 
@@ -93,8 +94,7 @@ class Codec:
     # The slow way.
 
     def _dumps_by_value(self, obj: object, refusal: Exception) -> bytes:
-        # What is too deep for one pickler is too deep for the other.
-        if not isinstance(refusal, MemoryError | NoSpaceError | RecursionError):
+        if not isinstance(refusal, MemoryError | NoSpaceError):
             try:
                 return self._by_value(obj)
             except Exception as exc:  # noqa: BLE001 - told apart below
@@ -146,7 +146,8 @@ class Codec:
         if id(kind) in self._classes.by_id:
             return NotImplemented
         reduction = byvalue.reduce_instance(obj)
-        self._classes.remember(kind, None)
+        if not isinstance(reduction, str):
+            self._classes.remember(kind, None)
         return reduction
 
     def _reference(self, obj: object) -> Any:  # noqa: ANN401 - pickle's protocol
@@ -191,15 +192,8 @@ class Codec:
         Layout: a pickle of (root, list of all members), in the order they were met.
         """
         members: list[object] = []
-        seen: set[int] = set()
-
-        def meet(obj: object) -> None:
-            if id(obj) not in seen:
-                seen.add(id(obj))
-                members.append(obj)
-
         # The root is pickled first, and what it leads to fills the list meanwhile.
-        content = _dump((root, members), lambda part: self._refer(part, meet))
+        content = _dump((root, members), lambda part: self._refer(part, members.append))
         return content, members
 
 

@@ -116,6 +116,8 @@ def _label(obj: Any) -> str:  # noqa: ANN401 - anything
 
 
 def _parts(obj: object) -> Iterator[Part]:
+    if "__reduce__" in vars(type(obj)) and not isinstance(obj, type):
+        return  # it pickles itself, so what it says about it counts, not what is in it
     if isinstance(obj, dict):
         for key, value in obj.items():
             yield f"[{_key(key)}]", value

@@ -4,7 +4,6 @@ import abc
 import collections
 import copyreg
 import enum
-import fractions
 import functools
 import importlib.util
 import inspect
@@ -31,6 +30,9 @@ class Outer:
     class Inner: pass
     def method(self): pass
 def function(): pass
+class Singleton:
+    def __reduce__(self): return "SINGLETON"
+SINGLETON = Singleton()
 """
 
 
@@ -123,10 +125,21 @@ def test_what_the_library_defines_is_importable(obj: object) -> None:
     assert byvalue.is_importable(obj)
 
 
-@pytest.mark.parametrize("name", ["__main__", "__mp_main__", "nowhere", None, 7])
-def test_definitions_without_a_module_of_theirs_are_not_importable(
-    name: object,
+@pytest.mark.parametrize("name", ["__main__", "__mp_main__"])
+def test_definitions_of_the_main_program_are_not_importable(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cls = type("Local", (), {"__module__": name})
+    main = ModuleType(name)
+    main.__spec__ = sys.__spec__
+    monkeypatch.setitem(sys.modules, name, main)
+    monkeypatch.setattr(main, "Local", cls, raising=False)
+
+    assert not byvalue.is_importable(cls)
+
+
+@pytest.mark.parametrize("name", ["nowhere", None, 7])
+def test_definitions_without_a_module_are_not_importable(name: object) -> None:
     cls = type("Local", (), {"__module__": name})
 
     assert not byvalue.is_importable(cls)
@@ -186,12 +199,8 @@ def test_values_are_no_definitions(obj: object) -> None:
     assert not byvalue.is_definition(obj)
 
 
-@pytest.mark.parametrize(
-    "obj",
-    [fractions.Fraction(1), OSError(), object(), re.compile("x"), sys.flags],
-    ids=repr,
-)
-def test_instance_of_an_importable_class_is_pickles_business(obj: object) -> None:
+@pytest.mark.parametrize("obj", [object(), type("New", (), {})(), re.compile("x")])
+def test_instance_that_says_nothing_is_pickles_business(obj: object) -> None:
     assert byvalue.reduce_instance(obj) is NotImplemented
 
 
@@ -215,8 +224,37 @@ def test_copyreg_comes_before_the_class(
     assert byvalue.reduce_instance(new()) is NotImplemented
 
 
-def test_named_singleton_of_main_is_refused(define: Define) -> None:
-    new = define("class New:\n    def __reduce__(self): return 'NEW'").New
+@pytest.mark.parametrize("module", ["imported"], indirect=True)
+def test_named_singleton_of_an_imported_module_keeps_its_name(
+    module: ModuleType,
+) -> None:
+    assert byvalue.reduce_instance(module.SINGLETON) == "SINGLETON"
 
-    with pytest.raises(pickle.PicklingError, match="'NEW' of __main__"):
-        byvalue.reduce_instance(new())
+
+@pytest.mark.parametrize("module", ["imported"], indirect=True)
+def test_name_of_a_singleton_that_is_another_object_is_refused(
+    module: ModuleType,
+) -> None:
+    with pytest.raises(pickle.PicklingError, match="'SINGLETON' of ours"):
+        byvalue.reduce_instance(type(module.SINGLETON)())
+
+
+@pytest.mark.parametrize("obj", [..., NotImplemented], ids=repr)
+def test_builtin_singleton_keeps_its_name(obj: object) -> None:
+    assert byvalue.reduce_instance(obj) == repr(obj)
+
+
+def test_named_singleton_of_main_is_refused(define: Define) -> None:
+    main = define(SOURCE)
+
+    with pytest.raises(pickle.PicklingError, match="'SINGLETON' of __main__"):
+        byvalue.reduce_instance(main.SINGLETON)
+
+
+@pytest.mark.parametrize("module", ["imported"], indirect=True)
+def test_importer_that_cannot_be_asked_is_trusted(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", [object()])
+
+    assert byvalue.is_importable(module.Outer)

@@ -202,6 +202,22 @@ def test_unknown_unit_is_loaded_from_the_store_that_holds_it(
     assert code.name_of(second) == (unit, 1)
 
 
+def test_thread_that_loads_a_unit_second_gets_the_objects_of_the_first(
+    store: CodeStore, content: bytes
+) -> None:
+    first: list[object] = [Thing(), Thing()]
+
+    def decode(_: bytes) -> list[object]:
+        code.register(unit, first)  # as if another thread had been faster
+        return [Thing(), Thing()]
+
+    store.serve(decode)
+    unit = store.write(content)
+
+    assert code.load_code(unit, 1) is first[1]
+    assert code.load_code(unit, 0) is first[0]
+
+
 def test_loaded_unit_is_kept_though_nothing_uses_it(
     store: CodeStore, content: bytes
 ) -> None:

@@ -6,6 +6,7 @@ import fractions
 import gc
 import os
 import pickle
+import sys
 import threading
 import types
 import weakref
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from actors.errors import DecodeError, NotSerializableError
+from actors.wire import byvalue
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
 from tests.unit.actors.wire.conftest import Define
@@ -243,20 +245,29 @@ def test_full_file_system_is_no_fault_of_the_object(
     assert type(codec.loads(codec.dumps(new()))) is new
 
 
+class Sentinel:
+    """Is pickled by its name in this module, as singletons are."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+HERE = Sentinel("HERE")
+GONE = Sentinel("GONE")
+
+
 def test_name_that_others_cannot_import_is_refused_where_it_is_sent(
-    codec: Codec, define: Define
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sentinel of __main__ pickled without complaint, and failed where it arrived."""
-    sentinel = define(
-        "class Sentinel:\n"
-        "    def __reduce__(self): return 'SENTINEL'\n"
-        "SENTINEL = Sentinel()"
-    ).SENTINEL
+    monkeypatch.setattr(GONE, "__module__", "__main__", raising=False)
 
-    with pytest.raises(
-        NotSerializableError, match="'SENTINEL' of __main__ cannot be imported"
-    ):
-        codec.dumps([sentinel])
+    assert codec.loads(codec.dumps([HERE, HERE])) == [HERE, HERE]
+    with pytest.raises(NotSerializableError, match="'GONE' of __main__ cannot be"):
+        codec.dumps([HERE, GONE])
 
 
 # Bytes that make no sense.
@@ -331,6 +342,17 @@ def test_class_is_published_once(codec: Codec, code_dir: Path, define: Define) -
     assert len(datas[0]) < 120
 
 
+def test_class_that_was_met_is_not_looked_at_again(
+    codec: Codec, define: Define, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objs = [define("class New: pass").New(), fractions.Fraction(1), os.path.join]
+    data = codec.dumps(objs)
+    for name in ("is_definition", "is_importable", "reduce_instance"):
+        monkeypatch.delattr(byvalue, name)
+
+    assert codec.dumps(objs) == data
+
+
 def test_definitions_that_need_each_other_are_one_unit(
     codec: Codec, code_dir: Path, define: Define
 ) -> None:
@@ -368,6 +390,20 @@ def test_inner_functions_make_no_files(codec: Codec, code_dir: Path) -> None:
         assert codec.loads(data)() == number  # type: ignore[operator]
 
     assert list(code_dir.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is new in 3.12")
+def test_type_alias_goes_by_value_as_it_has_no_weakref(
+    codec: Codec, code_dir: Path, define: Define
+) -> None:
+    """Its name in __main__ was pickled without complaint, and not found elsewhere."""
+    alias = define("type Alias[T] = list[T]").Alias
+
+    loaded: Any = codec.loads(codec.dumps(alias))
+
+    assert loaded.__value__ == list[loaded.__type_params__]
+    assert loaded is not alias
+    assert len(list(code_dir.iterdir())) == 1  # the type parameter
 
 
 def test_redefinition_is_a_unit_of_its_own(
@@ -443,17 +479,19 @@ def test_threads_that_publish_at_the_same_time_agree_on_names(
 def test_finalizer_may_publish_while_something_is_published(
     codec: Codec, define: Define, store: CodeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A __del__ that sends ran inside the lock when the collector chose that moment."""
+    """A __del__ that sends, run by the collector at the wrong moment, must not wait."""
+    main = define("class New: pass\nclass Word: pass")
     write = store._write
-    main = define(
-        "class Dying:\n  def __del__(self): last_words()\nclass New: pass\nclass Word: pass"
-    )
-    said = []
-    main.Dying.__del__ = lambda _: said.append(codec.dumps(main.Word()))
+    said: list[bytes] = []
+    is_first = iter([True, False])
+
+    class Dying:
+        def __del__(self) -> None:
+            said.append(codec.dumps(main.Word()))
 
     def write_with_garbage(name: str, content: bytes) -> None:
-        if not said:
-            main.Dying()
+        if next(is_first):
+            Dying()
         write(name, content)
 
     monkeypatch.setattr(store, "_write", write_with_garbage)
