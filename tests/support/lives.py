@@ -27,7 +27,8 @@ def notes(path: str | Path) -> list[tuple[int, str]]:
     """Return what was noted, each line with the pid of who did."""
     lines = Path(path).read_text().splitlines() if Path(path).exists() else []
     return [
-        (int(pid), text) for pid, _, text in (line.partition(" ") for line in lines)
+        (int(pid), text.strip())
+        for pid, _, text in (line.partition(" ") for line in lines)
     ]
 
 
@@ -36,11 +37,12 @@ class Ledger(Actor):
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self.head = b"%d " % os.getpid()
+        self.head = b"%-10d " % os.getpid()
 
     def record(self, number: int, padding: bytes = b"") -> int:
         del padding  # only there to fill mailboxes
-        os.write(self.fd, self.head + b"%d\n" % number)
+        # 32 bytes, so that no line lies on two pages: a kill can cut a write there.
+        os.write(self.fd, self.head + b"%-20d\n" % number)
         return number
 
     def hold(self, gate: str) -> None:
