@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from actors import ActorRef, ActorSystem, Event, Events, Pending
-from tests.support.gates import SECONDS, wait_until
+from tests.support.gates import SECONDS
 from tests.support.lives import Ledger, notes
 
 
@@ -126,13 +126,3 @@ def problems(
         if not named - spare <= missing <= named:
             yield f"{missing} missing before {number}, {named} dead letters of incarnations {last} to {incarnation - 1}"
         last, expected = incarnation, number + 1
-
-
-def count_handled(path: str) -> int:
-    """Return how many messages have been handled so far."""
-    return Path(path).read_bytes().count(b"\n")
-
-
-def wait_for_handled(path: str, number: int) -> None:
-    """Wait until so many messages have been handled."""
-    wait_until(lambda: count_handled(path) >= number, f"{number} messages")
