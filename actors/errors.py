@@ -121,22 +121,32 @@ class ActorStoppedError(ActorError):
 
 
 class AskTimeoutError(ActorError, TimeoutError):
-    """No reply came within the deadline; the message may still be handled.
+    """No reply came within the deadline, and the message may still be handled; or there was no room for it in time.
 
     Attributes:
         name: The actor that was asked.
         method: The message, as ``Class.method``.
         timeout: The deadline in seconds, as given to ``within``.
+        was_sent: Whether the mailbox had accepted it; if not, sending it again is safe.
     """
 
-    def __init__(self, name: str, method: str, timeout: float) -> None:
-        super().__init__(name, method, timeout)
+    def __init__(
+        self,
+        name: str,
+        method: str,
+        timeout: float,
+        was_sent: bool = True,  # noqa: FBT001, FBT002 - errors are rebuilt by position
+    ) -> None:
+        super().__init__(name, method, timeout, was_sent)
         self.name = name
         self.method = method
         self.timeout = timeout
+        self.was_sent = was_sent
 
     def __str__(self) -> str:
-        return f"{self.name} did not answer {self.method} within {self.timeout:g} s"
+        if self.was_sent:
+            return f"{self.name} did not answer {self.method} within {self.timeout:g} s"
+        return f"{self.name} had no room for {self.method} within {self.timeout:g} s; it was not sent"
 
 
 class RemoteError(ActorError):

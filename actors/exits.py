@@ -21,6 +21,7 @@ import attrs
 MAX_BYTES = 64 * 1024  # of a goodbye record
 MAX_INNER = 8  # reasons below a reason that travel with it
 MAX_NOTES = 8
+MAX_ADVICE = 500  # characters of a text of ours that says what to do
 MAX_SHOWN = 200  # characters of a foreign text in a line for people
 
 # Characters of each text that travel.
@@ -273,6 +274,7 @@ def _shown(text: object, limit: int = MAX_SHOWN) -> str:
 _KILL_CAUSES = {
     "brutal_kill": "killed without being asked to stop, as its settings say",
     "shutdown_timeout": "killed because it did not stop in time",
+    "not_ready": "killed because it was stopped before it was ready",
     "api": "killed on request",
     "second_signal": "killed because a second signal cut the shutdown short",
     "orphan": "killed because its owner had ended",
@@ -319,8 +321,8 @@ def _not_started(reason: ExitReason) -> str:
     detail = (
         os.strerror(reason.errno)
         if reason.errno is not None
-        # Not a foreign text: it says what to do, which is its end.
-        else _shown(reason.message or "no detail", LIMITS["message"])
+        # Our own text: it says what to do, and that is its end.
+        else _shown(reason.message or "no detail", MAX_ADVICE)
     )
     return f"its process could not be started: {detail}"
 

@@ -75,6 +75,17 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         ]
         return f"<Pending {state}>"
 
+    def __reduce__(self) -> NoReturn:
+        msg = "a Pending cannot be sent: await it, or take its result(), and send that"
+        raise TypeError(msg)
+
+    if not TYPE_CHECKING:  # a checker that saw this would believe every misspelt name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = "; this is a result on its way: await it first, or take its result()"
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}{'' if name.startswith('_') else hint}"
+            raise AttributeError(msg)
+
     def done(self) -> bool:
         """Return whether the result, or the failure, is here."""
         return self.state != WAITING

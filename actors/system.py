@@ -272,7 +272,7 @@ class ActorSystem:
         kwargs: dict[str, Any],
     ) -> Pending[ActorRef[A]]:
         if not isinstance(cls, type) or not issubclass(cls, Actor) or cls is Actor:
-            msg = f"cls={cls!r}: a subclass of actors.Actor"
+            msg = f"cls={cls!r}: expected a subclass of actors.Actor"
             raise TypeError(msg)
         client = self._opened()
         if options.transport is None:

@@ -155,7 +155,12 @@ class Process:
 
     def _run_on_stop(self, reason: ExitReason) -> ExitReason:
         try:
-            self._run_in_loop(self._stop(reason))
+            told = reason
+            if (
+                reason.kind is ExitKind.SHUTDOWN
+            ):  # whoever sent the SIGTERM has asked for it
+                told = attrs.evolve(reason, requested=True)
+            self._run_in_loop(self._stop(told))
         except BaseException as exc:
             self.log.exception("on_stop_failed")
             if reason.clean:

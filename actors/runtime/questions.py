@@ -106,15 +106,17 @@ class Questions:
         now = time.monotonic_ns()
         if not self.next_deadline_ns or now < self.next_deadline_ns:
             return
-        earliest = 0
-        for pending in [*self.open.values(), *waiting]:
+        self.next_deadline_ns = 0
+        sent = [(pending, True) for pending in self.open.values()]
+        for pending, was_sent in [*sent, *((pending, False) for pending in waiting)]:
             if pending.state != WAITING or not pending.deadline_ns:
                 continue
             if pending.deadline_ns <= now:
-                pending.fail(_timed_out(pending))
-            elif not earliest or pending.deadline_ns < earliest:
-                earliest = pending.deadline_ns
-        self.next_deadline_ns = earliest
+                pending.fail(_timed_out(pending, was_sent=was_sent))
+            elif (
+                not self.next_deadline_ns or pending.deadline_ns < self.next_deadline_ns
+            ):
+                self.next_deadline_ns = pending.deadline_ns
 
     def fail_all(self, error: Exception) -> None:
         """Fail every open question with *error*."""
@@ -123,8 +125,9 @@ class Questions:
             pending.fail(error)
 
 
-def _timed_out(pending: Pending[Any]) -> AskTimeoutError:
-    return AskTimeoutError(pending.target, pending.method, pending.timeout or 0.0)
+def _timed_out(pending: Pending[Any], *, was_sent: bool = True) -> AskTimeoutError:
+    timeout = pending.timeout or 0.0
+    return AskTimeoutError(pending.target, pending.method, timeout, was_sent)
 
 
 def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Exception:

@@ -206,7 +206,7 @@ class Lifecycle:
             )
             return
         if child.state is State.STARTING:  # it has nothing to clean up yet
-            self.kill(child, "shutdown_timeout")
+            self.kill(child, "not_ready")
             return
         if child.state is State.STOPPING:
             return

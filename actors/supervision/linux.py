@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 RESERVED_FILES = 16
+EXEC_LOOKS = (
+    100  # a process in the middle of an exec shows no environment for an instant
+)
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -77,8 +80,12 @@ def session_of(pid: int) -> int | None:
 
 def environment_has(pid: int, marker: str) -> bool:
     """Return whether *pid* was started with the environment variable *marker* (``NAME=value``)."""
-    try:
-        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return marker.encode() in entries
+    for _ in range(EXEC_LOOKS):
+        try:
+            text = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
+        if text:
+            return marker.encode() in text.split(b"\0")
+        os.sched_yield()
+    return False

@@ -126,8 +126,6 @@ def _parts(obj: object) -> Iterator[Part]:
         yield from ((f"[{index}]", value) for index, value in enumerate(obj))
     elif isinstance(obj, set | frozenset):
         yield from ((f" item {_key(value)}", value) for value in obj)
-    if byvalue.is_definition(obj) and byvalue.is_importable(obj):
-        return
     if isinstance(obj, FunctionType):
         yield from _parts_of_function(obj)
     yield from _attributes(obj)
