@@ -704,10 +704,14 @@ reader_fileno(ReaderObject *self, PyObject *Py_UNUSED(ignored))
         Py_DECREF(bell);
         return NULL;
     }
-    if (reader_is_usable(self) && !self->is_manual) {
-        ring_arm(&self->reader.ring);
+    if (reader_is_usable(self)) {
+        if (!self->is_manual) {
+            ring_arm(&self->reader.ring);
+        }
+        /* Rings are lost in a FIFO that nobody has open: a sender may have rung,
+         * and gone, before this. */
         if (ring_has_frame_after_arming(&self->reader.ring, self->reader.head)) {
-            ring_ring(self->bell); /* it came before anybody could ring */
+            ring_ring(self->bell);
         }
     }
     return bell;

@@ -7,6 +7,11 @@ Files:
     ``17.mail`` is a ring, ``17.bell`` the FIFO that wakes its receiver.  A process has
     one bell for all of its rings: ``17.mail`` and ``17.lane`` share it.  A ring whose
     name ends otherwise has a bell of its own.
+
+Waiting:
+    A receiver that only waits for ``fileno`` is rung for every frame.  One that looks
+    at its rings first (``look``) says itself when it sleeps: from its first ``arm`` or
+    ``disarm`` on, senders ring only between the two.
 """
 
 from __future__ import annotations

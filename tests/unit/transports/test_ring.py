@@ -453,6 +453,16 @@ def test_put_rings_only_while_the_reader_is_armed(ends: Ends) -> None:
     assert (found, before, is_ready(bell, select.POLLIN)) == (False, False, True)
 
 
+def test_ring_of_a_sender_that_left_before_the_bell_was_opened_is_not_lost(
+    ends: Ends,
+) -> None:
+    arm((ends.reader,))
+    ends.writer.put(b"x")
+    ends.writer.close()  # nobody has the FIFO open now, so it forgets
+
+    assert is_ready(ends.reader.fileno(), select.POLLIN)
+
+
 def test_hush_silences_a_bell_that_rang_many_times(ends: Ends) -> None:
     bell = ends.reader.fileno()
     arm((ends.reader,))
