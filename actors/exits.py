@@ -21,7 +21,7 @@ import attrs
 MAX_BYTES = 64 * 1024  # of a goodbye record
 MAX_INNER = 8  # reasons below a reason that travel with it
 MAX_NOTES = 8
-MAX_ADVICE = 500  # characters of a text of ours that says what to do
+MAX_ADVICE = 400  # characters of a text of ours that says what to do
 MAX_SHOWN = 200  # characters of a foreign text in a line for people
 
 # Characters of each text that travel.
