@@ -20,7 +20,7 @@ import typing
 import weakref
 from collections.abc import Callable
 from enum import EnumMeta
-from types import FunctionType, MemberDescriptorType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar, NamedTuple, NewType, ParamSpec, TypeVar, TypeVarTuple
 
 import cloudpickle
@@ -159,7 +159,6 @@ _REDUCTIONS: dict[Any, Callable[[Any], Any]] = {
     ),
     weakref.WeakKeyDictionary: lambda obj: (type(obj), (dict(obj),)),
     type(dataclasses.MISSING): lambda _: "MISSING",
-    type(dataclasses.KW_ONLY): lambda _: "KW_ONLY",
 }
 
 
@@ -207,11 +206,8 @@ def _with_slots(cls: type, reduction: Any) -> Any:  # noqa: ANN401 - pickle's pr
     bases = getattr(cls, "__orig_bases__", ())
     if slots is None or isinstance(cls, EnumMeta) or NamedTuple in bases:
         return reduction  # these two are made in ways of their own
-    _, (_, _, _, created_with, *_), (attributes, _), *_ = reduction
+    _, (_, _, _, created_with, *_), *_ = reduction
     created_with["__slots__"] = slots
-    for name, value in list(attributes.items()):
-        if isinstance(value, MemberDescriptorType):  # under a private, mangled name
-            del attributes[name]
     return reduction
 
 

@@ -116,8 +116,8 @@ def _label(obj: Any) -> str:  # noqa: ANN401 - anything
 
 
 def _parts(obj: object) -> Iterator[Part]:
-    if "__reduce__" in vars(type(obj)) and not isinstance(obj, type):
-        return  # it pickles itself, so what it says about it counts, not what is in it
+    if _refuses_itself(obj):
+        return  # what it says about it counts, not what is in it
     if isinstance(obj, dict):
         for key, value in obj.items():
             yield f"[{_key(key)}]", value
@@ -129,6 +129,16 @@ def _parts(obj: object) -> Iterator[Part]:
     if isinstance(obj, FunctionType):
         yield from _parts_of_function(obj)
     yield from _attributes(obj)
+
+
+def _refuses_itself(obj: object) -> bool:
+    if byvalue.is_definition(obj) or type(obj) in byvalue.ByValuePickler.dispatch_table:
+        return False
+    try:
+        obj.__reduce_ex__(byvalue.PROTOCOL)
+    except Exception:  # noqa: BLE001 - user code
+        return True
+    return False
 
 
 def _attributes(obj: object) -> Iterator[Part]:

@@ -125,6 +125,15 @@ def test_what_the_library_defines_is_importable(obj: object) -> None:
     assert byvalue.is_importable(obj)
 
 
+def test_definition_of_what_a_library_has_put_in_a_modules_place_is_importable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cls = type("Local", (), {"__module__": "replaced"})
+    monkeypatch.setitem(sys.modules, "replaced", types.SimpleNamespace(Local=cls))
+
+    assert byvalue.is_importable(cls)
+
+
 @pytest.mark.parametrize("name", ["__main__", "__mp_main__"])
 def test_definitions_of_the_main_program_are_not_importable(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -121,12 +121,28 @@ def test_path_leads_through_code(define: Define, source: str, path: str) -> None
     assert explain(made) == f"{path}: {REASON}"
 
 
-def test_error_of_user_code_is_named() -> None:
-    class Own:
-        def __getstate__(self) -> object:
-            raise LookupError("nothing here")
+@pytest.mark.parametrize("method", ["__reduce__", "__reduce_ex__", "__getstate__"])
+def test_object_that_refuses_is_quoted_whatever_is_in_it(method: str) -> None:
+    def refuse(*_: object) -> None:
+        msg = "await it"
+        raise LookupError(msg)
 
-    assert explain([Own()]) == "list[0]: LookupError: nothing here"
+    cls = type("Own", (), {method: refuse, "lock": LOCK})
+    obj = cls()
+    obj.lock = LOCK
+
+    assert explain([obj]) == "list[0]: LookupError: await it"
+
+
+def test_object_that_does_not_refuse_is_searched() -> None:
+    class Own:
+        def __init__(self) -> None:
+            self.lock = LOCK
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Own, (), vars(self)
+
+    assert explain([Own()]) == f"list[0].lock: {REASON}"
 
 
 class HostileError(Exception):

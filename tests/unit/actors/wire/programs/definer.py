@@ -328,6 +328,21 @@ class Slotted:
         return self.public, self.__private
 
 
+Number = TypeVar("Number", int, float)
+Kept_co = TypeVar("Kept_co", bound="Foo", covariant=True)
+
+
+def check_type_variables_keep_what_they_say() -> object:
+    def said(of: Any) -> Any:
+        return of.__name__, of.__module__, of.__constraints__, of.__bound__
+
+    return (
+        other(said, Number) == said(Number)
+        and other(repr, Kept_co) == "+Kept_co"
+        and other(repr, UserId) == repr(UserId)
+    )
+
+
 def check_slots_arrive_as_slots() -> object:
     slotted = other(make, Slotted)
     return slotted.both() == (1, 2) and not other(hasattr, Slotted(), "__dict__")
@@ -338,11 +353,14 @@ def fibonacci(n: Any) -> Any:
     return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
 
+fibonacci.unit = "rabbits"  # type: ignore[attr-defined]
+
+
 def check_cached_function() -> object:
-    is_cached = other(fibonacci.__class__.cache_info, fibonacci).maxsize == 10
     return (
         other(fibonacci, 50) == 12586269025
-        and is_cached
+        and other(lambda: fibonacci.cache_info().maxsize) == 10
+        and other(getattr, fibonacci, "unit") == "rabbits"
         and other(same, fibonacci) is fibonacci
     )
 
