@@ -1,11 +1,13 @@
-"""The actors that are measured."""
+"""The actor that is measured.
+
+It imports nothing else: what an actor's module imports is paid by each of its processes.
+"""
 
 from __future__ import annotations
 
 import os
 
-from actors import Actor, ActorRef
-from tests.bench.measuring import BATCH, laps, run_on
+from actors import Actor
 
 
 class Echo(Actor):
@@ -15,7 +17,8 @@ class Echo(Actor):
 
     def run_on(self, core: int | None) -> None:
         """Stay on one core, if one is named."""
-        run_on(core)
+        if core is not None:
+            os.sched_setaffinity(0, {core})
 
     def echo(self, number: int) -> int:
         """Return what came."""
@@ -32,26 +35,3 @@ class Echo(Actor):
     def count(self) -> int:
         """Return how many messages came."""
         return self.hits
-
-
-class Sender(Actor):
-    """Sends to another actor."""
-
-    def run_on(self, core: int | None) -> None:
-        """Stay on one core, if one is named."""
-        run_on(core)
-
-    async def send(self, target: ActorRef[Echo], count: int) -> None:
-        """Tell *target* *count* times; it has got the last one when this returns."""
-        await tell_batches(target, count)
-
-
-async def tell_batches(target: ActorRef[Echo], count: int) -> None:
-    """Tell *target* *count* times, fewer when that takes too long.
-
-    Waiting for every 100th to be accepted keeps what waits for room within the bounds of an outbox.
-    """
-    for _ in laps(count // BATCH):
-        for number in range(BATCH - 1):
-            target.tell(Echo.hit, number)
-        await target.tell(Echo.hit, BATCH)

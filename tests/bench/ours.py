@@ -14,8 +14,9 @@ from pathlib import Path
 
 from actors import ActorCrashedError, ActorRef, ActorSystem, Pending
 from tests.bench import measuring
-from tests.bench.echo import Echo, Sender, tell_batches
+from tests.bench.echo import Echo
 from tests.bench.measuring import Cores, Measure, Values, laps
+from tests.bench.sender import Sender, tell_batches
 
 SHARED_MEMORY = "/dev/shm"
 
