@@ -13,6 +13,7 @@ import os
 
 from transports import registry, shm
 from transports._ring import Slot
+from transports.errors import MailboxNotFoundError
 from transports.mailbox import Note, Outlet
 
 CREDIT_BYTES = 1024  # a record: its header, the frame's header, and the body
@@ -53,14 +54,8 @@ def connect(dir_fd: int, number: int, note: Note | None) -> Outlet:
 
 def ring_bell(dir_fd: int, number: int) -> None:
     """Ring the bell of process *number*, in the place of a sender that died before it could."""
-    flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    # It has ended, or its bell rings already.
-    with contextlib.suppress(FileNotFoundError, BlockingIOError):
-        fd = os.open(f"{number}.bell", flags, dir_fd=dir_fd)
-        try:
-            os.write(fd, b"!")
-        finally:
-            os.close(fd)
+    with contextlib.suppress(MailboxNotFoundError):  # it has ended
+        shm.ring_bell(dir_fd, file_name(number))
 
 
 class Lane:
