@@ -48,12 +48,13 @@ def is_importable(obj: Any) -> bool:  # noqa: ANN401 - any definition
     """Return whether another process that imports the module of *obj* has found it."""
     if isinstance(obj, type) and not obj.__flags__ & _HEAP_TYPE:
         return True
-    return _is_found(obj, name_of(obj))
+    return _is_found(obj, qualified_name(obj))
 
 
-def name_of(obj: Any) -> str:  # noqa: ANN401 - any definition
+def qualified_name(obj: Any) -> str:  # noqa: ANN401 - any definition
     """Return the name of *obj*, a definition, in its module."""
-    return str(getattr(obj, "__qualname__", None) or obj.__name__)
+    name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", "<lambda>")
+    return str(name)
 
 
 def has_identity(obj: object) -> bool:
@@ -65,7 +66,7 @@ def has_identity(obj: object) -> bool:
     """
     if isinstance(obj, type):
         return True
-    name = name_of(obj)
+    name = qualified_name(obj)
     is_inner = "<locals>" in name or "<lambda>" in name
     return not is_inner and type(obj) is not _ALIAS  # of an alias there is no weakref
 

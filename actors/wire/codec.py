@@ -30,7 +30,8 @@ MAX_PICKLER_BYTES = 4096
 class Codec:
     """Pickles for one system in one process; may be used by several threads.
 
-    Code travels as it was when it was first sent, with the global variables it uses.
+    Code travels as it was when it was first sent, with a copy of the global variables
+    that it uses; only what travels together shares the copy.
     What the program changes later, a class attribute say, or a function that others
     call, stays unchanged elsewhere.
     A new definition of the same name is another object and is sent as such.

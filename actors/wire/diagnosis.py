@@ -112,7 +112,9 @@ def _parts_of_message(obj: object) -> list[Part]:
 
 
 def _label(obj: Any) -> str:  # noqa: ANN401 - anything
-    return byvalue.name_of(obj) if byvalue.is_definition(obj) else type(obj).__name__
+    if byvalue.is_definition(obj):
+        return byvalue.qualified_name(obj)
+    return type(obj).__name__
 
 
 def _parts(obj: object) -> Iterator[Part]:

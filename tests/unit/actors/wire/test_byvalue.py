@@ -189,6 +189,7 @@ def test_module_that_raises_when_asked_is_not_importable(
         ("from typing import *\nX = NewType('X', int)", True),
         ("import functools\n@functools.cache\ndef X(): pass", True),
         ("import functools\nX = functools.cache(lambda: 0)", False),
+        ("import functools\nX = functools.cache(functools.partial(int))", False),
     ],
 )
 def test_definition_has_identity_unless_its_line_makes_many(

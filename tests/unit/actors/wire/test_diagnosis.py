@@ -129,7 +129,7 @@ def test_object_that_refuses_is_quoted_whatever_is_in_it(method: str) -> None:
 
     cls = type("Own", (), {method: refuse, "lock": LOCK})
     obj = cls()
-    obj.lock = LOCK
+    vars(obj)["lock"] = LOCK
 
     assert explain([obj]) == "list[0]: LookupError: await it"
 
