@@ -29,7 +29,7 @@ help: ## list the targets
 	@echo 'PYTHON=python3.13 takes another interpreter, in an environment of its own.'
 
 demo: $(call stamp,run) ## count words with actors while they are being killed
-	$(RUN) examples/wordcount.py --kill 0.2
+	$(RUN) examples/wordcount.py --kill 0.2 --repeat 5
 
 test: $(call stamp,test) ## run the tests; PYTEST_ARGS="-k name" for some
 	$(RUN) -m pytest $(PYTEST_ARGS)
