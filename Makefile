@@ -22,7 +22,7 @@ COVERED_BY_run := run
 # The compiler that was checked is the one that builds.
 export CC
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test soak lint bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
@@ -33,6 +33,9 @@ demo: $(call stamp,run) ## count words with actors while they are being killed
 
 test: $(call stamp,test) ## run the tests; PYTEST_ARGS="-k name" for some
 	$(RUN) -m pytest $(PYTEST_ARGS)
+
+soak: $(call stamp,test) ## run the long tests: hundreds and thousands of kills
+	$(RUN) -m pytest --run-slow -m slow $(PYTEST_ARGS)
 
 lint: $(call stamp,lint) ## check style, types, and that C compiles without a warning
 	$(RUN) -m ruff check
