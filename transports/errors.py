@@ -99,6 +99,34 @@ class NoSpaceError(TransportError):
         return cls(what + reason, needed_bytes, where, free)
 
 
+class LimitError(TransportError):
+    """A limit of the machine leaves no room for a kernel object.
+
+    Attributes:
+        what: The thing that found no room.
+        limit: The limit's name, as the system's settings spell it.
+        value: What it is set to.
+        unit: What it counts.
+        remedy: The settings that raise it.
+    """
+
+    def __init__(
+        self, what: str, limit: str, value: int, unit: str, remedy: str
+    ) -> None:
+        super().__init__(what, limit, value, unit, remedy)
+        self.what = what
+        self.limit = limit
+        self.value = value
+        self.unit = unit
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return (
+            f"no room for {self.what}: {self.limit} is {self.value} {self.unit}"
+            f" (raise it with {self.remedy})"
+        )
+
+
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FROM_ERRNO: dict[int, type[TransportError]] = {

@@ -13,6 +13,8 @@ ENTRY_POINTS = "actors.transports"
 # Modules, not objects: an actor pays only for the transport it uses.
 _BUILT_IN = {
     "memory": "transports.memory",
+    "mq": "transports.mq",
+    "pipe": "transports.pipe",
     "shm": "transports.shm",
     "unix": "transports.unix",
 }

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.transports import Place, a_place
 
-SCHEMES = ["shm", "unix"]
+SCHEMES = ["mq", "pipe", "shm", "unix"]
 COUNTS = [
     pytest.param(100, 1, id="100-seed1"),
     pytest.param(3000, 2, id="3000-seed2", marks=pytest.mark.slow),

@@ -229,6 +229,21 @@ def send(directory: Path, scheme: str, sender: str, count: str) -> None:
         put_patiently(outlet, struct.pack("=IQ", int(sender), number))
 
 
+def send_mixed(
+    directory: Path, scheme: str, sender: str, count: str, around: str
+) -> None:
+    """Put *count* numbered frames of random bytes and of sizes around *around*."""
+    transport = registry.get(scheme)
+    outlet = transport.connect(open_directory(directory), NAME)
+    chance = random.Random(int(sender))
+    for number in range(1, int(count) + 1):
+        seed = chance.getrandbits(32)
+        head = struct.pack("=IQI", int(sender), number, seed)
+        most = min(int(around) + 64, transport.inline_limit) - len(head)
+        size = most - chance.choice([0, 1, 2, 30, 2000, most])
+        put_patiently(outlet, head, random.Random(seed).randbytes(size))
+
+
 def put_and_die(directory: Path, scheme: str, text: str) -> None:
     """Put one frame and be killed."""
     outlet = registry.get(scheme).connect(open_directory(directory), NAME)
@@ -291,6 +306,7 @@ if __name__ == "__main__":
             "put_and_die": put_and_die,
             "saturate": saturate,
             "send": send,
+            "send_mixed": send_mixed,
             "smash": smash,
             "take_and_die": take_and_die,
             "take_and_start": take_and_start,

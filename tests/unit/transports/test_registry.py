@@ -53,7 +53,7 @@ def test_installed_transport_is_found_by_its_entry_point(
 def test_unknown_scheme_is_refused_with_a_list_of_what_there_is() -> None:
     registry.register(Loud())
 
-    with pytest.raises(EndpointError, match="'zmq'; there are: loud, memory, shm, un"):
+    with pytest.raises(EndpointError, match="'zmq'; there are: loud, memory, mq, pip"):
         registry.get("zmq")
 
 

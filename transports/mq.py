@@ -1,0 +1,325 @@
+"""Mailboxes that are POSIX message queues: boundaries, order and limits by the kernel.
+
+Queues live in a namespace of their own and outlast every process, so a mailbox is a
+small file in its directory that holds the queue's name.  The file is written first:
+whoever finds it can remove the queue, and a queue without a file never exists.
+
+An ordinary user has 819 200 bytes for all queues together, so they are small: 182
+mailboxes of the default size.  What is larger than a message does not belong here.
+
+A message is the record header of ``ring.h``, then the payload.  It is received straight
+into the slot, so that it is never in ordinary memory only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import resource
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import posix_ipc
+
+from transports import _mq
+from transports._ring import RECORD_BYTES, RECORD_MARK, Slot
+from transports.errors import (
+    ClosedError,
+    EndpointError,
+    FrameTooLargeError,
+    LimitError,
+    MailboxNotFoundError,
+    TransportError,
+    space_for,
+    translated,
+)
+from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
+from transports.mailbox import Depth, Note, Put
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+MESSAGE_BYTES = 1024
+INLINE_LIMIT = MESSAGE_BYTES - RECORD_BYTES
+DEFAULT_MESSAGES = 4
+MAX_REJECTED = 64  # messages of others that one take reads away
+HEADER = struct.Struct("=IIQ")
+
+_NAME = re.compile(r"/actors-[0-9a-f]{32}")
+_NAME_BYTES = len("/actors-") + 32
+_FILE = "a regular file"
+_LIMITS = Path("/proc/sys/fs/mqueue")
+
+
+class MqMailbox:
+    """The receiving end; see ``Mailbox``.
+
+    Attributes:
+        rejected: Messages dropped because they were not frames.
+    """
+
+    def __init__(self, held: int) -> None:
+        self._fd = os.dup(held)
+        self.rejected = 0
+
+    def fileno(self) -> int:
+        """See ``Mailbox``."""
+        if self._fd < 0:
+            msg = "this end has been closed"
+            raise ClosedError(msg)
+        return self._fd
+
+    def take(self, slot: Slot) -> bytes | None:
+        """See ``Mailbox``."""
+        fd = self.fileno()
+        if slot.limit < INLINE_LIMIT or slot.filled:
+            msg = f"the slot is not empty, or not for frames of {INLINE_LIMIT} bytes"
+            raise ValueError(msg)
+        slot.clear()
+        for _ in range(MAX_REJECTED):
+            try:
+                size = _mq.receive_into(fd, slot)
+            except BlockingIOError:
+                return None
+            frame = slot.frame()
+            if frame is not None and size == RECORD_BYTES + len(frame):
+                return frame
+            slot.clear()
+            self.rejected += 1
+        return None
+
+    def settle(self, slot: Slot) -> None:
+        """See ``Mailbox``: receiving moves, so a frame is never in both places."""
+        self.fileno()
+
+    def depth(self) -> Depth:
+        """See ``Mailbox``."""
+        frames = _mq.count(self.fileno())
+        return Depth(frames, exact=True, bytes=None, capacity_bytes=None)
+
+    def close(self) -> None:
+        """See ``Mailbox``."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class MqOutlet:
+    """A sending end; see ``Outlet``."""
+
+    def __init__(self, queue: posix_ipc.MessageQueue) -> None:
+        """Take over *queue*, open for writing."""
+        self._queue = queue
+        self._fd: int = queue.mqd
+        self._seq = 0
+
+    def put(self, *parts: ReadableBuffer) -> Put:
+        """See ``Outlet``."""
+        if self._fd < 0:
+            msg = "this end has been closed"
+            raise ClosedError(msg)
+        size = sum(memoryview(part).nbytes for part in parts)
+        if size > INLINE_LIMIT:
+            raise FrameTooLargeError(size, INLINE_LIMIT)
+        if self._is_unlinked():
+            return Put.CLOSED
+        header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
+        try:
+            self._queue.send(b"".join((header, *parts)), timeout=0)
+        except posix_ipc.BusyError:
+            return Put.FULL
+        self._seq += 1
+        # Again: whoever unlinked it meanwhile may have looked for frames already.
+        return Put.CLOSED if self._is_unlinked() else Put.ACCEPTED
+
+    def fileno(self) -> int | None:
+        """See ``Outlet``."""
+        return self._fd
+
+    def close(self) -> None:
+        """See ``Outlet``."""
+        if self._fd >= 0:
+            self._queue.close()
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _is_unlinked(self) -> bool:
+        # The receiver may go on for a while without its name, so sending works.
+        return os.fstat(self._fd).st_nlink == 0
+
+
+class MqTransport:
+    """See the module."""
+
+    scheme = "mq"
+    inline_limit = INLINE_LIMIT
+    default_capacity = DEFAULT_MESSAGES * MESSAGE_BYTES
+
+    def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
+        """See ``Transport``.
+
+        Raises:
+            LimitError: The user's queues leave no room for it, or it may not be so
+                large.
+        """
+        queue_name = f"/actors-{os.urandom(16).hex()}"
+        _write_name(dir_fd, name, queue_name)
+        messages = -(-(capacity or self.default_capacity) // MESSAGE_BYTES)
+        try:
+            with _limits(f"the mailbox {name} of {messages} messages", dir_fd):
+                queue = posix_ipc.MessageQueue(
+                    queue_name,
+                    posix_ipc.O_CREX,
+                    mode=PRIVATE,
+                    max_messages=messages,
+                    max_message_size=MESSAGE_BYTES,
+                )
+        except BaseException:
+            os.unlink(name, dir_fd=dir_fd)
+            raise
+        try:
+            os.fchmod(queue.mqd, PRIVATE)  # whatever the umask left of it
+            return os.dup(queue.mqd)
+        except BaseException:
+            self.unlink(dir_fd, name)
+            raise
+        finally:
+            queue.close()
+
+    def open(self, held: int, dir_fd: int, name: str) -> MqMailbox:
+        """See ``Transport``."""
+        with translated(f"cannot open {name}"):
+            status = os.fstat(held)
+        if not stat.S_ISREG(status.st_mode) or not _is_queue(held):
+            msg = f"{name} is not a message queue"
+            raise EndpointError(msg)
+        return MqMailbox(held)
+
+    def connect(
+        self,
+        dir_fd: int,
+        name: str,
+        *,
+        note: Note | None = None,
+    ) -> MqOutlet:
+        """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
+        queue_name = _read_name(dir_fd, name)
+        if not queue_name:
+            msg = f"{name} has no queue yet"
+            raise MailboxNotFoundError(msg)
+        try:
+            queue = posix_ipc.MessageQueue(queue_name, read=False, write=True)
+        except posix_ipc.ExistentialError as exc:
+            msg = f"the queue of {name} has been removed"
+            raise MailboxNotFoundError(msg) from exc
+        except posix_ipc.PermissionsError as exc:
+            msg = f"the queue of {name} belongs to somebody else"
+            raise EndpointError(msg) from exc
+        try:
+            verify(queue.mqd, _FILE, name)
+        except BaseException:
+            queue.close()
+            raise
+        return MqOutlet(queue)
+
+    def unlink(self, dir_fd: int, name: str) -> None:
+        """See ``Transport``; outlets notice that the queue has lost its name."""
+        try:
+            queue_name = _read_name(dir_fd, name)
+        except MailboxNotFoundError:
+            return
+        if queue_name:
+            with contextlib.suppress(posix_ipc.ExistentialError):
+                posix_ipc.unlink_message_queue(queue_name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=dir_fd)
+
+
+TRANSPORT = MqTransport()
+
+
+def _write_name(dir_fd: int, name: str, queue_name: str) -> None:
+    check_name(name)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BASE_FLAGS
+    with (
+        translated(f"cannot create {name}"),
+        space_for(f"the mailbox {name}", _NAME_BYTES, dir_fd),
+    ):
+        fd = os.open(name, flags, PRIVATE, dir_fd=dir_fd)
+        try:
+            os.fchmod(fd, PRIVATE)
+            os.write(fd, queue_name.encode())
+        except BaseException:
+            os.unlink(name, dir_fd=dir_fd)
+            raise
+        finally:
+            os.close(fd)
+
+
+def _read_name(dir_fd: int, name: str) -> str:
+    fd = open_checked(dir_fd, name, os.O_RDONLY, _FILE)
+    try:
+        text = os.read(fd, _NAME_BYTES + 1).decode("ascii", "replace")
+    finally:
+        os.close(fd)
+    # Without a name: its creator has been killed, or has not got further yet.
+    if text and not _NAME.fullmatch(text):
+        msg = f"{name} does not hold the name of a message queue"
+        raise EndpointError(msg)
+    return text
+
+
+def _is_queue(fd: int) -> bool:
+    try:
+        _mq.count(fd)
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _limits(what: str, dir_fd: int) -> Iterator[None]:
+    # posix_ipc keeps the errno of some failures and turns others into classes of its
+    # own; EMFILE, of both limits that mean it, is an OSError without one.
+    try:
+        yield
+    except ValueError as exc:
+        raise _sysctl(what, "msg_max", "messages for one queue") from exc
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise _sysctl(what, "queues_max", "queues for all users") from exc
+        if exc.errno not in {None, errno.EMFILE} or not _has_descriptors(dir_fd):
+            msg = f"cannot create {what}: {exc}"
+            raise TransportError(msg) from exc
+        raise LimitError(
+            what,
+            "RLIMIT_MSGQUEUE",
+            resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0],
+            "bytes for all message queues of a user",
+            "ulimit -q, LimitMSGQUEUE= or --ulimit msgqueue=",
+        ) from exc
+
+
+def _sysctl(what: str, limit: str, unit: str) -> LimitError:
+    value = int((_LIMITS / limit).read_text())
+    name = f"fs.mqueue.{limit}"
+    return LimitError(what, name, value, unit, f"sysctl {name}=")
+
+
+def _has_descriptors(fd: int) -> bool:
+    try:
+        os.close(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0))
+    except OSError:
+        return False
+    return True

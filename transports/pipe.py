@@ -1,0 +1,271 @@
+"""Mailboxes that are FIFOs in packet mode: boundaries and wake-ups by the kernel.
+
+The FIFO holds its frames as long as somebody holds the descriptor from ``create``; a
+receiver works with a duplicate.  Each frame is one packet in a page of its own,
+whatever its size, so a mailbox of n pages takes n frames.
+
+A frame is the record header of ``ring.h``, then the payload, at most a page in all: the
+kernel never mixes or tears such writes.  It is read straight into the slot, so that it
+is never in ordinary memory only.
+
+An ordinary user has 16 384 pages for all pipes together, and past them every new pipe
+of that user shrinks: a mailbox that would be cut down is an error instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+import termios
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transports._ring import RECORD_BYTES, RECORD_MARK, Slot
+from transports.errors import (
+    ClosedError,
+    EndpointError,
+    FrameTooLargeError,
+    LimitError,
+    MailboxNotFoundError,
+    space_for,
+    translated,
+)
+from transports.files import BASE_FLAGS, PRIVATE, check_name, verify
+from transports.mailbox import Depth, Note, Put
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+PACKET_BYTES = 4096  # PIPE_BUF: larger writes would be cut into several packets
+INLINE_LIMIT = PACKET_BYTES - RECORD_BYTES
+DEFAULT_PACKETS = 16  # what a pipe has unless asked; more only on request
+MAX_REJECTED = 64  # packets of others that one take reads away
+HEADER = struct.Struct("=IIQ")
+
+_FIFO = "a FIFO"
+# Packets cannot be asked for when a FIFO is opened (EINVAL), only afterwards.
+_PACKETS = os.O_NONBLOCK | os.O_DIRECT
+_LIMITS = Path("/proc/sys/fs")
+
+
+class PipeMailbox:
+    """The receiving end; see ``Mailbox``.
+
+    Attributes:
+        rejected: Packets dropped because they were not frames.
+    """
+
+    def __init__(self, held: int) -> None:
+        self._fd = os.dup(held)
+        self.rejected = 0
+
+    def fileno(self) -> int:
+        """See ``Mailbox``."""
+        if self._fd < 0:
+            msg = "this end has been closed"
+            raise ClosedError(msg)
+        return self._fd
+
+    def take(self, slot: Slot) -> bytes | None:
+        """See ``Mailbox``."""
+        fd = self.fileno()
+        if slot.limit < INLINE_LIMIT or slot.filled:
+            msg = f"the slot is not empty, or not for frames of {INLINE_LIMIT} bytes"
+            raise ValueError(msg)
+        slot.clear()
+        for _ in range(MAX_REJECTED):
+            try:
+                size = os.readv(fd, [slot])
+            except BlockingIOError:
+                return None
+            frame = slot.frame()
+            if frame is not None and size == RECORD_BYTES + len(frame):
+                return frame
+            slot.clear()
+            self.rejected += 1
+        return None
+
+    def settle(self, slot: Slot) -> None:
+        """See ``Mailbox``: reading moves, so a frame is never in both places."""
+        self.fileno()
+
+    def depth(self) -> Depth:
+        """See ``Mailbox``: the kernel tells how many bytes wait, not in how many packets."""
+        waiting = _bytes_in(self.fileno())
+        packets = -(-waiting // PACKET_BYTES)
+        return Depth(packets, exact=not waiting, bytes=waiting, capacity_bytes=None)
+
+    def close(self) -> None:
+        """See ``Mailbox``."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class PipeOutlet:
+    """A sending end; see ``Outlet``."""
+
+    def __init__(self, fd: int) -> None:
+        """Take over *fd*, the writing end of a FIFO in packet mode."""
+        self._fd = fd
+        self._seq = 0
+
+    def put(self, *parts: ReadableBuffer) -> Put:
+        """See ``Outlet``."""
+        if self._fd < 0:
+            msg = "this end has been closed"
+            raise ClosedError(msg)
+        size = sum(memoryview(part).nbytes for part in parts)
+        if size > INLINE_LIMIT:
+            raise FrameTooLargeError(size, INLINE_LIMIT)
+        if self._is_unlinked():
+            return Put.CLOSED
+        header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
+        try:
+            os.writev(self._fd, (header, *parts))
+        except BlockingIOError:
+            return Put.FULL
+        except BrokenPipeError:  # nobody holds the mailbox any more
+            return Put.CLOSED
+        self._seq += 1
+        # Again: whoever unlinked it meanwhile may have looked for frames already.
+        return Put.CLOSED if self._is_unlinked() else Put.ACCEPTED
+
+    def fileno(self) -> int | None:
+        """See ``Outlet``."""
+        return self._fd
+
+    def close(self) -> None:
+        """See ``Outlet``."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _is_unlinked(self) -> bool:
+        # The receiver may go on for a while without its name, so writing works.
+        return os.fstat(self._fd).st_nlink == 0
+
+
+class PipeTransport:
+    """See the module."""
+
+    scheme = "pipe"
+    inline_limit = INLINE_LIMIT
+    default_capacity = DEFAULT_PACKETS * PACKET_BYTES
+
+    def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
+        """See ``Transport``.
+
+        Raises:
+            LimitError: The user has no pages left for it, or may not have so many.
+        """
+        check_name(name)
+        with (
+            translated(f"cannot create {name}"),
+            space_for(f"the mailbox {name}", 0, dir_fd),
+        ):
+            os.mkfifo(name, PRIVATE, dir_fd=dir_fd)
+        try:
+            # Open at both ends: it lives, and frames wait in it, without anyone else.
+            held = _open_fifo(dir_fd, name, os.O_RDWR)
+            try:
+                os.fchmod(held, PRIVATE)  # whatever the umask left of it
+                _size(held, name, capacity or self.default_capacity)
+            except BaseException:
+                os.close(held)
+                raise
+        except BaseException:
+            os.unlink(name, dir_fd=dir_fd)
+            raise
+        return held
+
+    def open(self, held: int, dir_fd: int, name: str) -> PipeMailbox:
+        """See ``Transport``."""
+        with translated(f"cannot open {name}"):
+            if not stat.S_ISFIFO(os.fstat(held).st_mode):
+                msg = f"{name} is not a FIFO"
+                raise EndpointError(msg)
+            return PipeMailbox(held)
+
+    def connect(
+        self,
+        dir_fd: int,
+        name: str,
+        *,
+        note: Note | None = None,
+    ) -> PipeOutlet:
+        """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
+        fd = _open_fifo(dir_fd, name, os.O_WRONLY)
+        try:
+            verify(fd, _FIFO, name)
+        except BaseException:
+            os.close(fd)
+            raise
+        return PipeOutlet(fd)
+
+    def unlink(self, dir_fd: int, name: str) -> None:
+        """See ``Transport``; outlets notice that the file has lost its name."""
+        check_name(name)
+        try:
+            os.unlink(name, dir_fd=dir_fd)
+        except FileNotFoundError:
+            return
+
+
+TRANSPORT = PipeTransport()
+
+
+def _open_fifo(dir_fd: int, name: str, access: int) -> int:
+    check_name(name)
+    # Not through open_checked: a FIFO that nobody reads is ENXIO, as a socket file is.
+    with translated(f"cannot open {name}"):
+        try:
+            fd = os.open(name, access | os.O_NONBLOCK | BASE_FLAGS, dir_fd=dir_fd)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:
+                msg = f"nobody holds {name} any more"
+                raise MailboxNotFoundError(msg) from exc
+            raise
+        fcntl.fcntl(fd, fcntl.F_SETFL, _PACKETS)
+    return fd
+
+
+def _size(fd: int, name: str, capacity: int) -> None:
+    # The kernel rounds up to a power of two of pages and shrinks silently.
+    try:
+        if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) != capacity:
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, capacity)
+    except PermissionError as exc:
+        raise _limit(name, capacity) from exc
+    if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < capacity:
+        raise _limit(name, capacity)
+
+
+def _limit(name: str, capacity: int) -> LimitError:
+    what = f"the mailbox {name} of {capacity} bytes"
+    if capacity > _sysctl("pipe-max-size"):
+        return _too_small(what, "pipe-max-size", "bytes for one pipe")
+    return _too_small(what, "pipe-user-pages-soft", "pages for all pipes of a user")
+
+
+def _too_small(what: str, limit: str, unit: str) -> LimitError:
+    name = f"fs.{limit}"
+    return LimitError(what, name, _sysctl(limit), unit, f"sysctl {name}=")
+
+
+def _sysctl(limit: str) -> int:
+    return int((_LIMITS / limit).read_text())
+
+
+def _bytes_in(fd: int) -> int:
+    answer = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int.from_bytes(answer, "little")
