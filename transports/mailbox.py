@@ -164,6 +164,8 @@ class Transport(Protocol):
         scheme: Its name in addresses and in ``transports.registry``.
         inline_limit: The largest frame, in bytes.
         default_capacity: Bound of a mailbox, in bytes.
+        keeps_elsewhere: Whether a mailbox is more than files in its directory, so that
+            ``unlink`` must be called also when the whole directory is removed.
     """
 
     @property
@@ -174,6 +176,9 @@ class Transport(Protocol):
 
     @property
     def default_capacity(self) -> int: ...  # noqa: D102 - see the class
+
+    @property
+    def keeps_elsewhere(self) -> bool: ...  # noqa: D102 - see the class
 
     def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
         """Make a mailbox and return the descriptor that keeps it alive.

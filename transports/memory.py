@@ -130,6 +130,7 @@ class MemoryTransport:
     scheme = "memory"
     inline_limit = FRAME_LIMIT
     default_capacity = 256 * 1024
+    keeps_elsewhere = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

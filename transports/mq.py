@@ -165,6 +165,7 @@ class MqTransport:
     scheme = "mq"
     inline_limit = INLINE_LIMIT
     default_capacity = DEFAULT_MESSAGES * MESSAGE_BYTES
+    keeps_elsewhere = True
 
     def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
         """See ``Transport``.

@@ -161,6 +161,7 @@ class PipeTransport:
     scheme = "pipe"
     inline_limit = INLINE_LIMIT
     default_capacity = DEFAULT_PACKETS * PACKET_BYTES
+    keeps_elsewhere = False
 
     def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
         """See ``Transport``.

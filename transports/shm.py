@@ -51,6 +51,7 @@ class ShmTransport:
     scheme = "shm"
     inline_limit = _ring.FRAME_LIMIT
     default_capacity = 256 * 1024
+    keeps_elsewhere = False
 
     def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
         """See ``Transport``; the capacity becomes the next power of two."""

@@ -164,6 +164,7 @@ class UnixTransport:
     scheme = "unix"
     inline_limit = FRAME_LIMIT
     default_capacity = 11 * (FRAME_LIMIT + RECORD_BYTES)
+    keeps_elsewhere = False
 
     def create(self, dir_fd: int, name: str, capacity: int | None = None) -> int:
         """See ``Transport``."""

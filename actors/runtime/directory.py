@@ -18,14 +18,20 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 
 from actors.errors import OptionError, RuntimeDirectoryError
-from transports import files
-from transports.errors import NO_SPACE, EndpointError, NoSpaceError, space_for
+from transports import files, registry
+from transports.errors import (
+    NO_SPACE,
+    EndpointError,
+    NoSpaceError,
+    TransportError,
+    space_for,
+)
 
 LOCK = "lock"
 MANIFEST = "manifest"
@@ -36,7 +42,7 @@ BASE_LOCK_SECONDS = 10.0  # it is needed for milliseconds; a longer holder is st
 
 _SYSTEM = re.compile(r"[a-z0-9_-]{1,32}")
 _NAME = re.compile(r"([a-z0-9_-]{1,32})\.([0-9]{1,20})")
-_ELSEWHERE = re.compile(r"/[a-z0-9_-]{1,32}\.([0-9]{1,10})\.[0-9a-f]{32}")
+_ELSEWHERE = re.compile(r"([a-z][a-z0-9]{0,7}) ([0-9]{1,20}\.mail)")
 _REMOVE_ATTEMPTS = 10  # against processes of a dying system that still make files
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | files.BASE_FLAGS
@@ -48,7 +54,7 @@ class Leftover:
     """Something a sweep found and did not remove.
 
     Attributes:
-        name: Of the directory, or of an object that its manifest names.
+        name: Of the directory, or a line of its manifest.
         why: What keeps us from removing it.
     """
 
@@ -132,21 +138,24 @@ class RuntimeDirectory:
             raise
         return fd
 
-    def announce(self, name: str) -> None:
-        """Write into the manifest the *name* of an object elsewhere that is about to be created.
+    def announce(self, scheme: str, name: str) -> None:
+        """Write into the manifest that the mailbox *name* of the transport *scheme* is about to be created.
+
+        For transports that keep things outside the directory, so that a sweep has them removed.
 
         Raises:
-            ValueError: Not ``/<name>.<uid>.<32 hexadecimal digits>`` with our user's number: a sweep would not touch it.
+            ValueError: A sweep would not recognise them.
             NoSpaceError: The file system is full.
         """
-        if not _is_ours_elsewhere(name):
-            msg = f"not a name that a sweep would recognise: {name!r}"
+        line = f"{scheme} {name}"
+        if not _ELSEWHERE.fullmatch(line):
+            msg = f"not a mailbox that a sweep would recognise: {line!r}"
             raise ValueError(msg)
-        with _translated(name, "cannot be announced"):
+        with _translated(line, "cannot be announced"):
             fd = _open_file(MANIFEST, self.fd, os.O_APPEND)
             try:
                 # One write, so that two processes never mix their lines.
-                os.write(fd, f"{name}\n".encode())
+                os.write(fd, f"{line}\n".encode())
             finally:
                 os.close(fd)
 
@@ -165,11 +174,12 @@ class RuntimeDirectory:
                 setattr(self, name, -1)
 
     def remove(self) -> None:
-        """Remove the directory with all that is in it; it may be gone already.
+        """Remove the directory with all that is in it or belongs to it; it may be gone already.
 
         Raises:
             RuntimeDirectoryError: Some process keeps creating files in it.
         """
+        _unlink_elsewhere(self.fd)
         # Not by the path: somebody may have moved the base meanwhile.
         base_fd = os.open("..", _OPEN_DIRECTORY, dir_fd=self.fd)
         try:
@@ -183,9 +193,7 @@ def default_base() -> Path:
     return Path(f"/dev/shm/actors-{os.geteuid()}")  # noqa: S108 - checked on opening, never trusted
 
 
-def create(
-    base: Path | None, system: str, *, unlink: Callable[[str], None] | None = None
-) -> RuntimeDirectory:
+def create(base: Path | None, system: str) -> RuntimeDirectory:
     """Sweep what killed systems left, then make and lock a directory for *system*.
 
     Several systems may have the same name.
@@ -194,7 +202,6 @@ def create(
     Args:
         base: Where; None takes ``default_base``. It is made if it is missing, its parent is not.
         system: Name of the system: 1 to 32 of a-z, 0-9, ``_`` and ``-``.
-        unlink: As for ``sweep``.
 
     Raises:
         OptionError: *system* is not such a name.
@@ -204,7 +211,7 @@ def create(
     _check_system(system)
     path = _base(base)
     with _locked_base(path, make=True) as base_fd:
-        swept = _sweep(base_fd, unlink)
+        swept = _sweep(base_fd)
         matches = [_NAME.fullmatch(name) for name in _names(base_fd)]
         taken = [int(match[2]) for match in matches if match]
         # Microseconds are finer than two creations under one lock can follow each other, so no name ever returns.
@@ -237,15 +244,11 @@ def find_live(base: Path | None, system: str | None = None) -> list[Path]:
     return [directory for _, directory in sorted(found)]
 
 
-def sweep(
-    base: Path | None = None, *, unlink: Callable[[str], None] | None = None
-) -> Swept:
-    """Remove the directories of systems that run no more.
+def sweep(base: Path | None = None) -> Swept:
+    """Remove the directories of systems that run no more, and what their mailboxes keep elsewhere.
 
     Args:
         base: Where; None takes ``default_base``.
-        unlink: Removes an object that lives elsewhere and that the manifest of a stale directory names; it may be gone
-            already. Without it, such a directory is left alone.
 
     Raises:
         RuntimeDirectoryError: *base* is not ours alone, or is locked by a process that does not go on.
@@ -254,7 +257,7 @@ def sweep(
     if not os.path.lexists(path):
         return Swept()
     with _locked_base(path) as base_fd:
-        return _sweep(base_fd, unlink)
+        return _sweep(base_fd)
 
 
 def _check_system(system: str) -> None:
@@ -430,21 +433,16 @@ def _checked(fd: int, name: str) -> int:
 
 
 def _manifest(fd: int) -> tuple[str, list[str]]:
-    """Return the version and the names of the objects that live elsewhere; no version in a half made directory."""
+    """Return the version and the announced mailboxes; no version in a half made directory."""
     try:
         manifest_fd = _open_file(MANIFEST, fd)
     except FileNotFoundError:
         return "", []
     with os.fdopen(manifest_fd, "rb") as file:
         data = file.read()
-    # A line without an end was never finished, hence its object never created.
-    version, *names = data.decode("utf-8", "backslashreplace").split("\n")[:-1] or [""]
-    return version, names
-
-
-def _is_ours_elsewhere(name: str) -> bool:
-    match = _ELSEWHERE.fullmatch(name)
-    return match is not None and int(match[1]) == os.geteuid()
+    # A line without an end was never finished, hence its mailbox never created.
+    version, *lines = data.decode("utf-8", "backslashreplace").split("\n")[:-1] or [""]
+    return version, lines
 
 
 # Sweeping: the base is locked.
@@ -466,7 +464,7 @@ def _is_live(base_fd: int, name: str) -> bool:
         os.close(fd)
 
 
-def _sweep(base_fd: int, unlink: Callable[[str], None] | None) -> Swept:
+def _sweep(base_fd: int) -> Swept:
     removed: list[str] = []
     left: list[Leftover] = []
     for name in _names(base_fd):
@@ -476,45 +474,48 @@ def _sweep(base_fd: int, unlink: Callable[[str], None] | None) -> Swept:
         try:
             if _is_live(base_fd, name):
                 continue
-            left += _sweep_stale(base_fd, name, unlink)
+            left += _sweep_stale(base_fd, name)
             removed.append(name)
-        except (OSError, RuntimeDirectoryError) as exc:
+        except (OSError, RuntimeDirectoryError, TransportError) as exc:
             # A system that ends in order removes itself without the lock of the base.
             if name in _names(base_fd):
                 left.append(Leftover(name, str(exc)))
     return Swept(tuple(removed), tuple(left))
 
 
-def _sweep_stale(
-    base_fd: int, name: str, unlink: Callable[[str], None] | None
-) -> list[Leftover]:
-    """Remove a stale directory and what its manifest names; return the names that are not ours to remove.
+def _sweep_stale(base_fd: int, name: str) -> list[Leftover]:
+    """Remove a stale directory and what belongs to it; return the lines of its manifest that are not ours.
 
     Raises:
         RuntimeDirectoryError: It has to stay.
+        TransportError: The same.
         OSError: The same.
     """
     fd = _open_checked(Path(name), base_fd)
     try:
-        version, elsewhere = _manifest(fd)
+        version, _ = _manifest(fd)
+        if version not in {VERSION, ""}:
+            msg = f"of another version: {version!r}"
+            raise RuntimeDirectoryError(msg)
+        foreign = _unlink_elsewhere(fd)
     finally:
         os.close(fd)
-    if version not in {VERSION, ""}:
-        msg = f"of another version: {version!r}"
-        raise RuntimeDirectoryError(msg)
-    ours = [entry for entry in elsewhere if _is_ours_elsewhere(entry)]
-    if ours and unlink is None:
-        msg = f"nothing here can remove {', '.join(ours)}"
-        raise RuntimeDirectoryError(msg)
-    for entry in ours:
-        if unlink is not None:
-            unlink(entry)
     _remove(base_fd, name)
     return [
-        Leftover(entry, f"not a name of ours, in the manifest of {name}")
-        for entry in elsewhere
-        if entry not in ours
+        Leftover(line, f"not a mailbox of ours, in the manifest of {name}")
+        for line in foreign
     ]
+
+
+def _unlink_elsewhere(fd: int) -> list[str]:
+    """Have the announced mailboxes of the directory *fd* removed by their transports; return lines that name none."""
+    foreign = []
+    for line in _manifest(fd)[1]:
+        if match := _ELSEWHERE.fullmatch(line):
+            registry.get(match[1]).unlink(fd, match[2])
+        else:
+            foreign.append(line)
+    return foreign
 
 
 def _remove(parent_fd: int, name: str) -> None:

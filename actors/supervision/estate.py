@@ -59,6 +59,8 @@ class Estate:
             os.close(fd)
             lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
             undo.callback(lanes.unlink, directory.fd, number)
+            if transport.keeps_elsewhere:
+                directory.announce(transport.scheme, mailbox_name(number))
             held = transport.create(
                 directory.fd, mailbox_name(number), options.mailbox_bytes
             )

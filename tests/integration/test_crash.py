@@ -31,7 +31,7 @@ from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import AsyncLedger, Ledger, Trouble, Troubled, notes
 
 pytestmark = pytest.mark.parametrize(
-    "system", ["shm", "unix"], indirect=True, scope="module"
+    "system", ["shm", "unix", "pipe", "mq"], indirect=True, scope="module"
 )
 
 NextEvent = Callable[[str, str], Event]

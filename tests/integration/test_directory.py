@@ -138,7 +138,7 @@ def test_a_file_system_too_small_for_a_system_says_how_much_it_needs(
 
 
 @as_root
-@pytest.mark.parametrize("transport", ["shm", "unix"])
+@pytest.mark.parametrize("transport", ["shm", "unix", "pipe", "mq"])
 def test_a_spawn_without_room_fails_with_the_size_and_harms_nobody(
     tmp_path: Path, transport: str
 ) -> None:

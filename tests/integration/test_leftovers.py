@@ -170,7 +170,7 @@ def directory_of(system: ActorSystem) -> Path:
     return system._client.directory.path
 
 
-@pytest.mark.parametrize("transport", ["shm", "unix"])
+@pytest.mark.parametrize("transport", ["shm", "unix", "pipe", "mq"])
 def test_the_root_keeps_nothing_of_a_hundred_incarnations(
     system: ActorSystem, transport: str
 ) -> None:
@@ -211,13 +211,13 @@ def test_nobody_keeps_anything_of_a_hundred_actors_that_have_ended(
             sorted(directory.iterdir()),
         ]
 
-    for transport in ("shm", "unix", "shm", "unix"):
+    for transport in ("mq", "pipe", "shm", "unix"):
         live(transport)
     before = kept()
 
-    for _ in range(50):
-        live("shm")
-        live("unix")
+    for _ in range(25):
+        for transport in ("mq", "pipe", "shm", "unix"):
+            live(transport)
 
     assert kept() == before
 

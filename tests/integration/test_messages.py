@@ -30,10 +30,11 @@ from tests.support.actors_under_test import Gate as ThreeAtOnce
 from tests.support.gates import SECONDS, Gate, wait_until
 
 pytestmark = pytest.mark.parametrize(
-    "system", ["shm", "unix"], indirect=True, scope="module"
+    "system", ["shm", "unix", "pipe", "mq"], indirect=True, scope="module"
 )
 
 KIB = b"x" * 1024
+INLINE = b"x" * 800  # no transport makes a blob of it
 
 
 def test_messages_of_one_sender_are_handled_in_the_order_they_were_sent(
@@ -104,8 +105,8 @@ def test_tell_is_refused_when_mailbox_and_outbox_are_full_and_nothing_is_lost(
 
     sent = 0
     with pytest.raises(MailboxFullError, match=r"Inbox-.*not sent"):  # noqa: PT012 - any of the calls may be the one
-        for sent in range(5_000):
-            inbox.tell(Inbox.keep, sent, 15 * KIB)
+        for sent in range(50_000):
+            inbox.tell(Inbox.keep, sent, INLINE)
     gate.open()
 
     assert sent > 1_000
@@ -120,8 +121,8 @@ def test_a_refused_sender_can_send_again_once_there_is_room(
     gate.wait_until_entered()
     last = 0
     with contextlib.suppress(MailboxFullError):
-        for last in range(5_000):
-            inbox.tell(Inbox.keep, last, 15 * KIB)
+        for last in range(50_000):
+            inbox.tell(Inbox.keep, last, INLINE)
     gate.open()
 
     inbox.within(SECONDS).ask(Inbox.kept).result()

@@ -73,7 +73,7 @@ class Bench:
         return cell, listener, loop
 
 
-@pytest.fixture(params=["shm", "unix"])
+@pytest.fixture(params=["shm", "unix", "pipe", "mq"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
         directory = directories.create(tmp_path / "base", "bench")

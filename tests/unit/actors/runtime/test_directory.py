@@ -13,11 +13,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import posix_ipc
 import pytest
 
 from actors.errors import OptionError, RuntimeDirectoryError
 from actors.runtime import directory
 from actors.runtime.directory import Leftover, RuntimeDirectory, Swept
+from transports import registry
 from transports.errors import NoSpaceError
 
 NOBODY = 65534
@@ -824,86 +826,93 @@ def test_fifo_in_place_of_a_file_does_not_block_the_sweep(
 
 # What lives elsewhere.
 
-OURS = f"/shop.{os.geteuid()}.{'0123456789abcdef' * 2}"
-FOREIGN = [
-    f"/shop.{os.geteuid() + 1}.{'0' * 32}",
-    f"/shop.{os.geteuid()}.{'0' * 31}",
-    f"shop.{os.geteuid()}.{'0' * 32}",
-    f"/../shop.{os.geteuid()}.{'0' * 32}",
-    "/etc/passwd",
-    "",
-]
+ANNOUNCED = "mq 17.mail"
+FOREIGN = ["mq", "mq ../17.mail", "mq 17.mail ", "MQ 17.mail", "mq x.mail", ""]
 
 
-def test_announced_object_is_removed_before_the_directory_is_swept(
-    base: Path,
-) -> None:
+def a_queue(dir_fd: int) -> str:
+    os.close(registry.get("mq").create(dir_fd, "17.mail"))
+    fd = os.open("17.mail", os.O_RDONLY, dir_fd=dir_fd)
+    with os.fdopen(fd) as file:
+        return file.read()
+
+
+def has_queue(name: str) -> bool:
+    try:
+        posix_ipc.MessageQueue(name).close()
+    except posix_ipc.ExistentialError:
+        return False
+    return True
+
+
+def test_queue_of_a_killed_system_is_removed_with_its_directory(base: Path) -> None:
     made = directory.create(base, "shop")
-    made.announce(OURS)
+    made.announce("mq", "17.mail")
+    queue = a_queue(made.fd)
     made.close()
-    seen: list[tuple[str, bool]] = []
-
-    swept = directory.sweep(
-        base, unlink=lambda name: seen.append((name, made.path.exists()))
-    )
-
-    assert seen == [(OURS, True)]
-    assert swept == Swept(removed=(made.name,))
-
-
-def test_creation_removes_announced_objects_of_killed_systems_too(base: Path) -> None:
-    stale(base, "shop.1", f"actors 1\n{OURS}\n")
-    seen: list[str] = []
-
-    made = directory.create(base, "shop", unlink=seen.append)
-    made.close()
-
-    assert seen == [OURS]
-
-
-def test_object_that_nobody_can_remove_keeps_its_directory(base: Path) -> None:
-    path = stale(base, "shop.1", f"actors 1\n{OURS}\n")
 
     swept = directory.sweep(base)
 
-    assert swept == Swept(left=(Leftover("shop.1", f"nothing here can remove {OURS}"),))
-    assert path.exists()
+    assert not has_queue(queue)
+    assert swept == Swept(removed=(made.name,))
 
 
-def test_object_whose_removal_fails_keeps_its_directory(base: Path) -> None:
-    path = stale(base, "shop.1", f"actors 1\n{OURS}\n")
+def test_queue_of_a_system_that_ends_is_removed_with_its_directory(
+    system: RuntimeDirectory,
+) -> None:
+    system.announce("mq", "17.mail")
+    queue = a_queue(system.fd)
 
-    def fail(_: str) -> None:
-        raise PermissionError(errno.EACCES, "not yours")
+    system.remove()
 
-    swept = directory.sweep(base, unlink=fail)
+    assert not has_queue(queue)
+
+
+def test_creation_removes_queues_of_killed_systems_too(base: Path) -> None:
+    path = stale(base, "shop.1", f"actors 1\n{ANNOUNCED}\n")
+    fd = os.open(path, os.O_DIRECTORY)
+    queue = a_queue(fd)
+    os.close(fd)
+
+    directory.create(base, "shop").close()
+
+    assert not has_queue(queue)
+
+
+def test_announced_mailbox_that_was_never_made_is_no_obstacle(base: Path) -> None:
+    stale(base, "shop.1", f"actors 1\n{ANNOUNCED}\n")
+
+    assert directory.sweep(base) == Swept(removed=("shop.1",))
+
+
+def test_mailbox_of_a_transport_that_is_not_installed_keeps_its_directory(
+    base: Path,
+) -> None:
+    path = stale(base, "shop.1", "actors 1\nzmq 17.mail\n")
+
+    swept = directory.sweep(base)
 
     assert [entry.name for entry in swept.left] == ["shop.1"]
+    assert "no transport for 'zmq'" in swept.left[0].why
     assert path.exists()
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_foreign_name_in_a_manifest_is_reported_and_never_touched(
-    base: Path, name: str
+@pytest.mark.parametrize("line", FOREIGN)
+def test_foreign_line_in_a_manifest_is_reported_and_never_touched(
+    base: Path, line: str
 ) -> None:
-    stale(base, "shop.1", f"actors 1\n{name}\n")
-    seen: list[str] = []
+    stale(base, "shop.1", f"actors 1\n{line}\n")
 
-    swept = directory.sweep(base, unlink=seen.append)
+    swept = directory.sweep(base)
 
-    why = "not a name of ours, in the manifest of shop.1"
-    assert seen == []
-    assert swept == Swept(removed=("shop.1",), left=(Leftover(name, why),))
+    why = "not a mailbox of ours, in the manifest of shop.1"
+    assert swept == Swept(removed=("shop.1",), left=(Leftover(line, why),))
 
 
 def test_announcement_that_was_cut_short_is_ignored(base: Path) -> None:
-    stale(base, "shop.1", f"actors 1\n{OURS}")
-    seen: list[str] = []
+    stale(base, "shop.1", "actors 1\nzmq 17.mail")
 
-    swept = directory.sweep(base, unlink=seen.append)
-
-    assert seen == []
-    assert swept == Swept(removed=("shop.1",))
+    assert directory.sweep(base) == Swept(removed=("shop.1",))
 
 
 def test_manifest_that_is_no_text_is_another_version(base: Path) -> None:
@@ -913,12 +922,14 @@ def test_manifest_that_is_no_text_is_another_version(base: Path) -> None:
     assert "another version" in directory.sweep(base).left[0].why
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_name_that_a_sweep_would_not_know_is_not_announced(
-    system: RuntimeDirectory, name: str
+@pytest.mark.parametrize(
+    ("scheme", "name"), [("MQ", "17.mail"), ("mq", "../17.mail"), ("mq", "a\nb")]
+)
+def test_mailbox_that_a_sweep_would_not_know_is_not_announced(
+    system: RuntimeDirectory, scheme: str, name: str
 ) -> None:
-    with pytest.raises(ValueError, match="not a name that a sweep would recognise"):
-        system.announce(name)
+    with pytest.raises(ValueError, match="not a mailbox that a sweep would recognise"):
+        system.announce(scheme, name)
 
     assert (system.path / "manifest").read_text() == "actors 1\n"
 

@@ -70,14 +70,16 @@ class Bench:
         return count
 
 
-@pytest.fixture(params=["shm", "unix"])
+@pytest.fixture(params=["shm", "unix", "pipe", "mq"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     directory = directories.create(tmp_path / "base", "bench")
     fd = directory.create_file(status.file_name(SENDER), status.size(0, 0))
     page = status.StatusPage.format(fd, 0, 0, "")
     os.close(fd)
     lanes.create(directory.fd, SENDER, lanes.ACTOR_LANE_BYTES)
-    options = Options(transport=request.param, mailbox_bytes=32 * 1024)
+    # eight messages, where each has a page or a place of its own
+    size = 8 * 1024 if request.param == "mq" else 32 * 1024
+    options = Options(transport=request.param, mailbox_bytes=size)
     estate = Estate.create(directory, RECEIVER, options, slots=1)
     questions = Questions(4, 1, lambda data: data)
     blobs = BlobStore(directory.blob_fd, "3.1")
