@@ -550,8 +550,8 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         return NULL;
     }
-    /* left by a receiver that died asleep */
-    ring_disarm(&self->reader.ring);
+    /* The flag stays as it is: whoever only looks (depth) must not silence the bell
+     * of the receiver.  One left by a receiver that died asleep costs a few rings. */
     return (PyObject *)self;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
 from actors.wire import frame
 from actors.wire.frame import Header, Kind
-from transports import registry
+from transports import registry, shm
+from transports._ring import arm
 from transports.errors import NoSpaceError
 from transports.mailbox import Outlet, Put
 
@@ -103,6 +105,27 @@ def test_an_estate_with_a_message_waiting_is_not_quiet(
     assert outlet.put(message(1)) is Put.ACCEPTED
 
     assert not estate.is_quiet()
+
+
+def test_looking_whether_an_actor_is_quiet_leaves_its_bell_to_be_rung(
+    directory: RuntimeDirectory,
+) -> None:
+    """It slept on with a message in its mailbox: closing looked, and senders did not ring any more."""
+    estate = Estate.create(directory, NUMBER, Options(), slots=1)
+    reader = shm.open_reader(estate.mailbox_fd, directory.fd, mailbox_name(NUMBER))
+    outlet = estate.transport.connect(directory.fd, mailbox_name(NUMBER))
+    bell = select.poll()
+    bell.register(reader.fileno(), select.POLLIN)
+    assert not arm((reader,))
+
+    assert estate.is_quiet()
+    outlet.put(message(1))
+
+    assert bell.poll(0)
+    outlet.close()
+    reader.close()
+    estate.close(lambda _: None)
+    estate.page.close()
 
 
 @pytest.mark.parametrize("word", [status.BUSY, status.OUTBOX])
