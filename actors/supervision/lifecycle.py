@@ -327,6 +327,8 @@ class Lifecycle:
 
     def _after_death(self, child: Child, reason: ExitReason) -> None:
         """Nothing of the incarnation is left: settle what it had in hand, and decide."""
+        # What it had not acknowledged, its successor never will.
+        self._events.unsubscribe(child.number)
         sending_to = child.estate.was_sending_to()
         if sending_to is not None:
             lanes.ring_bell(self._directory.fd, sending_to)
@@ -455,7 +457,6 @@ class Lifecycle:
         while len(self._ended) > MAX_REMEMBERED:
             del self._ended[next(iter(self._ended))]
         self._outgoing.forget(child.number)
-        self._events.unsubscribe(child.number)
         self._events.publish("child_stopped", child, reason=reason.to_json())
         if child.spawner is not None:
             self._answer(

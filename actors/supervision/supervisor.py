@@ -403,4 +403,4 @@ class Supervisor:
         if dropped:
             self._events.warn("messages_dropped", counts=dropped)
         for asker in self._closers:
-            self._answer(asker, {"dropped": dropped})
+            self._answer(asker)

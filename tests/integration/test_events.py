@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from actors import (
+    Actor,
     ActorSystem,
     AskTimeoutError,
     Event,
@@ -20,7 +22,7 @@ from actors import (
     SystemClosedError,
 )
 from tests.support.actors_under_test import Counter, Inbox, Trouble
-from tests.support.gates import SECONDS, Gate
+from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import Troubled
 
 
@@ -72,6 +74,47 @@ def test_a_life_with_a_crash_and_a_stop_is_told_in_order(
     assert sorted(event.facts["monotonic"] for event in told) == [
         event.facts["monotonic"] for event in told
     ]
+
+
+class Listener(Actor):
+    """Listens to the events of its system."""
+
+    def on_start(self) -> None:
+        self.seen: list[str | None] = []
+        self.start_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for event in self.system.events():
+            self.seen.append(event.actor)
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def has_seen(self, name: str) -> bool:
+        return name in self.seen
+
+    def die_deaf(self, gate: str) -> None:
+        with open(gate, "rb"):  # noqa: PTH123 - a FIFO: until the test opens it
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_an_actor_that_died_with_events_unread_is_told_the_next_ones(
+    system: ActorSystem, gate: Gate
+) -> None:
+    """What the dead had not acknowledged kept its successor's window shut for ever."""
+    listener = system.spawn(Listener).result()
+    listener.tell(Listener.die_deaf, gate.path)
+    for _ in range(6):  # more than may be on the way
+        system.spawn(Counter).result().kill().result()
+    gate.open()
+
+    listener.ask(Listener.pid).result()
+    system.options(name="later").spawn(Counter).result().kill().result()
+
+    wait_until(
+        lambda: listener.ask(Listener.has_seen, "later").result(), "the next events"
+    )
+    listener.kill().result()
 
 
 def test_an_exit_event_carries_the_reason_and_a_restarting_event_the_attempt(
