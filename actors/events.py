@@ -95,11 +95,8 @@ class Events:
                 self._dropped = 0
             return settled(event)
         taker: Pending[Event] = Pending(self._client)
-        if self._client.ended_with is not None:
-            taker.fail(self._client.ended_with)
-        else:
-            self._takers.append(taker)
-            self._client.await_event(taker)
+        self._takers.append(taker)
+        self._client.await_event(taker)
         return taker
 
     def close(self) -> None:

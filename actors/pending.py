@@ -178,7 +178,8 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
     def _wake(self) -> None:
         if self.wakers is not None:
             wakers, self.wakers = self.wakers, None
-            for waker in wakers:
+            # A copy: one that waits no more may be taking itself out.
+            for waker in list(wakers):
                 waker()
 
 

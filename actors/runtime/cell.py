@@ -8,6 +8,7 @@ So whatever instant the process dies at, its supervisor finds in the slots exact
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -16,7 +17,7 @@ from typing import Any
 
 from actors import goodbye
 from actors.actor import Actor, handler_names, on_error_of
-from actors.errors import DecodeError, NotSerializableError
+from actors.errors import DecodeError, MailboxFullError, NotSerializableError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
@@ -168,6 +169,8 @@ class Cell:
             self.end(ExitReason(ExitKind.NORMAL, requested=True))
             return
         if deadline and _now_ns() > deadline:
+            if flags & _BLOB:
+                self._client.blobs.drop(data[body_at:])
             self._refuse(job, "expired", "its deadline had passed")
             return
         try:
@@ -272,7 +275,11 @@ class Cell:
         self._answer(lane, Kind.ERROR, corr, body)
 
     def _notify(self, operation: str, facts: dict[str, Any]) -> None:
-        self._client.notify_root(operation, {"number": self._client.number, **facts})
+        # Where not even this finds room, there are thousands before it that say the same.
+        with contextlib.suppress(MailboxFullError):
+            self._client.notify_root(
+                operation, {"number": self._client.number, **facts}
+            )
 
     def _done(self, slot: Slot, kind: int) -> None:
         words = self._words

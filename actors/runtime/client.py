@@ -328,6 +328,9 @@ class Client:
         """Fail *taker* when the system ends before its event."""
         self._takers = [other for other in self._takers if not other.done()]
         self._takers.append(taker)
+        # After it is entered: another thread may be ending the system, and have been through the list.
+        if self.ended_with is not None:
+            taker.fail(self.ended_with)
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
@@ -366,7 +369,7 @@ class Client:
             letter.pending.fail(self.ended_with)
         self.questions.fail_all(self.ended_with)
         self.outgoing.close()
-        for taker in self._takers:
+        for taker in list(self._takers):
             taker.fail(self.ended_with)
         self.waiting.wake_all()
 

@@ -13,7 +13,7 @@ import os
 
 from transports import registry, shm
 from transports._ring import Slot
-from transports.errors import MailboxNotFoundError
+from transports.errors import ClosedError, MailboxNotFoundError
 from transports.mailbox import Note, Outlet
 
 CREDIT_BYTES = 1024  # a record: its header, the frame's header, and the body
@@ -76,8 +76,11 @@ class Lane:
         self._slot = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
 
     def take(self) -> bytes | None:
-        """Return the next frame, or None."""
-        frame = self.reader.take(self._slot)
+        """Return the next frame, or None; None as well once another thread has closed the lane."""
+        try:
+            frame = self.reader.take(self._slot)
+        except ClosedError:
+            return None
         if frame is not None:
             self._slot.clear()
         return frame

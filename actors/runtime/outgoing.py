@@ -179,10 +179,13 @@ class Outgoing:
 
         Raises:
             GoneError: It has ended.
+            MailboxFullError: There is no room to wait in either.
         """
         route = self.lane(lane)
         parts = self.pack(route, kind, method, body, frame.Codec.JSON)
-        self.post(route, parts, Pending(), is_question=False)
+        pending: Pending[None] = Pending()
+        pending.target = f"process {lane}"
+        self.post(route, parts, pending, is_question=False)
 
     def post(
         self,

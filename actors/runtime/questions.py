@@ -107,7 +107,8 @@ class Questions:
         if not self.next_deadline_ns or now < self.next_deadline_ns:
             return
         self.next_deadline_ns = 0
-        sent = [(pending, True) for pending in self.open.values()]
+        # In one step: other threads ask meanwhile.
+        sent = [(pending, True) for pending in list(self.open.values())]
         for pending, was_sent in [*sent, *((pending, False) for pending in waiting)]:
             if pending.state != WAITING or not pending.deadline_ns:
                 continue

@@ -17,7 +17,7 @@ import select
 import threading
 import time
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from actors.pending import WAITING, Pending
@@ -28,6 +28,7 @@ from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.spin import Spin
 from transports._ring import Reader, arm, disarm, look
+from transports.errors import ClosedError
 
 BREATH_NS = (
     500_000  # a foreign loop gets a turn at least this often while answers come at once
@@ -67,6 +68,7 @@ class Waiting:
         self._questions = questions
         self._outgoing = outgoing
         self._pump = threading.Lock()
+        self._registering = threading.RLock()  # signal handlers may re-enter
         self._sleepers: list[threading.Event] = []
         self._sides: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSide] = (
             weakref.WeakKeyDictionary()
@@ -107,7 +109,7 @@ class Waiting:
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()
             waker = functools.partial(_wake_future, loop, future)
-            pending.wakers = [*(pending.wakers or ()), waker]
+            self._add_waker(pending, waker)
             if pending.state != WAITING:  # settled by another thread in between
                 return
             self._side(loop).wait_until(self._questions.next_deadline_ns)
@@ -115,8 +117,16 @@ class Waiting:
                 yield from future
             finally:
                 self._breath_ns = time.monotonic_ns()
-                if pending.wakers and waker in pending.wakers:
-                    pending.wakers.remove(waker)
+                _remove_waker(pending, waker)
+
+    def _add_waker(self, pending: Pending[Any], waker: Callable[[], object]) -> None:
+        """Call *waker* when *pending* is settled; whoever settles it meanwhile may miss it, so its state is read afterwards."""
+        with (
+            self._registering
+        ):  # else one of two threads that begin to wait at once is forgotten
+            if pending.wakers is None:
+                pending.wakers = []
+            pending.wakers.append(waker)
 
     # The source of our own loop, in a program that has no cell.
 
@@ -258,11 +268,12 @@ class Waiting:
     def _queue_up(self, pending: Pending[Any], end: float) -> None:
         """Sleep until whoever looks at the lane settles *pending*, or stops looking."""
         event = threading.Event()
-        pending.wakers = [*(pending.wakers or ()), event.set]
+        self._add_waker(pending, event.set)
         self._sleepers.append(event)
         if pending.state == WAITING and (self._driver or self._pump.locked()):
             event.wait(min(end - time.monotonic(), SECOND_LOOK_SECONDS))
         self._sleepers.remove(event)
+        _remove_waker(pending, event.set)
         self._expire()
 
     def _pump_until(self, pending: Pending[Any], end: float) -> None:
@@ -278,7 +289,9 @@ class Waiting:
             if arm(self._readers):
                 self._inlet.drain()
                 continue
-            self._sleep(end)
+            # Closed by another thread while this one looked: what is waited for has failed by now.
+            with contextlib.suppress(ClosedError):
+                self._sleep(end)
             self._inlet.drain()
             self._expire()
 
@@ -319,6 +332,13 @@ class Waiting:
         for side in list(self._sides.values()):
             side.detach()
         self._sides.clear()
+
+
+def _remove_waker(pending: Pending[Any], waker: Callable[[], object]) -> None:
+    wakers = pending.wakers
+    if wakers is not None:
+        with contextlib.suppress(ValueError):  # settled in between
+            wakers.remove(waker)
 
 
 def _wake_future(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
