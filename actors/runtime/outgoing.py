@@ -13,14 +13,15 @@ from typing import Any
 
 from actors.errors import MailboxFullError
 from actors.pending import WAITING, Pending
-from actors.runtime import lanes, status
+from actors.runtime import lanes, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.wire import frame
+from actors.wire.frame import Kind
 from transports import registry
 from transports.blob import BlobStore
-from transports.errors import MailboxNotFoundError
+from transports.errors import MailboxNotFoundError, NoSpaceError
 from transports.mailbox import Note, Put
 
 ROOT = 0  # process number of the root supervisor
@@ -165,10 +166,21 @@ class Outgoing:
         body: bytes,
         codec: int = _PICKLE,
     ) -> None:
-        """Answer question *corr* of process *lane*; an asker that has ended needs no answer."""
+        """Answer question *corr* of process *lane*; an asker that has ended needs no answer.
+
+        An answer that is large and finds no room in shared memory becomes one that says so.
+        """
         try:
             route = self.lanes.get(lane) or self.lane(lane)
-            parts = self.pack(route, kind, b"", body, codec, corr)
+            try:
+                parts = self.pack(route, kind, b"", body, codec, corr)
+            except (NoSpaceError, OSError) as exc:  # what says so needs none
+                text = reports.to_bytes(
+                    {"error": "lost", "text": f"the answer is lost: {exc}"[:400]}
+                )
+                parts = self.pack(
+                    route, Kind.REFUSAL, b"", text, frame.Codec.JSON, corr
+                )
             if route.outbox or route.put(*parts) is not _ACCEPTED:
                 self.post(route, parts, Pending(), is_question=False)
         except GoneError:

@@ -14,6 +14,7 @@ from typing import Any
 from actors import exits
 from actors.errors import (
     ActorCrashedError,
+    ActorError,
     ActorNotFoundError,
     ActorStoppedError,
     AskTimeoutError,
@@ -31,6 +32,8 @@ _REFUSALS: dict[str, type[Exception]] = {
     "not_found": ActorNotFoundError,
     "name_taken": NameTakenError,
     "closing": SystemClosedError,
+    "refused": ActorError,
+    "lost": DecodeError,
 }
 
 

@@ -33,6 +33,7 @@ from transports.errors import ClosedError
 BREATH_NS = (
     500_000  # a foreign loop gets a turn at least this often while answers come at once
 )
+MAX_SLEEP_SECONDS = 24 * 3600.0  # poll refuses more than 24 days
 HANDOVER_SECONDS = 0.005  # then whoever has the pump lock is woken
 SECOND_LOOK_SECONDS = (
     0.1  # a thread that queues behind another looks again this often, whatever happens
@@ -310,9 +311,8 @@ class Waiting:
                 end = min(end, now + RETRY_SECONDS)
             else:
                 poll.register(room, select.POLLOUT)
-        ready = poll.poll(
-            None if end == math.inf else max(0, math.ceil((end - now) * 1000))
-        )
+        left = min(end - now, MAX_SLEEP_SECONDS)
+        ready = poll.poll(None if end == math.inf else max(0, math.ceil(left * 1000)))
         disarm(self._readers)
         self._lane.reader.hush()
         self._outgoing.flush()

@@ -17,6 +17,7 @@ from actors.runtime import reports
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.supervision.child import Child
 from actors.wire.frame import Kind
+from transports.errors import NoSpaceError
 
 WINDOW = 8  # unacknowledged events: their frames must fit the share of the lane that no credit covers
 MAX_WAITING = 10_000
@@ -81,11 +82,13 @@ class Events:
     def _send(self, number: int, subscriber: Subscriber) -> None:
         try:
             while subscriber.window and subscriber.waiting:
-                self._outgoing.notify(
-                    number, Kind.EVENT, reports.to_bytes(subscriber.waiting[0])
-                )
-                subscriber.waiting.popleft()
-                subscriber.window -= 1
+                body = reports.to_bytes(subscriber.waiting.popleft())
+                try:
+                    self._outgoing.notify(number, Kind.EVENT, body)
+                    subscriber.window -= 1
+                except (NoSpaceError, OSError):  # a large one, and no room for it
+                    subscriber.dropped += 1
+                    return
                 if subscriber.dropped and len(subscriber.waiting) < MAX_WAITING:
                     subscriber.waiting.append(
                         {"event": "events_dropped", "count": subscriber.dropped}

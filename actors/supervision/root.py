@@ -11,16 +11,15 @@ import atexit
 import gc
 import os
 import signal
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import cloudpickle
 import structlog
 
 import actors.system
 from actors.runtime.directory import RuntimeDirectory
-from actors.supervision import fork, linux
+from actors.supervision import fork, linux, log
 from actors.supervision.supervisor import Start, Supervisor
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
@@ -76,11 +75,11 @@ def configure_log() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
+                colors=os.isatty(log.STDERR),
                 sort_keys=False,
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", log.LogFile())),
         cache_logger_on_first_use=False,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import selectors
-import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,11 +30,12 @@ from actors.supervision.estate import Estate
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
 from actors.wire import frame
-from actors.wire.frame import Codec, Kind
+from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
 from transports.errors import TransportError
 
+MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 RETRY_SECONDS = 0.001  # how soon a full lane is tried again
 QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
 ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
@@ -150,27 +150,36 @@ class Supervisor:
         left = math.inf if due is None else max(0.0, due - time.monotonic())
         if self._outgoing.backlog:
             left = min(left, RETRY_SECONDS)
-        return None if left == math.inf else left
+        return None if left == math.inf else min(left, MAX_SLEEP_SECONDS)
 
     def _drain(self) -> None:
         while (data := self._lane.take()) is not None:
-            header = frame.read(data)
-            body = data[header.body_at :]
-            if header.flags & frame.BLOB:
-                body = self._blobs.take(body)
             try:
-                facts, payload = unpack_request(body)
-                handle = self._requests[header.method]
-            except (KeyError, ValueError, struct.error) as exc:
-                # A stray writer must not bring the tree down; nobody of ours sends such a thing.
+                header = frame.read(data)
+            except frame.FrameError as exc:
+                self._events.warn("request_refused", error=str(exc))
+                continue
+            try:
+                self._handle(header, data[header.body_at :])
+            except Exception as exc:  # noqa: BLE001 - one request, whatever is in it, must not bring the tree down
                 self._events.warn(
                     "request_refused",
                     sender=header.sender,
                     request=header.method,
                     error=repr(exc),
                 )
-                continue
-            handle((header.lane, header.corr), header.sender, facts, payload)
+                if header.lane:
+                    text = (
+                        f"{header.method}: the root supervisor could not do it: {exc!r}"
+                    )
+                    self._refuse((header.lane, header.corr), "refused", text=text[:500])
+
+    def _handle(self, header: Header, body: bytes) -> None:
+        if header.flags & frame.BLOB:
+            body = self._blobs.take(body)
+        facts, payload = unpack_request(body)
+        handle = self._requests[header.method]
+        handle((header.lane, header.corr), header.sender, facts, payload)
 
     def _on_alarm(self, kind: str, number: int) -> None:
         if kind == "quiet":

@@ -8,6 +8,8 @@ import math
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -347,3 +349,52 @@ def test_what_is_no_actor_class_is_refused(
 ) -> None:
     with pytest.raises(TypeError, match=r"a subclass of actors\.Actor"):
         system.spawn(cls)
+
+
+def test_a_request_that_the_root_cannot_do_fails_and_does_no_other_harm(
+    system: ActorSystem,
+) -> None:
+    """The root ended with a traceback, and all actors with it."""
+    name: Any = ["not", "a", "name"]
+
+    with pytest.raises(ActorError, match="lookup: the root supervisor could not"):
+        system.lookup(name, Counter).result()
+
+    system.spawn(Counter).result().kill().result()
+
+
+def test_a_time_longer_than_the_kernel_waits_may_be_given(system: ActorSystem) -> None:
+    """The root asked epoll to sleep for a month, which it refuses."""
+    month = 30 * 86_400.0
+
+    counter = system.options(init_timeout=month, shutdown=month).spawn(Counter).result()
+
+    assert counter.within(month).ask(Counter.add, 1).result(month) == 1
+    counter.kill().result()
+
+
+def test_a_log_that_nobody_reads_any_more_does_no_harm() -> None:
+    """Of a program run as ``program 2>&1 | head`` the root died with the first line it wrote after that."""
+    code = (
+        "import os\n"
+        "from actors import ActorSystem\n"
+        "from tests.support.actors_under_test import Trouble\n"
+        "with ActorSystem() as system:\n"
+        "    trouble = system.spawn(Trouble).result()\n"
+        "    input()\n"
+        "    trouble.tell(Trouble.vanish, 3)\n"
+        "    print(trouble.ask(Trouble.ok).result())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stderr is not None
+        program.stderr.close()
+
+        out, _ = program.communicate("\n", timeout=SECONDS)
+
+    assert out == "ok\n"

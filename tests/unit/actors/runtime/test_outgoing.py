@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from actors.errors import MailboxFullError
+from actors.errors import DecodeError, MailboxFullError
 from actors.options import Options
 from actors.pending import Pending
 from actors.runtime import directory as directories
@@ -19,9 +19,11 @@ from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter
 from actors.supervision.estate import Estate
+from actors.wire import frame
 from actors.wire.frame import Kind
 from transports._ring import Slot
 from transports.blob import BlobStore
+from transports.errors import NoSpaceError
 
 RECEIVER, SENDER = 7, 3
 FRAME = (b"x" * 200,)
@@ -211,3 +213,28 @@ def test_an_answer_to_one_who_has_ended_is_nobody_s_business(bench: Bench) -> No
 
 def test_a_letter_knows_its_size() -> None:
     assert Letter((b"ab", b"", b"c"), Pending(), is_question=False).size == 3
+
+
+def test_an_answer_that_finds_no_room_becomes_one_that_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error escaped: the actor crashed of it, and then the root, which had to tell of the crash."""
+
+    def write(*_: object) -> bytes:
+        raise NoSpaceError("a payload", 5000)
+
+    monkeypatch.setattr(BlobStore, "write", write)
+    lane = lanes.Lane(bench.directory.fd, RECEIVER)
+
+    bench.outgoing.answer(RECEIVER, Kind.REPLY, 5, b"x" * 5000)
+
+    answer = lane.take()
+    lane.close()
+    assert answer is not None
+    header = frame.read(answer)
+    assert (header.kind, header.corr) == (Kind.REFUSAL, 5)
+    asked: Pending[None] = Pending()
+    bench.questions.open[5] = asked
+    bench.questions.settle(5, header.kind, answer[header.body_at :])
+    with pytest.raises(DecodeError, match=r"the answer is lost: no room .*5000 bytes"):
+        asked.result()
