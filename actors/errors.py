@@ -128,6 +128,7 @@ class AskTimeoutError(ActorError, TimeoutError):
         method: The message, as ``Class.method``.
         timeout: The deadline in seconds, as given to ``within``.
         was_sent: Whether the mailbox had accepted it; if not, sending it again is safe.
+        where: What it was waiting for just then, as far as could be seen; empty where nothing could.
     """
 
     def __init__(
@@ -136,17 +137,43 @@ class AskTimeoutError(ActorError, TimeoutError):
         method: str,
         timeout: float,
         was_sent: bool = True,  # noqa: FBT001, FBT002 - errors are rebuilt by position
+        where: str = "",
     ) -> None:
-        super().__init__(name, method, timeout, was_sent)
+        super().__init__(name, method, timeout, was_sent, where)
         self.name = name
         self.method = method
         self.timeout = timeout
         self.was_sent = was_sent
+        self.where = where
 
     def __str__(self) -> str:
+        where = f": {self.where}" if self.where else ""
         if self.was_sent:
-            return f"{self.name} did not answer {self.method} within {self.timeout:g} s"
-        return f"{self.name} had no room for {self.method} within {self.timeout:g} s; it was not sent"
+            return f"{self.name} did not answer {self.method} within {self.timeout:g} s{where}"
+        return f"{self.name} had no room for {self.method} within {self.timeout:g} s{where}; it was not sent"
+
+
+class DeadlockError(ActorError):
+    """The answer could never come: the actors of a cycle wait for each other.
+
+    Only a deadline could have ended it; each of them handles one message at a time, or has the one in question in hand.
+    The message that closed the cycle was withdrawn.
+
+    Attributes:
+        name: The actor that was asked last.
+        method: What it was asked, as ``Class.method``.
+        cycle: The actors with their handlers, each waiting for the next and the last for the first.
+    """
+
+    def __init__(self, name: str, method: str, cycle: tuple[str, ...]) -> None:
+        super().__init__(name, method, cycle)
+        self.name = name
+        self.method = method
+        self.cycle = cycle
+
+    def __str__(self) -> str:
+        path = " waits for ".join((*self.cycle, self.cycle[0]))
+        return f"{self.name} cannot answer {self.method}: {path}"
 
 
 class RemoteError(ActorError):

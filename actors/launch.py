@@ -73,7 +73,10 @@ def launch(base: Path | None, name: str) -> Root:
         undo.callback(directory.close)
         undo.callback(directory.remove)
         for number in (ROOT, MAIN):
-            fd = directory.create_file(status.file_name(number), status.size(0, 0))
+            questions = lanes.credits_of(lanes.MAIN_LANE_BYTES)
+            fd = directory.create_file(
+                status.file_name(number), status.size(0, 0, questions)
+            )
             status.StatusPage.format(fd, 0, 0, "").words[status.PID] = os.getpid()
             os.close(fd)
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)

@@ -6,6 +6,7 @@ It is also a coroutine object, so that ``asyncio.TaskGroup.create_task`` and eve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
@@ -32,6 +33,9 @@ class Source(Protocol):
         """Give the event loop a turn if it has had none for too long."""
         ...
 
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """An await of *pending* was cancelled: unless somebody else waits, its message need not be handled."""
+
 
 class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
     """A result that is on its way: await it, or ask for ``result()``.
@@ -46,6 +50,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         "corr",
         "deadline_ns",
         "method",
+        "number",
         "state",
         "target",
         "timeout",
@@ -54,6 +59,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
     )
 
     # What an error about it says; set by the process that sends it, and not at all for what is settled at once.
+    number: int  # of the actor; that of the root for what is no message
     target: str
     method: str
     timeout: float | None
@@ -116,7 +122,11 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         source = self._source
         if source is not None:
             if self.state == WAITING:
-                yield from source.suspend(self)
+                try:
+                    yield from source.suspend(self)
+                except asyncio.CancelledError:
+                    source.withdraw(self)
+                    raise
             else:
                 yield from source.breathe()
         if self.state == FAILED:
@@ -130,7 +140,11 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         """Go on with the await; used by event loops."""
         if self._stepper is None:
             self._stepper = self.__await__()
-        return self._stepper.send(value)
+        try:
+            return self._stepper.send(value)
+        except BaseException:  # it has ended: the next task that takes us begins anew
+            self._stepper = None
+            raise
 
     def throw(
         self,
@@ -145,13 +159,20 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         if tb is not None:
             error = error.with_traceback(tb)
         if self._stepper is None:  # cancelled before its first step: nothing waits yet
+            if self._source is not None and isinstance(error, asyncio.CancelledError):
+                self._source.withdraw(self)
             raise error
-        return self._stepper.throw(error)
+        try:
+            return self._stepper.throw(error)
+        except BaseException:
+            self._stepper = None
+            raise
 
     def close(self) -> None:
         """Stop waiting; used by event loops."""
         if self._stepper is not None:
             self._stepper.close()
+            self._stepper = None
 
     # How it is settled.
 

@@ -100,7 +100,8 @@ class ActorRef(Generic[A_co]):
         A queued ask outlives a crash of the actor; one in hand fails.
 
         Cancellation:
-            Only the waiting ends; the message is handled all the same.
+            A message that nobody has taken yet is withdrawn: it is never handled, and is no dead letter.
+            One that is in hand is finished; awaiting again gives its result.
 
         Raises (when awaited):
             AskTimeoutError: No answer within the deadline (``within``, 5 s by default).

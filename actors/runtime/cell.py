@@ -22,6 +22,7 @@ from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
 from actors.runtime.timers import Tick
+from actors.runtime.withdrawn import is_marked
 from actors.wire import failure, frame
 from actors.wire.frame import Kind
 from transports._ring import Reader, Slot
@@ -36,6 +37,7 @@ _STOP = int(Kind.STOP)
 _REPLY = int(Kind.REPLY)
 _BLOB = frame.BLOB
 _HANDLED = status.HANDLED
+_WITHDRAWN = status.WITHDRAWN
 _now_ns = time.monotonic_ns
 _UNPACK = frame.HEADER.unpack_from
 _HEADER_BYTES = frame.HEADER_BYTES
@@ -59,6 +61,7 @@ class Cell:
         self._loads: Callable[[bytes], Any] = client.codec.loads
         self._dumps = client.codec.dumps
         self._answer = client.outgoing.answer
+        self._lanes = client.outgoing.lanes
         self._words = client.status.words
         self._waiting = client.waiting
         self._loop = loop
@@ -169,10 +172,19 @@ class Cell:
             self.end(ExitReason(ExitKind.NORMAL, requested=True))
             return
         if deadline and _now_ns() > deadline:
-            if flags & _BLOB:
-                self._client.blobs.drop(data[body_at:])
+            self._drop_blob(flags, data[body_at:])
             self._refuse(job, "expired", "its deadline had passed")
             return
+        if kind == _ASK:
+            asker = self._lanes.get(lane)
+            page = asker.asker if asker is not None else None
+            if page is None:
+                page = self._page_of(lane)
+            if page is not None and page.words[_WITHDRAWN] and is_marked(page, corr):
+                self._drop_blob(flags, data[body_at:])
+                self._answer(lane, Kind.WITHDRAWN, corr, b"")
+                self._done(slot, kind)
+                return
         try:
             body = data[body_at:]
             if flags & _BLOB:
@@ -189,6 +201,15 @@ class Cell:
             self._refuse(job, "unhandled", text)
             return
         self._run(job, handler, args, kwargs)
+
+    def _page_of(self, lane: int) -> status.StatusPage | None:
+        """Return the status page of an asker that is new, or has ended."""
+        asker = self._client.outgoing.asker(lane)
+        return None if asker is None else asker.asker
+
+    def _drop_blob(self, flags: int, name: bytes) -> None:
+        if flags & _BLOB:
+            self._client.blobs.drop(name)
 
     def _run(
         self,

@@ -6,6 +6,7 @@ It knows frames and bodies, not actors; nothing here runs user code except while
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -30,6 +31,7 @@ from actors.runtime.outgoing import ROOT, GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.runtime.waiting import Waiting
+from actors.runtime.withdrawn import Withdrawn
 from actors.wire import frame
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
@@ -65,7 +67,9 @@ class Client:
         self.lane = lanes.Lane(directory.fd, number)
         self.codec = Codec(CodeStore(directory.code_fd))
         self.blobs = BlobStore(directory.blob_fd, f"{number}.{incarnation}")
-        self.questions = Questions(self.lane.credits, incarnation, self.codec.loads)
+        self.questions = Questions(
+            self.lane.credits, incarnation, self.codec.loads, Withdrawn(self.status)
+        )
         self.outgoing = Outgoing(
             directory, number, self.status, self.questions, self.blobs
         )
@@ -112,7 +116,7 @@ class Client:
             if not route.outbox and route.put(*parts) is _ACCEPTED:
                 return self._accepted
             pending: Pending[None] = Pending(self)
-            self.questions.describe(pending, name, label, timeout)
+            self.questions.describe(pending, number, name, label, timeout)
             outgoing.post(route, parts, pending, is_question=False)
         except GoneError:
             return self._undeliverable(number, name, label, is_question=False)
@@ -136,7 +140,7 @@ class Client:
         """
         body = self.codec.dumps(arguments)
         pending: Pending[Any] = Pending(self)
-        self.questions.describe(pending, name, label, timeout)
+        self.questions.describe(pending, number, name, label, timeout)
         try:
             route = self.outgoing.routes.get(number) or self._route(number)
             self._question(route, pending, _ASK, method, body)
@@ -147,7 +151,7 @@ class Client:
     def stop(self, number: int, name: str) -> Pending[None]:
         """Queue a stop behind what the mailbox holds."""
         pending: Pending[None] = Pending(self)
-        self.questions.describe(pending, name, STOP, None)
+        self.questions.describe(pending, ROOT, name, STOP, None)
         with contextlib.suppress(GoneError):
             route = self._route(number)
             parts = self.outgoing.pack(route, Kind.STOP, b"", b"")
@@ -166,7 +170,7 @@ class Client:
         self._check()
         pending: Pending[Any] = Pending(self)
         pending.convert = convert
-        self.questions.describe(pending, "the root supervisor", operation, None)
+        self.questions.describe(pending, ROOT, "the root supervisor", operation, None)
         body = pack_request(facts, payload)
         try:
             self._question(
@@ -263,7 +267,8 @@ class Client:
     def _on_expired(self, number: int, letter: Letter) -> None:
         """A letter has waited for room longer than it may; whoever asked has been told, of a tell nobody has."""
         pending = letter.pending
-        if letter.is_question or pending.method == STOP:
+        is_withdrawn = isinstance(pending.value, asyncio.CancelledError)
+        if letter.is_question or pending.method == STOP or is_withdrawn:
             return
         facts = {
             "number": number,
@@ -343,6 +348,12 @@ class Client:
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """See ``pending.Source``."""
         self.waiting.block(pending, timeout)
+
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """See ``pending.Source``."""
+        is_message = getattr(pending, "number", ROOT) != ROOT
+        if is_message and not pending.done() and not self.waiting.has_waiter(pending):
+            self.outgoing.withdraw(pending)
 
     # Ending.
 

@@ -6,6 +6,7 @@ A frame is accepted, waits in a bounded outbox for room, or is refused at once.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -251,6 +252,24 @@ class Outgoing:
             self.backlog[id(route)] = route
             self._count()
         self.on_backlog()
+
+    def asker(self, number: int) -> Route | None:
+        """Return the way to the lane of *number*, with the status page that tells what it has withdrawn; None if it has ended."""
+        try:
+            route = self.lanes.get(number) or self.lane(number)
+            if route.asker is None:
+                route.asker = status.StatusPage.open(self._directory.fd, number)
+        except (GoneError, FileNotFoundError):
+            return None
+        return route
+
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """Let the message of *pending* not be handled, if nobody has taken it yet."""
+        with self._lock:  # so that it does not leave the outbox meanwhile
+            if pending.corr in self._questions.open:
+                self._questions.withdraw(pending)
+            else:
+                pending.fail(asyncio.CancelledError("withdrawn before it was sent"))
 
     def flush(self) -> None:
         """Send what waits, as far as there is room."""

@@ -5,6 +5,7 @@ An open question holds a credit of the lane until its answer comes, also when no
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import time
@@ -25,6 +26,7 @@ from actors.errors import (
     UnhandledMessageError,
 )
 from actors.pending import WAITING, Pending
+from actors.runtime.withdrawn import Withdrawn
 from actors.wire import failure
 from actors.wire.frame import Kind
 
@@ -41,10 +43,16 @@ class Questions:
     """The open questions of one process."""
 
     def __init__(
-        self, credits_: int, incarnation: int, loads: Callable[[bytes], object]
+        self,
+        credits_: int,
+        incarnation: int,
+        loads: Callable[[bytes], object],
+        withdrawn: Withdrawn,
     ) -> None:
         """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
         self.open: dict[int, Pending[Any]] = {}
+        self.withdrawn = withdrawn
+        self.where: Callable[[Pending[Any]], str] = lambda _: ""  # why it takes so long
         self.next_deadline_ns = (
             0  # nothing is due earlier; 0 when nothing has a deadline
         )
@@ -54,9 +62,15 @@ class Questions:
         self._serial = itertools.count((incarnation << 40) + 1)
 
     def describe(
-        self, pending: Pending[Any], target: str, method: str, timeout: float | None
+        self,
+        pending: Pending[Any],
+        number: int,
+        target: str,
+        method: str,
+        timeout: float | None,
     ) -> None:
         """Give *pending* what an error about it will have to say, and its deadline."""
+        pending.number = number
         pending.target = target
         pending.method = method
         pending.timeout = timeout
@@ -64,6 +78,16 @@ class Questions:
             pending.deadline_ns = deadline = time.monotonic_ns() + int(timeout * 1e9)
             if not self.next_deadline_ns or deadline < self.next_deadline_ns:
                 self.next_deadline_ns = deadline
+
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """Let an open question not be run any more; it stays open until its taker has said what became of it."""
+        self.withdrawn.mark(pending.corr)
+
+    def keep(self, pending: Pending[Any]) -> None:
+        """Take back ``withdraw``: somebody waits again."""
+        if self.withdrawn.unmark(pending.corr) and pending.deadline_ns:
+            due = self.next_deadline_ns or pending.deadline_ns
+            self.next_deadline_ns = min(due, pending.deadline_ns)
 
     def number(self, pending: Pending[Any]) -> int:
         """Give *pending* its correlation id."""
@@ -77,6 +101,8 @@ class Questions:
     def settle(self, corr: int, kind: int, body: bytes) -> None:
         """Give an answer to whoever asked; answers to nobody (they came twice) are dropped."""
         pending = self.open.pop(corr, None)
+        if self.withdrawn:
+            self.withdrawn.unmark(corr)
         if pending is None or pending.state != WAITING:
             return
         if kind == Kind.REPLY:
@@ -97,11 +123,13 @@ class Questions:
         if pending is not None:
             pending.fail(error)
 
-    def _error(self, pending: Pending[Any], kind: int, body: bytes) -> Exception:
+    def _error(self, pending: Pending[Any], kind: int, body: bytes) -> BaseException:
         if kind == Kind.ERROR:
             return failure.unpack(body, self._loads)
         if kind == Kind.EXPIRED:
-            return _timed_out(pending)
+            return self._timed_out(pending)
+        if kind == Kind.WITHDRAWN:
+            return asyncio.CancelledError("withdrawn before it was handled")
         return _reported(pending, kind, json.loads(body))
 
     def expire(self, waiting: Iterable[Pending[Any]]) -> None:
@@ -113,10 +141,14 @@ class Questions:
         # In one step: other threads ask meanwhile.
         sent = [(pending, True) for pending in list(self.open.values())]
         for pending, was_sent in [*sent, *((pending, False) for pending in waiting)]:
-            if pending.state != WAITING or not pending.deadline_ns:
+            if (
+                pending.state != WAITING
+                or not pending.deadline_ns
+                or pending.corr in self.withdrawn  # nobody is there to be told
+            ):
                 continue
             if pending.deadline_ns <= now:
-                pending.fail(_timed_out(pending, was_sent=was_sent))
+                pending.fail(self._timed_out(pending, was_sent=was_sent))
             elif (
                 not self.next_deadline_ns or pending.deadline_ns < self.next_deadline_ns
             ):
@@ -126,12 +158,14 @@ class Questions:
         """Fail every open question with *error*."""
         asked, self.open = self.open, {}
         for pending in asked.values():
+            self.withdrawn.unmark(pending.corr)
             pending.fail(error)
 
-
-def _timed_out(pending: Pending[Any], *, was_sent: bool = True) -> AskTimeoutError:
-    timeout = pending.timeout or 0.0
-    return AskTimeoutError(pending.target, pending.method, timeout, was_sent)
+    def _timed_out(
+        self, pending: Pending[Any], *, was_sent: bool = True
+    ) -> AskTimeoutError:
+        timeout, where = pending.timeout or 0.0, self.where(pending)
+        return AskTimeoutError(pending.target, pending.method, timeout, was_sent, where)
 
 
 def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Exception:

@@ -37,18 +37,33 @@ class Letter:
 class Route:
     """The way to one mailbox or lane."""
 
-    __slots__ = ("_outlet", "_status", "limit", "number", "outbox", "outbox_bytes")
+    __slots__ = (
+        "_outlet",
+        "_status",
+        "asker",
+        "limit",
+        "number",
+        "outbox",
+        "outbox_bytes",
+    )
 
     def __init__(
         self, number: int, outlet: Outlet, limit: int, page: status.StatusPage | None
     ) -> None:
         """Send to process *number* through *outlet*; *page* is the receiver's status page, None for a lane."""
         self.number = number
+        # Of a lane, once its owner has asked us something: its status page.
+        self.asker: status.StatusPage | None = None
         self.limit = limit
         self.outbox: deque[Letter] = deque()
         self.outbox_bytes = 0
         self._outlet = outlet
         self._status = page
+
+    @property
+    def page(self) -> status.StatusPage | None:
+        """The receiver's status page; None for a lane."""
+        return self._status
 
     def put(self, *parts: bytes) -> Put:
         """Offer a frame.

@@ -1,6 +1,6 @@
 """The status page: what a process of the system is doing, in shared memory, readable by anyone at no cost to it.
 
-One file per process: a page of 64-bit words, then the slots of its mailbox.
+One file per process: a page of 64-bit words, the slots of its mailbox, the waits of their handlers, the questions it has withdrawn.
 The owner writes words with plain stores; the supervisor resets them between incarnations.
 Whoever reaps the process reads here what it was sending and which messages it had in hand.
 
@@ -20,13 +20,29 @@ Layout (64-bit words of the first page):
     8    number of slots
     9    limit of a frame in a slot, in bytes
     10   scheme of the mailbox's transport, ASCII, zero-padded
+    11   ready: 1 once this incarnation takes messages
+    12   withdrawn: how many of the questions it has asked it does not want handled any more
     ==== =========================================================================
+
+Further parts:
+
+    ============== ===============================================================
+    part           meaning
+    ============== ===============================================================
+    byte 1024      name of the actor, UTF-8, zero-padded, cut to 256 bytes
+    byte 4096      the slots
+    behind them    for each slot three words: the question that the handler waits for
+                   (correlation id, 0 for none), whom it has asked, since when (ns)
+    behind those   one word for each question that may be open: the correlation id of a
+                   withdrawn one, or 0
+    ============== ===============================================================
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import struct
 
 from transports._ring import Slot
 
@@ -44,11 +60,27 @@ WORDS_BYTES = 4096
     SLOTS,
     LIMIT,
     SCHEME,
-) = range(11)
+    READY,
+    WITHDRAWN,
+) = range(13)
+NAME_AT, NAME_BYTES = 1024, 256
+# The words of a wait.
+CORR, TARGET, SINCE = range(3)
+WAIT_WORDS = 3
 
 
-def size(slots: int, limit: int) -> int:
-    """Return the bytes of a status page with *slots* slots for frames of at most *limit* bytes."""
+def size(slots: int, limit: int, questions: int) -> int:
+    """Return the bytes of a status page with *slots* slots for frames of at most *limit* bytes.
+
+    Args:
+        slots: How many messages may be in hand at once.
+        limit: The largest frame.
+        questions: How many questions may be open at once.
+    """
+    return _waits_at(slots, limit) + 8 * (WAIT_WORDS * slots + questions)
+
+
+def _waits_at(slots: int, limit: int) -> int:
     return WORDS_BYTES + (slots * Slot.size(limit) if slots else 0)
 
 
@@ -65,18 +97,27 @@ class StatusPage:
         self.map = mmap.mmap(fd, os.fstat(fd).st_size)
         self._view = memoryview(self.map)
         self.words = self._view[:WORDS_BYTES].cast("Q")
+        slots = self.words[SLOTS]
+        waits_at = _waits_at(slots, self.words[LIMIT])
+        withdrawn_at = waits_at + 8 * WAIT_WORDS * slots
+        self.waits = self._view[waits_at:withdrawn_at].cast("Q")
+        self.withdrawn = self._view[withdrawn_at:].cast("Q")
 
     @classmethod
-    def format(cls, fd: int, slots: int, limit: int, scheme: str) -> StatusPage:
-        """Write the first contents of a new page of ``size(slots, limit)`` bytes."""
-        page = cls(fd)
-        page.words[SCHEME] = int.from_bytes(
+    def format(
+        cls, fd: int, slots: int, limit: int, scheme: str, name: str = ""
+    ) -> StatusPage:
+        """Write the first contents of a new page of ``size(slots, limit, …)`` bytes."""
+        # First what says where the parts lie.
+        header = [0] * len(range(SCHEME + 1))
+        header[MAGIC_WORD] = MAGIC
+        header[SLOTS], header[LIMIT] = slots, limit
+        header[SCHEME] = int.from_bytes(
             scheme.encode("ascii").ljust(8, b"\0"), "little"
         )
-        page.words[SLOTS] = slots
-        page.words[LIMIT] = limit
-        page.words[MAGIC_WORD] = MAGIC
-        return page
+        os.pwrite(fd, struct.pack(f"={len(header)}Q", *header), 0)
+        os.pwrite(fd, name.encode()[:NAME_BYTES], NAME_AT)
+        return cls(fd)
 
     @classmethod
     def open(cls, dir_fd: int, number: int) -> StatusPage:
@@ -97,6 +138,12 @@ class StatusPage:
         """The scheme of the mailbox's transport."""
         return self.words[SCHEME].to_bytes(8, "little").rstrip(b"\0").decode("ascii")
 
+    @property
+    def name(self) -> str:
+        """The actor's name; empty for a process that is no actor."""
+        text = bytes(self._view[NAME_AT : NAME_AT + NAME_BYTES])
+        return text.rstrip(b"\0").decode(errors="ignore")
+
     def slots(self) -> list[Slot]:
         """Return the slots of the mailbox."""
         limit = self.words[LIMIT]
@@ -107,12 +154,14 @@ class StatusPage:
 
     def begin(self, incarnation: int) -> None:
         """Reset what belongs to an incarnation; the slots are settled by the reaper."""
-        for word in (HANDLED, OUTBOX, BUSY, SENDING):
+        for word in (HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN):
             self.words[word] = 0
+        for table in (self.waits, self.withdrawn):
+            table[:] = memoryview(bytes(table.nbytes)).cast("Q")
         self.words[INCARNATION] = incarnation
 
     def close(self) -> None:
         """Unmap it; slots must not be used any more."""
-        self.words.release()
-        self._view.release()
+        for view in (self.words, self.waits, self.withdrawn, self._view):
+            view.release()
         self.map.close()

@@ -77,6 +77,7 @@ class Waiting:
         self._has_loops = False  # whether there ever was one: asking the dictionary costs more than arming
         self._spin = Spin()
         self._breath_ns = 0
+        self._blocked: list[Pending[Any]] = []  # what threads wait for
 
     def drive(self, loop: RingLoop, source: Source) -> None:
         """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
@@ -107,6 +108,8 @@ class Waiting:
             yield from self.breathe()
             return
         while pending.state == WAITING:
+            if self._questions.withdrawn:
+                self._questions.keep(pending)
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()
             waker = functools.partial(_wake_future, loop, future)
@@ -256,6 +259,15 @@ class Waiting:
             )
             raise RuntimeError(msg)
         end = math.inf if timeout is None else time.monotonic() + timeout
+        self._blocked.append(pending)
+        try:
+            if self._questions.withdrawn:
+                self._questions.keep(pending)
+            self._block(pending, end)
+        finally:
+            self._blocked.remove(pending)
+
+    def _block(self, pending: Pending[Any], end: float) -> None:
         while pending.state == WAITING and time.monotonic() < end:
             if not self._take_pump():
                 self._queue_up(pending, end)
@@ -318,6 +330,10 @@ class Waiting:
         self._outgoing.flush()
         if any(fd == self.root_pidfd for fd, _ in ready):
             self._inlet.lose_root()
+
+    def has_waiter(self, pending: Pending[Any]) -> bool:
+        """Return whether a coroutine or a thread waits for *pending*."""
+        return bool(pending.wakers) or pending in self._blocked
 
     def wake_all(self) -> None:
         """Let blocked threads look again."""

@@ -38,7 +38,12 @@ class Estate:
 
     @classmethod
     def create(
-        cls, directory: RuntimeDirectory, number: int, options: Options, slots: int
+        cls,
+        directory: RuntimeDirectory,
+        number: int,
+        options: Options,
+        slots: int,
+        name: str = "",
     ) -> Estate:
         """Make everything; nothing is left behind when something cannot be made.
 
@@ -49,13 +54,13 @@ class Estate:
         """
         transport = registry.get(options.transport or "shm")
         with contextlib.ExitStack() as undo:
+            limit = transport.inline_limit
+            questions = lanes.credits_of(lanes.ACTOR_LANE_BYTES)
             fd = directory.create_file(
-                status.file_name(number), status.size(slots, transport.inline_limit)
+                status.file_name(number), status.size(slots, limit, questions)
             )
             undo.callback(os.unlink, status.file_name(number), dir_fd=directory.fd)
-            page = status.StatusPage.format(
-                fd, slots, transport.inline_limit, transport.scheme
-            )
+            page = status.StatusPage.format(fd, slots, limit, transport.scheme, name)
             os.close(fd)
             lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
             undo.callback(lanes.unlink, directory.fd, number)

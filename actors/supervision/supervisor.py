@@ -23,6 +23,7 @@ from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import ROOT, Outgoing
 from actors.runtime.questions import Questions
+from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child, Goal
@@ -67,9 +68,8 @@ class Supervisor:
         self._readers = (self._lane.reader,)
         self._blobs = BlobStore(directory.blob_fd, f"{ROOT}.1")
         page = status.StatusPage.open(directory.fd, ROOT)
-        self._outgoing = Outgoing(
-            directory, ROOT, page, Questions(0, 1, lambda _: None), self._blobs
-        )
+        questions = Questions(0, 1, lambda _: None, Withdrawn(page))
+        self._outgoing = Outgoing(directory, ROOT, page, questions, self._blobs)
         self._events = Events(self._outgoing)
         self._alarms = Alarms()
         self._selector = selectors.EpollSelector()
@@ -231,7 +231,9 @@ class Supervisor:
         self._next_number += 1
         label = options.name or f"{facts['class_name']}-{number}"
         try:
-            estate = Estate.create(self._directory, number, options, facts["slots"])
+            estate = Estate.create(
+                self._directory, number, options, facts["slots"], label
+            )
         except (TransportError, ActorError, OSError) as exc:
             reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(exc))
             self._refuse(asker, "spawn", name=label, reason=reason.to_json())

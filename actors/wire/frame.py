@@ -49,6 +49,7 @@ class Kind(enum.IntEnum):
     STOPPED = 11  # the actor ended before the message was handled
     EXPIRED = 12  # the deadline had passed when the message was taken
     UNHANDLED = 13  # no such method, or arguments that do not fit
+    WITHDRAWN = 14  # whoever asked did not want it handled any more
     REQUEST = 16  # to the supervisor; the method is the operation
     ANSWER = 17  # from the supervisor, to a request
     REFUSAL = 18  # from the supervisor, to a request

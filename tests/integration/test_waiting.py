@@ -500,17 +500,6 @@ async def test_cancelling_the_task_that_awaits_ends_it_and_nothing_else(
     assert await inbox.ask(Inbox.kept) == []
 
 
-async def test_a_task_cancelled_before_its_first_step_ends(
-    counter: ActorRef[Counter],
-) -> None:
-    task = asyncio.create_task(counter.ask(Counter.add, 1))
-    task.cancel()
-
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await counter.ask(Counter.add, 1) == 2
-
-
 async def test_asyncio_timeout_ends_the_wait(
     held: tuple[ActorRef[Inbox], Pending[str]],
 ) -> None:

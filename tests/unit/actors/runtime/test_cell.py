@@ -80,7 +80,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         stack.callback(directory.close)
         stack.callback(directory.remove)
         for number in (ROOT, 1):
-            fd = directory.create_file(status.file_name(number), status.size(0, 0))
+            fd = directory.create_file(status.file_name(number), status.size(0, 0, 9))
             status.StatusPage.format(fd, 0, 0, "")
             os.close(fd)
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)

@@ -18,6 +18,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter
+from actors.runtime.withdrawn import Withdrawn
 from actors.supervision.estate import Estate
 from actors.wire import frame
 from actors.wire.frame import Kind
@@ -43,7 +44,7 @@ class Bench:
 
     def post(self, *, is_question: bool = False) -> Pending[None]:
         pending: Pending[None] = Pending()
-        self.questions.describe(pending, "receiver", "Receiver.hear", None)
+        self.questions.describe(pending, RECEIVER, "receiver", "Receiver.hear", None)
         if is_question:
             self.questions.number(pending)
         way = self.outgoing.route(RECEIVER)
@@ -75,7 +76,7 @@ class Bench:
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     directory = directories.create(tmp_path / "base", "bench")
-    fd = directory.create_file(status.file_name(SENDER), status.size(0, 0))
+    fd = directory.create_file(status.file_name(SENDER), status.size(0, 0, 9))
     page = status.StatusPage.format(fd, 0, 0, "")
     os.close(fd)
     lanes.create(directory.fd, SENDER, lanes.ACTOR_LANE_BYTES)
@@ -83,7 +84,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     size = 8 * 1024 if request.param == "mq" else 32 * 1024
     options = Options(transport=request.param, mailbox_bytes=size)
     estate = Estate.create(directory, RECEIVER, options, slots=1)
-    questions = Questions(4, 1, lambda data: data)
+    questions = Questions(4, 1, lambda data: data, Withdrawn(page))
     blobs = BlobStore(directory.blob_fd, "3.1")
     outgoing = Outgoing(directory, SENDER, page, questions, blobs)
     made = Bench(directory, outgoing, questions, estate, page, [], [])

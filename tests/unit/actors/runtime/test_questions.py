@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from actors.exits import ExitKind, ExitReason
 from actors.pending import Pending
 from actors.runtime import reports
 from actors.runtime.questions import Questions
+from actors.runtime.withdrawn import Withdrawn
 from actors.wire.frame import Kind
+from tests.support.pages import new_page
 
 KILLED = ExitReason(ExitKind.KILLED, cause="api").to_json()
 
@@ -32,13 +35,20 @@ def loads(data: bytes) -> object:
 
 
 @pytest.fixture
-def questions() -> Questions:
-    return Questions(3, 1, loads)
+def withdrawn() -> Iterator[Withdrawn]:
+    page = new_page()
+    yield Withdrawn(page)
+    page.close()
+
+
+@pytest.fixture
+def questions(withdrawn: Withdrawn) -> Questions:
+    return Questions(3, 1, loads, withdrawn)
 
 
 def ask(questions: Questions, timeout: float | None = None) -> Pending[Any]:
     pending: Pending[Any] = Pending()
-    questions.describe(pending, "counter", "Counter.add", timeout)
+    questions.describe(pending, 7, "counter", "Counter.add", timeout)
     questions.open[questions.number(pending)] = pending
     return pending
 
@@ -137,8 +147,8 @@ def test_there_are_as_many_credits_as_allowed(questions: Questions) -> None:
     assert questions.has_credit()
 
 
-def test_incarnations_number_their_questions_apart() -> None:
-    first, second = Questions(1, 1, loads), Questions(1, 2, loads)
+def test_incarnations_number_their_questions_apart(withdrawn: Withdrawn) -> None:
+    first, second = (Questions(1, n, loads, withdrawn) for n in (1, 2))
 
     assert first.number(Pending()) != second.number(Pending())
 
@@ -146,7 +156,7 @@ def test_incarnations_number_their_questions_apart() -> None:
 def test_an_overdue_question_fails_and_keeps_its_credit(questions: Questions) -> None:
     late, kept = ask(questions, 0), ask(questions, 60)
     waiting: Pending[Any] = Pending()
-    questions.describe(waiting, "counter", "Counter.add", 0)
+    questions.describe(waiting, 7, "counter", "Counter.add", 0)
 
     questions.expire([waiting])
 

@@ -1,0 +1,72 @@
+"""The lane: whoever has a credit finds room for the largest answer there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from actors.runtime import directory as directories
+from actors.runtime import lanes, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.lanes import Lane
+from actors.runtime.outgoing import Outgoing
+from actors.runtime.questions import Questions
+from actors.runtime.withdrawn import Withdrawn
+from actors.wire.frame import Kind
+from transports.blob import BlobStore
+
+ASKER, ANSWERER = 3, 7
+
+
+@attrs.define(eq=False)
+class Bench:
+    """One that asks, with a lane, and one that answers."""
+
+    directory: RuntimeDirectory
+    lane: Lane
+    outgoing: Outgoing
+
+    def waiting(self) -> int:
+        """Return how many answers found no room."""
+        return sum(1 for _ in self.outgoing.waiting())
+
+
+@pytest.fixture(params=[lanes.ACTOR_LANE_BYTES, lanes.MAIN_LANE_BYTES])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    directory = directories.create(tmp_path / "base", "bench")
+    fd = directory.create_file(status.file_name(ANSWERER), status.size(0, 0, 9))
+    page = status.StatusPage.format(fd, 0, 0, "")
+    os.close(fd)
+    lanes.create(directory.fd, ASKER, request.param)
+    questions = Questions(0, 1, lambda data: data, Withdrawn(page))
+    blobs = BlobStore(directory.blob_fd, "7.1")
+    outgoing = Outgoing(directory, ANSWERER, page, questions, blobs)
+    lane = Lane(directory.fd, ASKER)
+    yield Bench(directory, lane, outgoing)
+    lane.close()
+    outgoing.close()
+    page.close()
+    directory.remove()
+    directory.close()
+
+
+@pytest.mark.parametrize("size", [900, 100_000])
+def test_every_credit_stands_for_room_for_an_answer(bench: Bench, size: int) -> None:
+    for corr in range(1, bench.lane.credits + 1):
+        bench.outgoing.answer(ASKER, Kind.REPLY, corr, bytes(size))
+
+    assert bench.waiting() == 0
+
+
+def test_answers_that_no_credit_covers_find_the_lane_full_in_the_end(
+    bench: Bench,
+) -> None:
+    """Otherwise the test above would prove nothing."""
+    for corr in range(1, 2 * bench.lane.credits):
+        bench.outgoing.answer(ASKER, Kind.REPLY, corr, bytes(900))
+
+    assert bench.waiting() > 0
