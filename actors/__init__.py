@@ -7,6 +7,8 @@ from actors.errors import ActorError as ActorError
 from actors.errors import ActorNotFoundError as ActorNotFoundError
 from actors.errors import ActorStoppedError as ActorStoppedError
 from actors.errors import AskTimeoutError as AskTimeoutError
+from actors.errors import AttachError as AttachError
+from actors.errors import ForkedHandleError as ForkedHandleError
 from actors.errors import MailboxFullError as MailboxFullError
 from actors.errors import NameTakenError as NameTakenError
 from actors.errors import NotSerializableError as NotSerializableError
@@ -15,6 +17,7 @@ from actors.errors import RemoteError as RemoteError
 from actors.errors import SpawnError as SpawnError
 from actors.errors import SystemClosedError as SystemClosedError
 from actors.errors import SystemFailedError as SystemFailedError
+from actors.errors import SystemNotFoundError as SystemNotFoundError
 from actors.errors import UnhandledMessageError as UnhandledMessageError
 from actors.events import Event as Event
 from actors.events import Events as Events

@@ -49,7 +49,15 @@ class MailboxFullError(ActorError):
 
 
 class SystemClosedError(ActorError):
-    """The system was closed, or is being closed, by this program."""
+    """The system was closed, or is being closed, by the program that owns it; or this program has left it."""
+
+
+class AttachError(ActorError):
+    """A running system could not be joined: it ended meanwhile, does not answer, or has no room for another program."""
+
+
+class SystemNotFoundError(AttachError, LookupError):
+    """No system of this name runs for this user, or several do; the text names those that run."""
 
 
 class ForkedHandleError(ActorError):

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from actors.errors import RuntimeDirectoryError
+from actors.pending import Pending
 from actors.runtime import directory as directories
-from actors.runtime import lanes, status
+from actors.runtime import door, lanes, status
 from actors.runtime.client import MAIN, Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import ROOT
@@ -43,6 +45,10 @@ class Root:
     process: subprocess.Popen[bytes]
     pidfd: int
 
+    def finish(self, drain: float) -> Pending[Any]:
+        """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
+        return self.client.finish(drain)
+
     def end(self, *, at_once: bool) -> None:
         """Wait until the root is gone, or kill it *at_once* and all its children with it; remove what it left."""
         self.client.close()
@@ -60,8 +66,8 @@ class Root:
         self.client.directory.close()
 
 
-def launch(base: Path | None, name: str) -> Root:
-    """Start a root supervisor for a new system.
+def launch(base: Path | None, name: str, transport: str) -> Root:
+    """Start a root supervisor for a new system, whose actors have mailboxes of *transport* by default.
 
     Raises:
         RuntimeDirectoryError: The directory is not one we may use.
@@ -82,15 +88,16 @@ def launch(base: Path | None, name: str) -> Root:
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         client = Client(directory, MAIN)
         undo.callback(client.close)
-        process, pidfd = _execute(directory, name)
+        process, pidfd = _execute(directory, name, transport)
         undo.pop_all()
     client.waiting.root_pidfd = pidfd
     return Root(client, process, pidfd)
 
 
 def _execute(
-    directory: RuntimeDirectory, name: str
+    directory: RuntimeDirectory, name: str, transport: str
 ) -> tuple[subprocess.Popen[bytes], int]:
+    door_fd = door.create(directory.fd)
     main_pidfd = os.pidfd_open(os.getpid())
     config_fd = os.memfd_create("config", os.MFD_CLOEXEC)
     config = {
@@ -98,7 +105,9 @@ def _execute(
         "directory": str(directory.path),
         "lock_fd": directory.lock_fd,
         "main_pidfd": main_pidfd,
+        "door_fd": door_fd,
         "name": name,
+        "transport": transport,
     }
     os.write(config_fd, json.dumps(config).encode())
     os.lseek(config_fd, 0, os.SEEK_SET)
@@ -107,12 +116,12 @@ def _execute(
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
             [sys.executable, *flags, "-c", _PROGRAM, str(config_fd)],
             stdin=subprocess.DEVNULL,
-            pass_fds=(config_fd, directory.lock_fd, main_pidfd),
+            pass_fds=(config_fd, directory.lock_fd, main_pidfd, door_fd),
             start_new_session=True,  # Ctrl-C is for this program only, which then stops the others in order
         )
     finally:
-        os.close(config_fd)
-        os.close(main_pidfd)
+        for fd in (config_fd, main_pidfd, door_fd):
+            os.close(fd)
     directory.release_lock()  # the root holds it now: locks belong to the open file, not to a process
     return process, os.pidfd_open(process.pid)
 

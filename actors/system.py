@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack
 import attrs
 
 from actors.actor import Actor
+from actors.attach import Attachment, join
 from actors.errors import ForkedHandleError, OptionError, SystemClosedError
 from actors.events import Events
 from actors.launch import Root, launch
@@ -31,6 +32,7 @@ A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
 
 SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
 DRAIN_SECONDS = 5.0
 FLUSH_SECONDS = 0.001
 
@@ -52,6 +54,7 @@ class Spawner:
 class ActorSystem:
     """A running system of actors, owned by this program: leaving it stops and reaps everything.
 
+    ``attach`` joins one that another program owns.
     ``async with ActorSystem() as system`` in a coroutine, ``with`` or ``start``/``close`` elsewhere.
     It is bound to no event loop and no thread.
     """
@@ -83,13 +86,51 @@ class ActorSystem:
         self._transport = transport
         self._base = None if directory is None else Path(directory)
         self._drain = drain
-        self._root: Root | None = None
+        self._part: Root | Attachment | None = None  # what there is to close
         self._client: Client | None = None
 
     @classmethod
+    def attach(
+        cls,
+        name: str = "system",
+        *,
+        directory: Path | str | None = None,
+        drain: float = DRAIN_SECONDS,
+    ) -> Self:
+        """Join a running system that another program of the same user owns; returned open.
+
+        Leaving it, by ``close`` or at the end of a ``with`` or ``async with`` block, ends nothing but this program's part in it.
+        Actors that this program has spawned stay: they belong to the system, and end with it.
+        Should this program die, the system removes what belonged to its part.
+
+        It takes a millisecond, and blocks meanwhile.
+
+        Args:
+            name: Of the system; where several of this name run, the full name of one, as ``actors ls`` shows it.
+            directory: As the owner has given it.
+            drain: Seconds that a normal end waits for room for what this program still has to send.
+
+        Raises:
+            SystemNotFoundError: No such system runs for this user, or several do.
+            AttachError: It ended meanwhile, does not answer, or has no room for another program.
+            SystemClosedError: It is closing.
+            RuntimeDirectoryError: Its directory is not one we may use.
+            OptionError: An argument is not acceptable.
+        """
+        _check_running_name(name)
+        system = cls(name.partition(".")[0], directory=directory, drain=drain)
+        system._part = join(system._base, name)
+        system._client = system._part.client
+        _open.add(system)
+        return system
+
+    def _is_attached(self) -> bool:
+        return isinstance(self._part, Attachment)
+
+    @classmethod
     def _joined(cls, client: Client) -> ActorSystem:
-        """Return the system as seen by a process that does not own it."""
-        system = cls(transport=client.default_transport)
+        """Return the system as seen by one of its actors."""
+        system = cls()
         system._client = client
         return system
 
@@ -130,6 +171,8 @@ class ActorSystem:
     def close(self, *, drain: float | None = None) -> None:
         """Stop everything and wait until it is gone; closing again does nothing.
 
+        A system that was joined with ``attach`` is only left.
+
         Args:
             drain: Seconds that actors get to finish what is queued; None for what the system was made with.
 
@@ -155,14 +198,14 @@ class ActorSystem:
         if self._client is not None:
             msg = "the system was started before; make a new ActorSystem"
             raise SystemClosedError(msg)
-        self._root = launch(self._base, self._name)
-        self._client = self._root.client
-        self._client.default_transport = self._transport
+        self._part = launch(self._base, self._name, self._transport)
+        self._client = self._part.client
         _open.add(self)
         return self._client.request("hello", {})
 
     def _ask_to_close(self, drain: float) -> Pending[Any]:
-        return self._opened().finish(drain)
+        assert self._part is not None  # noqa: S101 - seen by whoever calls; for the checkers
+        return self._part.finish(drain)
 
     def _has_backlog(self) -> bool:
         return bool(self._opened().outgoing.backlog)
@@ -178,16 +221,16 @@ class ActorSystem:
         is_copy = self._client is not None and isinstance(
             self._client.ended_with, ForkedHandleError
         )
-        return self._root is not None and not is_copy
+        return self._part is not None and not is_copy
 
     def _end(self, *, at_once: bool = False) -> None:
-        root, self._root = self._root, None
+        part, self._part = self._part, None
         _open.discard(self)
-        if root is not None:
-            root.end(at_once=at_once)
+        if part is not None:
+            part.end(at_once=at_once)
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._is_attached() else self.start()
 
     def __exit__(
         self,
@@ -198,6 +241,8 @@ class ActorSystem:
         self.close(drain=None if exc_type is None else 0)
 
     async def __aenter__(self) -> Self:
+        if self._is_attached():
+            return self
         hello = self._launch()
         try:
             await hello
@@ -255,7 +300,6 @@ class ActorSystem:
         Raises (at the call):
             TypeError: *cls* is not a subclass of ``Actor``.
             NotSerializableError: The class or an argument cannot travel.
-            OptionError: The system's transport is not one for actors.
             SystemClosedError: The system is not running.
             SystemFailedError: It has ended by itself.
 
@@ -275,9 +319,8 @@ class ActorSystem:
             msg = f"cls={cls!r}: expected a subclass of actors.Actor"
             raise TypeError(msg)
         client = self._opened()
-        if options.transport is None:
-            options = attrs.evolve(options, transport=self._transport)
-        _check_transport(options.transport or "")
+        if options.transport is not None:
+            _check_transport(options.transport)
         client.outgoing.drop_ended()  # their memory may be what the new one needs
         facts = {
             "options": attrs.asdict(options),
@@ -341,6 +384,12 @@ class ActorSystem:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not SYSTEM_NAME.fullmatch(name):
         msg = f"name={name!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
+        raise OptionError(msg)
+
+
+def _check_running_name(name: object) -> None:
+    if not isinstance(name, str) or not RUNNING_NAME.fullmatch(name):
+        msg = f"name={name!r}: the name of a running system, as 'actors ls' shows it, with or without its number"
         raise OptionError(msg)
 
 

@@ -52,6 +52,7 @@ _LENGTH = struct.Struct("<I")
 
 # By system, for refs that arrive.
 clients: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
+_all: weakref.WeakSet[Client] = weakref.WeakSet()  # a program may join a system twice
 
 
 class Client:
@@ -74,7 +75,6 @@ class Client:
             directory, number, self.status, self.questions, self.blobs
         )
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
-        self.default_transport = "shm"
         self.ended_with: Exception | None = None  # why nothing can be asked any more
         # Shared: most tells are accepted at once, and nothing in it can change.
         self._accepted: Pending[None] = Pending(self)
@@ -84,11 +84,12 @@ class Client:
             Pending[Any]
         ] = []  # of events; they are no questions, but end with the system as well
         self._unacknowledged = 0
-        self._loss: Callable[[], Exception] = system_lost
+        self.loss: Callable[[], Exception] = system_lost  # what the root's death means
         self.outgoing.on_backlog = self.waiting.watch_rooms
         self.outgoing.on_undelivered = self._on_undelivered
         self.outgoing.on_expired = self._on_expired
         clients[str(directory.path)] = self
+        _all.add(self)
 
     # Sending.
 
@@ -183,7 +184,7 @@ class Client:
             )
         except GoneError:
             self.questions.open.pop(pending.corr, None)
-            pending.fail(self.ended_with or system_lost())
+            pending.fail(self.ended_with or self.loss())
         return pending
 
     def notify_root(self, operation: str, facts: dict[str, Any]) -> None:
@@ -361,7 +362,7 @@ class Client:
         """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
 
         def close(_: object) -> None:
-            self._loss = lambda: SystemClosedError("the system was closed")
+            self.loss = lambda: SystemClosedError("the system was closed")
 
         # Not before its answer: a root that dies without one has failed.
         return self.request("close", {"drain": drain}, convert=close)
@@ -369,7 +370,7 @@ class Client:
     def lose_root(self) -> None:
         """The root supervisor has died: nothing that is open will ever be answered."""
         self.drain()
-        self.fail_all(self._loss())
+        self.fail_all(self.loss())
 
     def fail_all(self, error: Exception) -> None:
         """Everything open, and everything asked from now on, fails with *error*."""
@@ -386,22 +387,40 @@ class Client:
 
     def close(self) -> None:
         """Let go of everything."""
-        clients.pop(str(self.directory.path), None)
+        self._leave_to_another()
         self.fail_all(SystemClosedError("the system was closed"))
         self.waiting.close()
         self.outgoing.close()
         self.lane.close()
         self.status.close()
 
+    def _leave_to_another(self) -> None:
+        """Let refs that arrive from now on go through another client of the same system, where there is one."""
+        _all.discard(self)
+        path = str(self.directory.path)
+        if clients.get(path) is self:
+            del clients[path]
+            for other in _all:
+                if other.directory.path == self.directory.path:
+                    clients[path] = other
+
     def disown(self) -> None:
         """Make this copy useless, in a process forked from the client's own."""
+        name = self.directory.name.partition(".")[0]
         self.ended_with = ForkedHandleError(
-            "this handle belongs to the process that this one was forked from; open the system after the fork"
+            "this handle belongs to the process that this one was forked from; attach to the system after the fork, "
+            f"with ActorSystem.attach({name!r}), and look the actor up there"
         )
-        self.questions.fail_all(self.ended_with)
-        self.outgoing.routes.clear()
-        self.outgoing.lanes.clear()
-        self.outgoing.backlog.clear()
+        self.waiting.disown()
+        for pending in [
+            *self.questions.open.values(),
+            *self.outgoing.disown(),
+            *self._takers,
+        ]:
+            # Loops and threads of the parent: a call could wake its loop, or wait for a lock that a thread held
+            # which is not here to release it.
+            pending.wakers = None
+            pending.fail(self.ended_with)
 
 
 def system_lost() -> SystemFailedError:
@@ -427,7 +446,7 @@ def unpack_request(body: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _disown_all() -> None:
-    for client in list(clients.values()):
+    for client in list(_all):
         client.disown()
 
 

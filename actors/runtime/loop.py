@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import selectors
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,6 +45,7 @@ class RingSelector(selectors.BaseSelector):
         self._sources: list[tuple[Source, Reader]] = []
         self._spin = Spin()
         self._turns = 0
+        _selectors.add(self)
 
     def watch(self, source: Source, bell: Reader) -> None:
         """Drain *source* before sleeping; *bell* is one of its rings that is watched at all times."""
@@ -135,6 +137,26 @@ class RingSelector(selectors.BaseSelector):
                 ring(bell)
         self._sources.clear()
         self._epoll.close()
+
+    def abandon(self) -> None:
+        """Let go of what is the parent's, in a process forked from the one that watches.
+
+        The epoll set is shared: what a copy of the loop takes out of it as it closes, the parent would not hear of any more.
+        """
+        self._sources.clear()
+        self._epoll.close()
+        self._epoll = selectors.EpollSelector()
+
+
+_selectors: weakref.WeakSet[RingSelector] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for selector in list(_selectors):
+        selector.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 def ring(bell: Reader) -> None:

@@ -45,11 +45,22 @@ class LoopSide:
         self._watched: list[int] = []
         # A loop that is closed and forgotten takes us along without a call of detach.
         self._release = weakref.finalize(loop, _close_all, self._watched)
-        for source in (bell, root):
-            if source is not None:
-                fd = os.dup(source[0])
-                self._watched.append(fd)
-                loop.add_reader(fd, source[1])
+        if bell is not None:
+            loop.add_reader(self._copy(bell[0]), bell[1])
+        if root is not None:
+            fd = self._copy(root[0])
+            loop.add_reader(fd, self._on_root_died, fd, root[1])
+
+    def _copy(self, fd: int) -> int:
+        self._watched.append(os.dup(fd))
+        return self._watched[-1]
+
+    def _on_root_died(self, fd: int, callback: Callable[[], None]) -> None:
+        loop = self._loop()
+        if loop is not None:
+            # It stays readable, and the program may go on for long without the system.
+            loop.remove_reader(fd)
+        callback()
 
     def wait_until(self, deadline_ns: int) -> None:
         """Look for overdue questions at *deadline_ns*; 0 for never."""

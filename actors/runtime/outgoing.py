@@ -326,6 +326,16 @@ class Outgoing:
                     self.backlog.pop(id(route), None)
                     route.close()
 
+    def disown(self) -> list[Pending[Any]]:
+        """Forget everything, in a process forked from the one it belongs to; return what was waiting for room."""
+        # Without the lock: the fork may have copied it as another thread held it.
+        waiting = [
+            letter.pending for route in self.backlog.values() for letter in route.outbox
+        ]
+        for table in (self.routes, self.lanes, self.backlog):
+            table.clear()
+        return waiting
+
     def close(self) -> None:
         """Let go of everything."""
         for number in {*self.routes, *self.lanes}:

@@ -12,7 +12,7 @@ Layout (64-bit words of the first page):
     0    magic and version
     1    pid
     2    incarnation
-    3    closed: 1 once the mailbox takes nothing more, for ever
+    3    closed: 1 once the mailbox takes nothing more, for ever; of the root: how the system ended
     4    sending: number of the mailbox being put to + 1, 0 when none (architecture: a sender killed before the bell)
     5    handled: messages finished by this incarnation
     6    outbox: messages that wait in this process for room somewhere
@@ -63,6 +63,8 @@ WORDS_BYTES = 4096
     READY,
     WITHDRAWN,
 ) = range(13)
+# How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
+BY_OWNER, WITH_OWNER = 1, 2
 NAME_AT, NAME_BYTES = 1024, 256
 # The words of a wait.
 CORR, TARGET, SINCE = range(3)

@@ -78,6 +78,7 @@ class Waiting:
         self._spin = Spin()
         self._breath_ns = 0
         self._blocked: list[Pending[Any]] = []  # what threads wait for
+        self._is_copy = False
 
     def drive(self, loop: RingLoop, source: Source) -> None:
         """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
@@ -219,6 +220,8 @@ class Waiting:
         return side
 
     def _on_bell(self) -> None:
+        if self._is_copy:  # the parent's bell
+            return
         # Whoever has the lock may sleep on the same bell: hushing it here would leave that one asleep.
         # Until it has hushed the bell itself, we are called again.
         if self._take_pump():
@@ -339,6 +342,14 @@ class Waiting:
         """Let blocked threads look again."""
         for sleeper in list(self._sleepers):
             sleeper.set()
+
+    def disown(self) -> None:
+        """Touch nothing any more, in a process forked from the one it belongs to.
+
+        What a loop of the parent watches is left there: epoll sets are shared, so taking it out would silence the parent.
+        """
+        self._is_copy = True
+        self._sides.clear()
 
     def close(self) -> None:
         """Take everything out of the loops."""

@@ -29,17 +29,23 @@ def main(config: dict[str, Any]) -> None:
     """Supervise until everything has ended.
 
     Args:
-        config: ``directory`` (path), ``lock_fd`` and ``main_pidfd`` (inherited descriptors), ``name``.
+        config: ``directory`` (path), ``lock_fd``, ``main_pidfd`` and ``door_fd`` (inherited descriptors), ``name``, ``transport``.
     """
     directory = RuntimeDirectory.open(Path(config["directory"]))
-    for fd in (config["lock_fd"], config["main_pidfd"]):
+    for fd in (config["lock_fd"], config["main_pidfd"], config["door_fd"]):
         os.set_inheritable(fd, False)  # noqa: FBT003 - the function's own form
     linux.set_process_name(f"actors:{config['name']}")
     linux.adopt_orphans()
     linux.raise_file_limit()
     configure_log()
     wakeup = _catch_signals()
-    supervisor = Supervisor(directory, config["main_pidfd"], wakeup)
+    supervisor = Supervisor(
+        directory,
+        config["main_pidfd"],
+        config["door_fd"],
+        wakeup,
+        config["transport"],
+    )
     signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "should_stop", True))
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
     gc.collect()

@@ -6,6 +6,7 @@ It never forks: the loop *returns* a ``Start``, so that the child has none of it
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import selectors
@@ -30,6 +31,7 @@ from actors.supervision.child import Asker, Child, Goal
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.programs import Programs
 from actors.wire import frame
 from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
@@ -58,28 +60,51 @@ class Supervisor:
     """The root supervisor of one system."""
 
     def __init__(
-        self, directory: RuntimeDirectory, main_pidfd: int, wakeup_fd: int
+        self,
+        directory: RuntimeDirectory,
+        main_pidfd: int,
+        door_fd: int,
+        wakeup_fd: int,
+        transport: str,
     ) -> None:
-        """Supervise in *directory*; *wakeup_fd* becomes readable when a signal has arrived."""
+        """Supervise in *directory*.
+
+        Args:
+            directory: Of the system.
+            main_pidfd: The program that owns it.
+            door_fd: Where other programs ask to join it; see ``door.py``.
+            wakeup_fd: Becomes readable when a signal has arrived.
+            transport: Scheme of the mailboxes of actors that do not choose their own.
+        """
         self.should_stop = False  # set by a signal
         self._directory = directory
+        self._transport = transport
         self._main_pidfd = main_pidfd
         self._lane = lanes.Lane(directory.fd, ROOT)
         self._readers = (self._lane.reader,)
         self._blobs = BlobStore(directory.blob_fd, f"{ROOT}.1")
-        page = status.StatusPage.open(directory.fd, ROOT)
-        questions = Questions(0, 1, lambda _: None, Withdrawn(page))
-        self._outgoing = Outgoing(directory, ROOT, page, questions, self._blobs)
+        self._page = status.StatusPage.open(directory.fd, ROOT)
+        questions = Questions(0, 1, lambda _: None, Withdrawn(self._page))
+        self._outgoing = Outgoing(directory, ROOT, self._page, questions, self._blobs)
         self._events = Events(self._outgoing)
         self._alarms = Alarms()
         self._selector = selectors.EpollSelector()
         self.lifecycle = Lifecycle(
             directory, self._outgoing, self._events, self._alarms, self._selector
         )
-        self._next_number = MAIN + 1
+        self._numbers = itertools.count(MAIN + 1)
+        self._programs = Programs(
+            directory,
+            door_fd,
+            self._outgoing,
+            self._events,
+            self._selector,
+            lambda: next(self._numbers),
+        )
         self._closers: list[Asker] = []
         self._is_closing = False  # nothing is started any more
         self._is_stopping = False  # and everybody is being stopped
+        self._is_orphaned = False  # because the program that owns the system has died
         self._handled = -1
         self._requests: dict[
             str, Callable[[Asker, int, dict[str, Any], bytes], None]
@@ -104,7 +129,7 @@ class Supervisor:
                 self._events.acknowledge(sender, facts["count"])
             ),
             "close": self._on_close,
-            "hurry": lambda *_: self._kill_all("second_signal"),
+            "hurry": self._on_hurry,
         }
         self._selector.register(
             self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
@@ -213,6 +238,8 @@ class Supervisor:
         self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
     ) -> None:
         options = Options(**facts["options"])
+        if options.transport is None:
+            options = attrs.evolve(options, transport=self._transport)
         if self._is_closing:
             self._refuse(
                 asker,
@@ -227,8 +254,7 @@ class Supervisor:
                 text=f"name={options.name!r}: an actor of this name runs already",
             )
             return
-        number = self._next_number
-        self._next_number += 1
+        number = next(self._numbers)
         label = options.name or f"{facts['class_name']}-{number}"
         try:
             estate = Estate.create(
@@ -364,7 +390,7 @@ class Supervisor:
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         self._closers.append(asker)
-        self._is_closing = True
+        self._refuse_newcomers()
         self.lifecycle.take_dropped()
         if facts["drain"] and not self._is_stopping:
             self._alarms.set(("drained", 0), time.monotonic() + facts["drain"])
@@ -386,11 +412,21 @@ class Supervisor:
         )
 
     def _stop_all(self) -> None:
-        self._is_closing = self._is_stopping = True
+        self._refuse_newcomers()
+        self._is_stopping = True
         self._alarms.clear(("quiet", 0))
         self._alarms.clear(("drained", 0))
         for child in list(self.lifecycle.children.values()):
             self.lifecycle.stop(child, Goal.END)
+
+    def _refuse_newcomers(self) -> None:
+        self._is_closing = self._programs.is_closing = True
+
+    def _on_hurry(
+        self, _asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        if sender == MAIN:  # a signal to another program is not for the system
+            self._kill_all("second_signal")
 
     def _kill_all(self, cause: str) -> None:
         for child in list(self.lifecycle.children.values()):
@@ -398,6 +434,7 @@ class Supervisor:
 
     def _on_main_died(self) -> None:
         self._selector.unregister(self._main_pidfd)
+        self._is_orphaned = True
         self._stop_all()
         self._alarms.set(("orphans", 0), time.monotonic() + ORPHAN_SECONDS)
 
@@ -415,3 +452,8 @@ class Supervisor:
             self._events.warn("messages_dropped", counts=dropped)
         for asker in self._closers:
             self._answer(asker)
+        # For the other programs, which see no more than our death.
+        if self._closers:
+            self._page.words[status.CLOSED] = status.BY_OWNER
+        elif self._is_orphaned:
+            self._page.words[status.CLOSED] = status.WITH_OWNER

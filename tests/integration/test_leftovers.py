@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors import ActorRef, ActorSystem, Event
+from actors.launch import Root
 from tests.support.actors_under_test import Counter, Proxy
 from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import Parent, is_alive, notes
@@ -29,8 +30,9 @@ def parent(system: ActorSystem, log: Path) -> ActorRef[Parent]:
 
 def root_of(system: ActorSystem) -> int:
     """Return the pid of the root supervisor."""
-    assert system._root is not None
-    return system._root.process.pid
+    root = system._part
+    assert isinstance(root, Root)
+    return root.process.pid
 
 
 def children_of(pid: int) -> set[int]:

@@ -26,6 +26,7 @@ from actors import (
     SystemClosedError,
     SystemFailedError,
 )
+from actors.launch import Root
 from tests.support.actors_under_test import Counter, Proxy, Trouble
 from tests.support.gates import SECONDS
 
@@ -77,9 +78,10 @@ def test_what_was_waited_for_when_the_system_was_closed_fails() -> None:
 
 def kill_root(system: ActorSystem) -> None:
     """SIGKILL the root supervisor and wait until it is dead; the system is to reap it."""
-    assert system._root is not None
-    os.kill(system._root.process.pid, signal.SIGKILL)
-    os.waitid(os.P_PIDFD, system._root.pidfd, os.WEXITED | os.WNOWAIT)
+    root = system._part
+    assert isinstance(root, Root)
+    os.kill(root.process.pid, signal.SIGKILL)
+    os.waitid(os.P_PIDFD, root.pidfd, os.WEXITED | os.WNOWAIT)
 
 
 @pytest.fixture(scope="module")

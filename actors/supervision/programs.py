@@ -1,0 +1,142 @@
+"""The programs that have joined a system without owning it: how they come in, and what is cleaned up after them.
+
+Whether a program leaves in order or is killed makes no difference here: it hangs up, or its pidfd tells, and what it had is removed.
+Actors that it has spawned stay: they are the system's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+from collections.abc import Callable
+
+import attrs
+
+from actors.runtime import door, lanes, status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import Outgoing
+from actors.supervision import linux
+from actors.supervision.events import Events
+from actors.wire import frame
+from transports.blob import BlobStore
+from transports.errors import TransportError
+
+
+@attrs.define(eq=False)
+class Program:
+    """One program, with its place in the system."""
+
+    number: int
+    pid: int  # for information only
+    visitor: door.Visitor
+
+
+class Programs:
+    """The programs of one system, without the one that owns it."""
+
+    def __init__(
+        self,
+        directory: RuntimeDirectory,
+        door_fd: int,
+        outgoing: Outgoing,
+        events: Events,
+        selector: selectors.EpollSelector,
+        take_number: Callable[[], int],
+    ) -> None:
+        """Watch the door *door_fd* and the programs in *selector*; *take_number* returns a new process number."""
+        self.is_closing = False  # nobody is let in any more
+        self._directory = directory
+        self._door = socket.socket(fileno=door_fd)
+        self._outgoing = outgoing
+        self._events = events
+        self._selector = selector
+        self._take_number = take_number
+        self._root_pidfd = os.pidfd_open(os.getpid())
+        self._inside: dict[int, Program] = {}
+        selector.register(self._door, selectors.EVENT_READ, self._on_knock)
+
+    def _on_knock(self) -> None:
+        visitor = door.take(self._door)
+        if visitor is None:
+            return
+        if self.is_closing:
+            visitor.refuse("closing", "the system is closing: nobody may join")
+            return
+        number = self._take_number()
+        pid = door.pid_of(visitor.pidfd) or 0
+        try:
+            self._furnish(number, pid)
+        except (TransportError, OSError) as exc:
+            visitor.refuse("no_room", str(exc))
+            return
+        self._inside[number] = Program(number, pid, visitor)
+        for fd in (visitor.pidfd, visitor.line.fileno()):
+            self._selector.register(
+                fd, selectors.EVENT_READ, lambda: self._on_left(number)
+            )
+        self._events.publish("program_attached", pid=pid, number=number)
+        visitor.admit(number, self._root_pidfd)
+
+    def _furnish(self, number: int, pid: int) -> None:
+        """Make what process *number* needs to send and to be answered; nothing is left when something cannot be made."""
+        directory = self._directory
+        name = status.file_name(number)
+        questions = lanes.credits_of(lanes.MAIN_LANE_BYTES)
+        fd = directory.create_file(name, status.size(0, 0, questions))
+        try:
+            page = status.StatusPage.format(fd, 0, 0, "")
+            page.words[status.PID] = pid
+            page.close()
+            lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
+        except BaseException:
+            os.unlink(name, dir_fd=directory.fd)
+            raise
+        finally:
+            os.close(fd)
+
+    def _on_left(self, number: int) -> None:
+        """Remove what belongs to process *number*, which is gone or has let go of it."""
+        program = self._inside.pop(number, None)
+        if program is None:  # it hung up by its death, and both were seen at once
+            return
+        for fd in (program.visitor.pidfd, program.visitor.line.fileno()):
+            self._selector.unregister(fd)
+        with linux.file_reserve():
+            self._clean(number)
+        self._outgoing.forget(number)
+        self._events.unsubscribe(number)
+        self._events.publish("program_left", pid=program.pid, number=number)
+        program.visitor.close()
+
+    def _clean(self, number: int) -> None:
+        # Somebody has removed or spoilt its files: then there is nothing to be read in them.
+        with contextlib.suppress(OSError, TransportError):
+            self._ring_for(number)
+        with contextlib.suppress(OSError, TransportError, frame.FrameError):
+            self._drop_answers(number)
+        lanes.unlink(self._directory.fd, number)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(status.file_name(number), dir_fd=self._directory.fd)
+
+    def _ring_for(self, number: int) -> None:
+        """Ring the bell that a program killed in the middle of a put has not rung."""
+        page = status.StatusPage.open(self._directory.fd, number)
+        sending = page.words[status.SENDING]
+        page.close()
+        if sending:
+            lanes.ring_bell(self._directory.fd, sending - 1)
+
+    def _drop_answers(self, number: int) -> None:
+        """Remove the answers that nobody will take, as far as they lie outside the lane."""
+        lane = lanes.Lane(self._directory.fd, number)
+        lanes.unlink(self._directory.fd, number)  # from here nothing is put into it
+        blobs = BlobStore(self._directory.blob_fd, "")
+        try:
+            while (data := lane.take()) is not None:
+                header = frame.read(data)
+                if header.flags & frame.BLOB:
+                    blobs.drop(data[header.body_at :])
+        finally:
+            lane.close()
