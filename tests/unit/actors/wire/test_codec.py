@@ -579,7 +579,7 @@ def test_standard_output_and_error_are_those_of_the_process_they_arrive_in(
 
 ONE_PROCESS: dict[str, Callable[[], Any]] = {
     "socket": socket.socket,
-    "_io.BufferedReader": lambda: Path(__file__).open("rb"),
+    "_io.BufferedReader": lambda: Path(__file__).open("rb"),  # noqa: SIM115 - closed below
     "_thread.lock": threading.Lock,
     "generator": lambda: (number for number in range(3)),
 }
