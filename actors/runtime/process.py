@@ -25,7 +25,6 @@ from actors import actor, goodbye
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import clock
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -69,7 +68,6 @@ class Process:
         )
         self.cell = Cell(self.client, mailbox, self.loop)
         self.client.waiting.drive(self.loop, self.cell)
-        self._clock = clock.of(start.directory, start.number, self.loop)
         self.log = structlog.get_logger().bind(
             actor=start.name, incarnation=start.incarnation
         )
@@ -216,11 +214,7 @@ class Process:
     ) -> Timer:
         """See ``Actor.after``."""
         return Timer(
-            self._clock,
-            self.cell.ticks,
-            Tick(method, args, kwargs),
-            delay,
-            repeats=False,
+            self.loop, self.cell.ticks, Tick(method, args, kwargs), delay, repeats=False
         )
 
     def every(
@@ -228,11 +222,7 @@ class Process:
     ) -> Timer:
         """See ``Actor.every``."""
         return Timer(
-            self._clock,
-            self.cell.ticks,
-            Tick(method, args, kwargs),
-            period,
-            repeats=True,
+            self.loop, self.cell.ticks, Tick(method, args, kwargs), period, repeats=True
         )
 
     def on_signal(self, signum: int, method: str) -> None:

@@ -27,8 +27,8 @@ from actors import (
     SystemFailedError,
 )
 from actors.launch import Root
-from tests.support.actors_under_test import Counter, Proxy, Trouble
-from tests.support.gates import SECONDS
+from tests.support.actors_under_test import Blocker, Counter, Proxy, Trouble
+from tests.support.gates import SECONDS, Gate
 
 USES: dict[str, Callable[[ActorSystem, ActorRef[Counter]], object]] = {
     "ask": lambda _, counter: counter.ask(Counter.add, 1).result(SECONDS),
@@ -288,6 +288,22 @@ def test_a_forked_child_that_ends_or_closes_leaves_the_system_to_its_parent(
 
     assert run_in_fork(report) == "5"
     assert counter.ask(Counter.add, 1).result() == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_fork_wakes_nobody_who_waits_in_the_parent(
+    system: ActorSystem, gate: Gate
+) -> None:
+    blocker = system.spawn(Blocker).result()
+    pending = blocker.ask(Blocker.wait_for, gate.path)
+    woken: list[str] = []
+    pending.wakers = [lambda: woken.append("a loop or a thread of the parent")]
+
+    text = run_in_fork(lambda: f"{pending!r:.30} {woken}")
+
+    assert text == "<Pending failed: ForkedHandleE []"
+    gate.open()
+    assert pending.result() == "released"
 
 
 # Options.

@@ -1,9 +1,10 @@
 """A program that joins a system which a test owns, and then waits in one of many ways.
 
-    python attached.py DIRECTORY HOW
+    python attached.py DIRECTORY HOW [GATE | PICKLED REF]
 
 It says ``ready`` once it waits, and the class and text of the ``ActorError`` that ended the waiting.
-The system is called ``shop``, with a ``Counter`` called ``counter`` and a ``Clock`` called ``clock``.
+The system is called ``shop``, with a ``Counter`` called ``counter``, an ``Inbox`` called ``inbox`` and another one called ``held``,
+which the program holds up at GATE.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from collections.abc import Callable
 
 import actors
 from actors import ActorError, ActorRef, ActorSystem, Pending
-from tests.support.actors_under_test import Clock, Counter, Inbox
+from tests.support.actors_under_test import Counter, Inbox
 
-DIRECTORY, HOW = sys.argv[1:3]
+DIRECTORY, HOW, GATE, *_ = [*sys.argv[1:], ""]
 
 
 def join() -> ActorSystem:
@@ -32,8 +33,8 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def hang(clock: ActorRef[Clock]) -> Pending[int]:
-    return clock.within(None).ask(Clock.block_for, 3600)
+def hang(inbox: ActorRef[Inbox]) -> Pending[str]:
+    return inbox.within(None).ask(Inbox.wait_for, GATE)
 
 
 def use() -> None:
@@ -47,14 +48,14 @@ def use() -> None:
 
 def use_ref() -> None:
     with join():
-        ref: ActorRef[Counter] = pickle.loads(base64.b64decode(sys.argv[3]))  # noqa: TID251 - sent by the test
+        ref: ActorRef[Counter] = pickle.loads(base64.b64decode(GATE))  # noqa: TID251 - sent by the test
         again = base64.b64encode(pickle.dumps(ref)).decode()
         say(f"{ref.ask(Counter.add, 1).result()} {again}")
 
 
 def wait() -> None:
     with join() as system:
-        pending = hang(system.lookup("clock", Clock).result())
+        pending = hang(system.lookup("held", Inbox).result())
         say("ready")
         pending.result()
 
@@ -70,7 +71,7 @@ def wait_for_events() -> None:
 
 def wait_in_thread() -> None:
     with join() as system:
-        pending = hang(system.lookup("clock", Clock).result())
+        pending = hang(system.lookup("held", Inbox).result())
         failures: list[ActorError] = []
 
         def block() -> None:
@@ -90,7 +91,7 @@ def wait_in_thread() -> None:
 
 async def wait_in_coroutine() -> None:
     async with join() as system:
-        pending = hang(await system.lookup("clock", Clock))
+        pending = hang(await system.lookup("held", Inbox))
         say("ready")
         await pending
 
@@ -101,10 +102,10 @@ def fill() -> None:
     inbox = system.lookup("inbox", Inbox).result()
     for _ in range(20):
         inbox.ask(Inbox.make, 100_000)
-    clock = system.lookup("clock", Clock).result()
-    hang(clock)
+    held = system.lookup("held", Inbox).result()
+    hang(held)
     for number in range(3000):
-        clock.tell(Clock.tick, f"{number}" + "x" * 1000)
+        held.tell(Inbox.keep, number, bytes(1000))
     inbox.ask(Inbox.kept).result()
     say("ready")
     os.read(0, 1)
