@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections import deque
 from typing import Any, Self
 
@@ -9,7 +11,7 @@ import attrs
 
 from actors import exits
 from actors.exits import ExitReason
-from actors.pending import Pending, settled
+from actors.pending import DONE, Pending, settled
 from actors.runtime.client import Client
 
 MAX_WAITING = 10_000  # events kept for a listener that does not take them
@@ -55,26 +57,37 @@ class Event:
 
 
 class Events:
-    """The events of a system from now on: iterate over it, with ``async for`` or ``for``, or ask for the ``next``."""
+    """The events of a system from now on: iterate over it, with ``async for`` or ``for``, or ask for the ``next``.
+
+    An ``anext`` that is cancelled, as by ``asyncio.wait_for``, loses no event.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._waiting: deque[Event] = deque()
         self._dropped = 0
         self._takers: deque[Pending[Event]] = deque()
+        # Events come in whichever thread looks at the lane. Reentrant: that may be a signal handler.
+        self._lock = threading.RLock()
         client.listen(self._on_event)
 
     def _on_event(self, record: dict[str, Any]) -> None:
         event = Event.from_json(record)
+        with self._lock:
+            if self._is_taken(event):
+                return
+            if len(self._waiting) < MAX_WAITING:
+                self._waiting.append(event)
+            else:
+                self._dropped += 1
+
+    def _is_taken(self, event: Event) -> bool:
         while self._takers:
             taker = self._takers.popleft()
             if not taker.done():
                 taker.resolve(event)
-                return
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(event)
-        else:
-            self._dropped += 1
+                return True
+        return False
 
     def next(self) -> Pending[Event]:
         """Return the next event, on the way until there is one.
@@ -86,18 +99,32 @@ class Events:
         Cancellation:
             Only the waiting ends: the next event still goes to this ``Pending``, so wait for the same one again.
         """
-        if self._waiting:
-            event = self._waiting.popleft()
-            if self._dropped:
-                self._waiting.append(
-                    Event("events_dropped", facts={"count": self._dropped})
-                )
-                self._dropped = 0
-            return settled(event)
-        taker: Pending[Event] = Pending(self._client)
-        self._takers.append(taker)
+        with self._lock:
+            if self._waiting:
+                return settled(self._next_waiting())
+            taker: Pending[Event] = Pending(self._client)
+            self._takers.append(taker)
         self._client.await_event(taker)
         return taker
+
+    def _next_waiting(self) -> Event:
+        event = self._waiting.popleft()
+        if self._dropped:
+            self._waiting.append(
+                Event("events_dropped", facts={"count": self._dropped})
+            )
+            self._dropped = 0
+        return event
+
+    def _give_back(self, taker: Pending[Event]) -> None:
+        """Nobody waits for *taker* any more: its event, if it has one, is the next one's."""
+        with self._lock:
+            if not taker.done():
+                taker.fail(TimeoutError("nobody waits for this event"))
+                with contextlib.suppress(ValueError):  # the system ends
+                    self._takers.remove(taker)
+            elif taker.state == DONE and not self._is_taken(taker.value):
+                self._waiting.appendleft(taker.value)
 
     def close(self) -> None:
         """Listen no more; what has come already can still be taken."""
@@ -107,7 +134,12 @@ class Events:
         return self
 
     async def __anext__(self) -> Event:
-        return await self.next()
+        taker = self.next()
+        try:
+            return await taker
+        except BaseException:  # cancelled, by a deadline for example
+            self._give_back(taker)
+            raise
 
     def __iter__(self) -> Self:
         return self

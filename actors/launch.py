@@ -97,11 +97,12 @@ def launch(base: Path | None, name: str, transport: str) -> Root:
 def _execute(
     directory: RuntimeDirectory, name: str, transport: str
 ) -> tuple[subprocess.Popen[bytes], int]:
+    path = _module_path()  # before anything is open: its warning may be an error
     door_fd = door.create(directory.fd)
     main_pidfd = os.pidfd_open(os.getpid())
     config_fd = os.memfd_create("config", os.MFD_CLOEXEC)
     config = {
-        "path": _module_path(),
+        "path": path,
         "directory": str(directory.path),
         "lock_fd": directory.lock_fd,
         "main_pidfd": main_pidfd,

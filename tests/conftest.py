@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import leaks
+from actors.testing.leaks import nothing_left
 
 ROOT = Path(__file__).resolve().parent.parent
-LEAVING_SECONDS = 2.0  # for what is on its way out when a test ends
 ON_REQUEST = ("slow", "multihost")
 LONG_FILE = 400  # lines; past that, ask which two nouns are in it
 
@@ -30,7 +28,6 @@ def pytest_configure() -> None:
     # Children find the packages and tests.support whatever directory they run in.
     others = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), others]))
-    os.environ[leaks.MARKER] = leaks.RUN
 
 
 def pytest_report_header() -> str:
@@ -63,20 +60,12 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def no_leaks_in_module() -> Iterator[None]:
     """Fail when the fixtures that all tests of a module share leave something behind."""
-    yield from _nothing_left()
+    with nothing_left():
+        yield
 
 
 @pytest.fixture(autouse=True)
 def no_leaks(no_leaks_in_module: None) -> Iterator[None]:
     """Fail the test that leaves a process, a named object or a descriptor behind."""
-    yield from _nothing_left()
-
-
-def _nothing_left() -> Iterator[None]:
-    before = leaks.look()
-    yield
-    gc.collect()  # so that a ResourceWarning lands on the test that caused it
-    deadline = time.monotonic() + LEAVING_SECONDS
-    while (left := leaks.left_since(before)) and time.monotonic() < deadline:
-        time.sleep(0.005)  # noqa: TID251 - the pace of the polling, not the wait
-    assert left == []
+    with nothing_left():
+        yield

@@ -20,6 +20,7 @@ LAYERS = (
     "actors.runtime",
     "actors.supervision",
     "actors.system",
+    "actors.testing",
 )
 # What a process runs first sits on top of everything, wherever it is filed; nobody imports it.
 PROGRAMS = {"actors.supervision.root"}

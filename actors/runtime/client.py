@@ -76,6 +76,9 @@ class Client:
         )
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
         self.ended_with: Exception | None = None  # why nothing can be asked any more
+        self.dropped: dict[
+            str, int
+        ] = {}  # tells that the end of the system cost, by actor
         # Shared: most tells are accepted at once, and nothing in it can change.
         self._accepted: Pending[None] = Pending(self)
         self._accepted.resolve(None)
@@ -361,8 +364,9 @@ class Client:
     def finish(self, drain: float) -> Pending[Any]:
         """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
 
-        def close(_: object) -> None:
+        def close(facts: dict[str, Any]) -> None:
             self.loss = lambda: SystemClosedError("the system was closed")
+            self.dropped = facts["dropped"]
 
         # Not before its answer: a root that dies without one has failed.
         return self.request("close", {"drain": drain}, convert=close)

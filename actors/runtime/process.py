@@ -25,6 +25,7 @@ from actors import actor, goodbye
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
+from actors.runtime import clock
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -68,6 +69,7 @@ class Process:
         )
         self.cell = Cell(self.client, mailbox, self.loop)
         self.client.waiting.drive(self.loop, self.cell)
+        self._clock = clock.of(start.directory, start.number, self.loop)
         self.log = structlog.get_logger().bind(
             actor=start.name, incarnation=start.incarnation
         )
@@ -214,7 +216,11 @@ class Process:
     ) -> Timer:
         """See ``Actor.after``."""
         return Timer(
-            self.loop, self.cell.ticks, Tick(method, args, kwargs), delay, repeats=False
+            self._clock,
+            self.cell.ticks,
+            Tick(method, args, kwargs),
+            delay,
+            repeats=False,
         )
 
     def every(
@@ -222,7 +228,11 @@ class Process:
     ) -> Timer:
         """See ``Actor.every``."""
         return Timer(
-            self.loop, self.cell.ticks, Tick(method, args, kwargs), period, repeats=True
+            self._clock,
+            self.cell.ticks,
+            Tick(method, args, kwargs),
+            period,
+            repeats=True,
         )
 
     def on_signal(self, signum: int, method: str) -> None:

@@ -5,9 +5,10 @@ They belong to the incarnation: nothing of them survives it.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Any
+
+from actors.runtime.clock import Clock
 
 
 class Tick:
@@ -28,7 +29,7 @@ class Timer:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
         queue: deque[Tick],
         tick: Tick,
         delay: float,
@@ -36,21 +37,21 @@ class Timer:
         repeats: bool,
     ) -> None:
         """Put *tick* into *queue* in *delay* seconds, and every *delay* seconds if it *repeats*."""
-        self._loop = loop
+        self._clock = clock
         self._queue = queue
         self._tick = tick
         self._period = delay if repeats else None
-        self._due = loop.time() + delay
-        self._handle = loop.call_at(self._due, self._fire)
+        self._due = clock.time() + delay
+        self._handle = clock.call_at(self._due, self._fire)
 
     def _fire(self) -> None:
         if not self._tick.is_queued:  # else the last one waits still: ticks coalesce
             self._tick.is_queued = True
             self._queue.append(self._tick)
         if self._period is not None:
-            missed = max(0, int((self._loop.time() - self._due) / self._period))
+            missed = max(0, int((self._clock.time() - self._due) / self._period))
             self._due += self._period * (missed + 1)
-            self._handle = self._loop.call_at(self._due, self._fire)
+            self._handle = self._clock.call_at(self._due, self._fire)
 
     def cancel(self) -> None:
         """Call it off; a tick that waits already is dropped."""

@@ -451,7 +451,7 @@ class Supervisor:
         if dropped:
             self._events.warn("messages_dropped", counts=dropped)
         for asker in self._closers:
-            self._answer(asker)
+            self._answer(asker, {"dropped": dropped})
         # For the other programs, which see no more than our death.
         if self._closers:
             self._page.words[status.CLOSED] = status.BY_OWNER

@@ -14,6 +14,7 @@ import collections
 import copyreg
 import dataclasses
 import functools
+import io
 import pickle
 import sys
 import typing
@@ -149,9 +150,21 @@ def _has_finder(name: str, module: object) -> bool:
         return True
 
 
+def _reduce_file(file: Any) -> Any:  # noqa: ANN401 - pickle's protocol
+    """Refuse a file; cloudpickle would send its whole text, as a file in memory.
+
+    Standard output and error are those of the program in every process of a system.
+    """
+    for name in ("stdout", "stderr"):
+        if file is getattr(sys, name):
+            return getattr, (sys, name)
+    msg = "an open file stays in its process: send the path, and open it there"
+    raise TypeError(msg)
+
+
 # Parts of classes that cloudpickle does not know, or gets wrong: a lock in a property
 # (until Python 3.12), weak keys in a single-dispatch function, and sentinels that are
-# told by identity.
+# told by identity; and files.
 _REDUCTIONS: dict[Any, Callable[[Any], Any]] = {
     functools.cached_property: lambda obj: (
         type(obj),
@@ -160,6 +173,7 @@ _REDUCTIONS: dict[Any, Callable[[Any], Any]] = {
     ),
     weakref.WeakKeyDictionary: lambda obj: (type(obj), (dict(obj),)),
     type(dataclasses.MISSING): lambda _: "MISSING",
+    io.TextIOWrapper: _reduce_file,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -247,6 +248,22 @@ async def test_events_come_in_an_async_for(system: ActorSystem) -> None:
     events.close()
 
     assert seen == ["child_starting", "child_ready", "child_exit", "child_stopped"]
+
+
+async def test_a_wait_for_the_next_event_that_ends_without_one_loses_none(
+    system: ActorSystem,
+) -> None:
+    events = system.events()
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.001)
+    counter = await system.spawn(Counter)
+
+    seen = [await asyncio.wait_for(anext(events), SECONDS) for _ in range(2)]
+    await counter.kill()
+    events.close()
+
+    assert kinds(seen) == ["child_starting", "child_ready"]
 
 
 def test_events_come_in_a_for(system: ActorSystem, events: Events) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
 import fractions
 import gc
 import os
 import pickle
+import socket
 import sys
 import threading
 import types
@@ -541,3 +543,57 @@ def test_metaclass_may_say_that_everything_is_equal(
     assert loaded[0] is first
     assert loaded[1] is second
     assert type(loaded[2]) is second
+
+
+# What belongs to one process.
+
+
+@pytest.mark.parametrize("mode", ["r", "w", "r+"])
+def test_an_open_file_is_refused_with_the_path_to_it(
+    codec: Codec, tmp_path: Path, mode: str
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("two boxes")
+
+    with (
+        path.open(mode) as file,
+        pytest.raises(
+            NotSerializableError,
+            match=r"^kwargs\['file'\]: an open file stays in its process: send the path",
+        ),
+    ):
+        codec.dumps(((), {"file": file}))
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_standard_output_and_error_are_those_of_the_process_they_arrive_in(
+    codec: Codec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with (tmp_path / name).open("w") as ours, (tmp_path / "other").open("w") as theirs:
+        monkeypatch.setattr(sys, name, ours)
+        data = codec.dumps(ours)
+        monkeypatch.setattr(sys, name, theirs)
+
+        assert codec.loads(data) is theirs
+
+
+ONE_PROCESS: dict[str, Callable[[], Any]] = {
+    "socket": socket.socket,
+    "_io.BufferedReader": lambda: Path(__file__).open("rb"),  # noqa: SIM115 - closed below
+    "_thread.lock": threading.Lock,
+    "generator": lambda: (number for number in range(3)),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_PROCESS)
+def test_what_belongs_to_one_process_is_refused_by_the_name_of_its_kind(
+    codec: Codec, kind: str
+) -> None:
+    value = ONE_PROCESS[kind]()
+
+    with pytest.raises(NotSerializableError) as caught:
+        codec.dumps(((value,), {}))
+
+    assert str(caught.value) == f"args[0]: cannot pickle '{kind}' object"
+    with contextlib.suppress(AttributeError):
+        value.close()

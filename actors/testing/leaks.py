@@ -1,30 +1,83 @@
 """What a test can leave behind, told from what others do on the same machine.
 
-Responsible for seeing: processes, named kernel objects, and descriptors of the process that runs the tests.
-Not responsible for when to look and how long to wait: ``tests/conftest.py`` is.
+Processes, named objects in ``/dev/shm`` and ``/dev/mqueue``, and descriptors of the process that runs the tests.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal
 
 import attrs
+
+from actors.runtime.client import clients
 
 # In the environment of everything that the tests start, so that a process whose parent has died is found too.
 MARKER = "ACTORS_TEST_RUN"
 RUN = uuid.uuid4().hex
 
-NAMED_OBJECTS = (Path("/dev/shm"), Path("/dev/mqueue"))
+NAMED_OBJECTS = (Path("/dev/shm"), Path("/dev/mqueue"))  # noqa: S108 - only looked at
+LEAVING_SECONDS = 2.0  # for what is on its way out when a test ends
+_PACE = 0.005
+
+Kind = Literal["process", "file", "queue", "descriptor", "dead_letter"]
+
+
+@attrs.frozen
+class Leak:
+    """Something that was left behind.
+
+    Attributes:
+        kind: What it is.
+        text: Which one.
+    """
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.replace('_', ' ')} {self.text}"
+
+
+@contextlib.contextmanager
+def nothing_left(may_leak: Collection[Kind] = ()) -> Iterator[None]:
+    """Fail if the block leaves something behind.
+
+    What is on its way out gets two seconds.
+
+    Args:
+        may_leak: Kinds that do not count.
+
+    Raises:
+        AssertionError: Something is left; the text names each.
+    """
+    os.environ[MARKER] = RUN
+    before = look()
+    yield
+    gc.collect()  # so that a ResourceWarning lands on the test that caused it
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while left := [leak for leak in left_since(before) if leak.kind not in may_leak]:
+        if time.monotonic() >= deadline:
+            raise AssertionError(report(left))
+        time.sleep(_PACE)  # noqa: TID251 - the pace of the polling, not the wait
+
+
+def report(leaks: Collection[Leak]) -> str:
+    """Return the failure of a test that has left *leaks* behind."""
+    return "\n".join(["left behind:", *(f"  {leak}" for leak in leaks)])
 
 
 @attrs.frozen
 class Traces:
     """What is there at one moment."""
 
+    has_systems: bool  # of this process, which open descriptors at any time
     processes: frozenset[int]
     names: frozenset[str]
     descriptors: frozenset[str]
@@ -33,16 +86,17 @@ class Traces:
 def look() -> Traces:
     """Return what there is now."""
     return Traces(
+        has_systems=bool(clients),
         processes=frozenset(_children() | _marked()),
         names=frozenset(_names()),
         descriptors=frozenset(_descriptors(os.getpid())),
     )
 
 
-def left_since(before: Traces) -> list[str]:
-    """Return what has come since *before* and is still there, in words.
+def left_since(before: Traces) -> list[Leak]:
+    """Return what has come since *before* and is still there.
 
-    A process or descriptor of a system that ran *before* already belongs to that system, and is looked at when it has ended.
+    What comes to a process or a system that ran *before* already belongs to that, and is looked at when it has ended.
     """
     now = look()
     processes = {
@@ -52,13 +106,17 @@ def left_since(before: Traces) -> list[str]:
     if names:
         names -= _held_by_strangers(names, now.processes)
     descriptors = frozenset[str]()
-    if not before.processes:
+    if not before.has_systems:
         descriptors = now.descriptors - before.descriptors
     return [
-        *(f"process {pid}: {_command(pid)}" for pid in sorted(processes)),
-        *sorted(names),
-        *(f"descriptor {descriptor}" for descriptor in sorted(descriptors)),
+        *(Leak("process", f"{pid}: {_command(pid)}") for pid in sorted(processes)),
+        *(Leak(_kind_of(name), name) for name in sorted(names)),
+        *(Leak("descriptor", descriptor) for descriptor in sorted(descriptors)),
     ]
+
+
+def _kind_of(name: str) -> Kind:
+    return "queue" if name.startswith("/dev/mqueue/") else "file"
 
 
 def _pids() -> Iterator[int]:
@@ -100,7 +158,7 @@ def _is_below(pid: int, before: Traces) -> bool:
 
 def _command(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").split()
         name = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "just gone"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import leaks
+from actors.testing import leaks
+from actors.testing.leaks import Leak
 from tests.support.gates import wait_until
 
 ORPHAN = """
@@ -34,7 +35,7 @@ def test_a_running_child_is_a_leak_until_it_has_been_waited_for() -> None:
     child.kill()
     child.wait()
 
-    assert [words.partition(":")[0] for words in running] == [f"process {child.pid}"]
+    assert [str(leak).partition(":")[0] for leak in running] == [f"process {child.pid}"]
     assert leaks.left_since(before) == []
 
 
@@ -49,7 +50,7 @@ def test_a_process_whose_parent_has_died_is_a_leak() -> None:
     os.kill(orphan, signal.SIGKILL)
     wait_until(lambda: not leaks.left_since(before), "the end of the orphan")
 
-    assert [words.partition(":")[0] for words in left] == [f"process {orphan}"]
+    assert [str(leak).partition(":")[0] for leak in left] == [f"process {orphan}"]
 
 
 def test_a_child_of_a_process_that_ran_before_is_no_leak() -> None:
@@ -81,7 +82,7 @@ def test_a_descriptor_left_open_is_a_leak() -> None:
     os.close(write)
 
     assert len(left) == 2
-    assert left[0].startswith(f"descriptor {read} pipe:")
+    assert str(left[0]).startswith(f"descriptor {read} pipe:")
 
 
 def test_a_named_object_that_nobody_holds_is_a_leak(named_object: Path) -> None:
@@ -90,7 +91,7 @@ def test_a_named_object_that_nobody_holds_is_a_leak(named_object: Path) -> None:
 
     named_object.touch()
 
-    assert leaks.left_since(before) == [str(named_object)]
+    assert leaks.left_since(before) == [Leak("file", str(named_object))]
 
 
 def test_a_named_object_that_a_stranger_has_open_is_no_leak(named_object: Path) -> None:
@@ -109,14 +110,14 @@ def test_a_named_object_that_a_stranger_has_open_is_no_leak(named_object: Path) 
 
     assert left == []
     wait_until(
-        lambda: leaks.left_since(before) == [str(named_object)],
+        lambda: leaks.left_since(before) == [Leak("file", str(named_object))],
         "its end to be noticed",
     )
 
 
 def test_a_child_imports_test_support_from_any_directory(tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", "import tests.support.leaks, transports"],
+        [sys.executable, "-c", "import tests.support.gates, transports"],
         cwd=tmp_path,
         check=False,
     )
