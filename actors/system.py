@@ -9,7 +9,7 @@ import os
 import re
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
@@ -151,7 +151,7 @@ class ActorSystem:
     # Opening and closing.
 
     def start(self) -> Self:
-        """Start the root supervisor and wait until it is up.
+        """Start the root supervisor and wait until it is up: about a tenth of a second, also where an event loop runs.
 
         Raises:
             RuntimeDirectoryError: The directory is not one we may use.
@@ -162,7 +162,8 @@ class ActorSystem:
         """
         hello = self._launch()
         try:
-            hello.result()
+            with self._standing_still():
+                hello.result()
         except BaseException:
             self._end(at_once=True)
             raise
@@ -187,8 +188,9 @@ class ActorSystem:
         limit = self._drain if drain is None else drain
         deadline = time.monotonic() + limit
         try:
-            self._flush(deadline)
-            self._ask_to_close(limit).result()
+            with self._standing_still():
+                self._flush(deadline)
+                self._ask_to_close(limit).result()
         except BaseException:  # a second Ctrl-C: it has waited long enough
             self._end(at_once=True)
             raise
@@ -206,6 +208,16 @@ class ActorSystem:
     def _ask_to_close(self, drain: float) -> Pending[Any]:
         assert self._part is not None  # noqa: S101 - seen by whoever calls; for the checkers
         return self._part.finish(drain)
+
+    @contextlib.contextmanager
+    def _standing_still(self) -> Iterator[None]:
+        """Let this thread block although a loop may run in it: in a notebook one always does."""
+        waiting = self._opened().waiting
+        before, waiting.in_handler = waiting.in_handler, True
+        try:
+            yield
+        finally:
+            waiting.in_handler = before
 
     def _has_backlog(self) -> bool:
         return bool(self._opened().outgoing.backlog)

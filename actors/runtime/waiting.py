@@ -79,6 +79,7 @@ class Waiting:
         self._breath_ns = 0
         self._blocked: list[Pending[Any]] = []  # what threads wait for
         self._is_copy = False
+        _places.add(self)
 
     def drive(self, loop: RingLoop, source: Source) -> None:
         """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
@@ -256,7 +257,7 @@ class Waiting:
         Raises:
             RuntimeError: An event loop runs in this thread and would stand still.
         """
-        if not self.in_handler and running_loop() is not None:
+        if running_loop() is not None and not _may_block():
             msg = (
                 "result() would block the running event loop: await the Pending instead"
             )
@@ -359,6 +360,15 @@ class Waiting:
         for side in list(self._sides.values()):
             side.detach()
         self._sides.clear()
+
+
+# Of all the systems that this process is part of: a handler may wait for any of them.
+_places: weakref.WeakSet[Waiting] = weakref.WeakSet()
+
+
+def _may_block() -> bool:
+    """Return whether the running loop may stand still."""
+    return any(place.in_handler for place in _places)
 
 
 def _remove_waker(pending: Pending[Any], waker: Callable[[], object]) -> None:

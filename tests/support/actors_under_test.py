@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any, TypeVar
 
-from actors import Actor, ActorRef, ExitReason, handler
+from actors import Actor, ActorRef, ActorSystem, ExitReason, handler
 
 T = TypeVar("T")
 
@@ -353,3 +353,11 @@ class Proxy(Actor):
 
     async def spawn_one(self) -> ActorRef[Counter]:
         return await self.system.spawn(Counter, 7)
+
+
+class Opener(Actor):
+    """Opens a system of its own in a plain handler."""
+
+    def count_in_another_system(self) -> int:
+        with ActorSystem("opened", drain=0) as system:
+            return system.spawn(Counter).result().ask(Counter.add, 1).result()
