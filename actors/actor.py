@@ -135,7 +135,7 @@ class Actor:
     """Base class of actors.
 
     An actor runs in a process of its own and handles one message at a time.
-    Public methods, plain or ``async``, are its messages.
+    Public methods, plain or ``async``, are its messages; those whose names begin with ``_`` are its own, also as timers and signal handlers.
     ``ref``, ``system``, ``log`` and the timers work from ``__init__`` on, without calling ``super().__init__()``.
     In an object that no ``spawn`` has made they raise ``RuntimeError``.
 
@@ -277,13 +277,20 @@ _OWN_SIGNALS = frozenset(
 
 
 def handler_names(cls: type[Any]) -> list[str]:
-    """Return the names under which *cls* takes messages: its plain methods, without those of ``Actor``."""
+    """Return the names under which *cls* takes messages: its public methods, without those of ``Actor``."""
+    return [name for name in method_names(cls) if not name.startswith("_")]
+
+
+def method_names(cls: type[Any]) -> list[str]:
+    """Return the names of the plain methods of *cls*, private ones as well, without those of ``Actor``."""
     return [
-        name for name in dir(cls) if name not in _NOT_MESSAGES and _is_method(cls, name)
+        name for name in dir(cls) if not is_own_of_actor(name) and _is_method(cls, name)
     ]
 
 
-_NOT_MESSAGES = _RESERVED | _HOOKS
+def is_own_of_actor(name: str) -> bool:
+    """Return whether *name* is one that every actor has: a hook, a setting, or something for the actor itself."""
+    return name in _RESERVED or name in _HOOKS
 
 
 def _is_method(cls: type[Any], name: str) -> bool:
@@ -308,6 +315,7 @@ def _own(actor: Actor, method: object) -> str:
     """
     name = getattr(method, "__name__", "")
     if not inspect.isfunction(method) or not callable(getattr(type(actor), name, None)):
-        msg = f"pass a method of {type(actor).__name__}, such as {type(actor).__name__}.tick, not {method!r}"
+        example = next(iter(method_names(type(actor))), "tick")
+        msg = f"pass a method of {type(actor).__name__}, such as {type(actor).__name__}.{example}, not {method!r}"
         raise TypeError(msg)
     return name

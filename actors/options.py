@@ -18,6 +18,7 @@ RestartType = Literal["permanent", "transient", "temporary"]
 OnError = Literal["crash", "continue"]
 
 MAX_CONCURRENCY = 1024
+_OF_THE_CLASS = ("concurrency", "on_error")
 _NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
 
 
@@ -137,12 +138,19 @@ class Options:
         Raises:
             OptionError: There is no such option, or its value is not acceptable.
         """
-        known = {field.name for field in attrs.fields(cls)}
         for name, value in keywords.items():
-            if name not in known:
-                there_are = ", ".join(sorted(known))
+            if name in _OF_THE_CLASS:
+                accepted = "no option, but an attribute of the actor's class"
+                raise _refused(name, value, accepted)
+            if name not in cls.names():
+                there_are = ", ".join(sorted(cls.names()))
                 raise _refused(name, value, f"no such option; there are {there_are}")
         return cls(**keywords)
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """Return the options there are."""
+        return {field.name for field in attrs.fields(cls)}
 
 
 class OptionKeywords(TypedDict, total=False):

@@ -7,7 +7,6 @@ It names the mailbox, not the process, so it survives restarts; it travels in me
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Coroutine
 from typing import (
     TYPE_CHECKING,
@@ -20,7 +19,7 @@ from typing import (
     overload,
 )
 
-from actors.actor import handler_names
+from actors import messages
 from actors.errors import ActorError, OptionError
 from actors.exits import ExitReason, from_json
 from actors.options import is_seconds
@@ -111,7 +110,7 @@ class ActorRef(Generic[A_co]):
             Exception: What the handler raised, with its traceback as the cause.
 
         Raises (at the call):
-            TypeError: *method* is not a method of the actor's class.
+            TypeError: *method* is not a public method of the actor's class.
             NotSerializableError: An argument cannot travel.
             NoSpaceError: The arguments are large, and shared memory has no room for them.
             MailboxFullError: Neither the mailbox nor the outbox of this process has room.
@@ -269,9 +268,7 @@ class ActorRef(Generic[A_co]):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("__"):
                 raise AttributeError(name)
-            owner = self._class.__name__ if self._class is not None else "TheClass"
-            msg = f"a ref has no methods of the actor: write ref.ask({owner}.{name}, …) or ref.tell({owner}.{name}, …)"
-            raise AttributeError(msg)
+            raise AttributeError(messages.no_attribute(self._class, name))
 
 
 # What was found to be a message of a class (None: a ref that came in a message knows none), with the name it is sent under.
@@ -284,34 +281,15 @@ def _message(ref: ActorRef[Any], method: Callable[..., Any]) -> bytes:
     """Check *method* once and return the name it is sent under.
 
     Raises:
-        TypeError: It is not a method of the actor's class.
+        TypeError: It is not a public method of the actor's class.
     """
     cls = ref._class  # noqa: SLF001 - two halves of one thing
-    name = _name_of(ref, method)
-    if cls is not None and name not in (known := handler_names(cls)):
-        near = ", ".join(sorted(known)) or "none"
-        msg = f"{ref!r}: {cls.__name__} has no handler {name!r}; it has: {near}"
-        raise TypeError(msg)
+    try:
+        name = messages.name_of(method, cls)
+    except TypeError as exc:
+        msg = f"{ref!r}: {exc}"
+        raise TypeError(msg) from None
     if len(_messages) >= _MAX_MESSAGES:
         _messages.clear()
     _messages[cls, method] = name.encode()
     return _messages[cls, method]
-
-
-def _name_of(ref: ActorRef[Any], method: object) -> str:
-    """Return the name of *method*, a plain function defined in a class.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    if inspect.ismethod(method):
-        owner = type(method.__self__).__name__
-        msg = f"{ref!r}: pass the method of the class, such as {owner}.{method.__name__}, not a bound method"
-        raise TypeError(msg)
-    if not inspect.isfunction(method) or method.__name__ == "<lambda>":
-        msg = f"{ref!r}: pass a method of the actor's class, such as Counter.add, not {method!r}"
-        raise TypeError(msg)
-    if method.__name__.startswith("__"):
-        msg = f"{ref!r}: {method.__qualname__} is not a message"
-        raise TypeError(msg)
-    return method.__name__

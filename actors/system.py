@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 import attrs
 
+from actors import spawning
 from actors.actor import Actor
 from actors.attach import Attachment, join
 from actors.errors import ForkedHandleError, OptionError, SystemClosedError
@@ -310,7 +311,7 @@ class ActorSystem:
             SystemFailedError: It has ended by itself.
 
         Raises (at the call):
-            TypeError: *cls* is not a subclass of ``Actor``.
+            TypeError: *cls* is not a subclass of ``Actor``, or the arguments do not fit its ``__init__``.
             NotSerializableError: The class or an argument cannot travel.
             SystemClosedError: The system is not running.
             SystemFailedError: It has ended by itself.
@@ -327,9 +328,7 @@ class ActorSystem:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Pending[ActorRef[A]]:
-        if not isinstance(cls, type) or not issubclass(cls, Actor) or cls is Actor:
-            msg = f"cls={cls!r}: expected a subclass of actors.Actor"
-            raise TypeError(msg)
+        cls = spawning.check(cls, args, kwargs)
         client = self._opened()
         if options.transport is not None:
             _check_transport(options.transport)

@@ -13,10 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any
+from typing import Any, TypeGuard
 
-from actors import goodbye
-from actors.actor import Actor, handler_names, on_error_of
+from actors import goodbye, messages
+from actors.actor import Actor, handler_names, method_names, on_error_of
 from actors.errors import DecodeError, MailboxFullError, NotSerializableError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
@@ -66,6 +66,7 @@ class Cell:
         self._waiting = client.waiting
         self._loop = loop
         self._handlers: dict[bytes, Callable[..., Any]] = {}
+        self._actor: Actor | None = None  # until it is ready
         self._free: list[Slot] = []
         self._inherited: list[Slot] = []
         self._idle: list[Runner] = []
@@ -93,9 +94,10 @@ class Cell:
         """Take messages from now on: the actor is ready."""
         cls = type(actor)
         self._name = cls.__name__
-        self._policies = {name: on_error_of(cls, name) for name in handler_names(cls)}
+        self._actor = actor
+        self._policies = {name: on_error_of(cls, name) for name in method_names(cls)}
         self._handlers = {
-            name.encode(): getattr(actor, name) for name in self._policies
+            name.encode(): getattr(actor, name) for name in handler_names(cls)
         }
         self._is_open = True
         if not self._is_ring:
@@ -192,7 +194,7 @@ class Cell:
             args, kwargs = self._loads(body)
             handler = self._handlers[name]
         except KeyError:
-            known = ", ".join(sorted(self._policies)) or "none"
+            known = ", ".join(map(_text, self._handlers)) or "none"
             text = f"{self._name} has no handler {_text(name)!r}; it has: {known}"
             self._refuse(job, "unhandled", text)
             return
@@ -225,7 +227,7 @@ class Cell:
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
             waiting.in_handler = False
             if _did_not_fit(exc):
-                self._refuse(job, "unhandled", f"{self._name}: {exc}")
+                self._refuse(job, "unhandled", messages.why_unfit(self._name, exc))
             else:
                 self.failed(job, exc)
             return
@@ -328,7 +330,9 @@ class Cell:
         name = tick.method.encode()
         self._words[status.BUSY] += 1
         job = (slot, LOCAL, name, 0, 0)
-        self._run(job, self._handlers[name], tick.args, tick.kwargs)
+        # By name, so that a subclass's method counts; private ones are no messages, but may be ticks.
+        method = getattr(self._actor, tick.method)
+        self._run(job, method, tick.args, tick.kwargs)
 
     # Ending.
 
@@ -351,7 +355,7 @@ def _text(name: bytes) -> str:
     return name.decode(errors="replace")
 
 
-def _did_not_fit(error: BaseException) -> bool:
+def _did_not_fit(error: BaseException) -> TypeGuard[TypeError]:
     """Return whether the arguments did not fit the handler: the traceback is our call alone, and no user code ran."""
     trace = error.__traceback__
     return isinstance(error, TypeError) and trace is not None and trace.tb_next is None

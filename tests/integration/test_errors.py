@@ -348,6 +348,31 @@ def test_what_the_runtime_gave_the_actor_is_no_message(
         stranger.ask(impostor).result()
 
 
+def test_a_private_method_is_no_message_whoever_sends_it(system: ActorSystem) -> None:
+    counter = system.spawn(Counter).result()
+    client = counter._join()
+
+    with pytest.raises(TypeError, match=r"_subtract is private, and no message"):
+        counter.ask(Counter._subtract, 1)
+    with pytest.raises(
+        UnhandledMessageError, match=r"Counter has no handler '_subtract'; it has: add,"
+    ):
+        client.ask(
+            counter._number, "counter", b"_subtract", "_subtract", ((1,), {}), SECONDS
+        ).result()
+
+
+def test_a_deadline_that_is_passed_as_argument_is_told_where_it_belongs(
+    system: ActorSystem,
+) -> None:
+    counter = system.spawn(Counter).result()
+
+    with pytest.raises(
+        UnhandledMessageError, match=r"'timeout'; a deadline is set by ref\.within"
+    ):
+        counter.ask(Counter.add, 1, timeout=3).result()  # type: ignore[arg-type, call-arg]  # the mistake
+
+
 @pytest.mark.parametrize("args", [(), (1, 2), ([], {}, 3)], ids=repr)
 @pytest.mark.parametrize("method", [Trouble.divide, Trouble.divide_later])
 def test_asking_with_arguments_that_do_not_fit_says_which(

@@ -361,8 +361,8 @@ def test_a_method_called_on_a_ref_says_what_to_write_instead(
         (Counter().add, r"Counter\.add, not a bound method"),
         (Blocker.hello, r"Counter has no handler 'hello'; it has: add"),
         ("add", "pass a method of the actor's class"),
-        (Counter.__init__, "is not a message"),
-        (Counter.stop, "Counter has no handler 'stop'"),
+        (Counter.__init__, r"__init__ is private, and no message"),
+        (Counter.stop, r"Counter\.stop is for the actor itself, and no message"),
     ],
     ids=["lambda", "bound", "foreign", "name", "dunder", "runtime's own"],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from actors import ActorRef, ActorSystem, Event, OptionError
+from actors import ActorRef, ActorSystem, Event, ExitKind, OptionError
 from tests.support.actors_under_test import Clock
 from tests.support.gates import SECONDS, wait_until
 
@@ -91,8 +91,14 @@ def test_a_tick_that_raises_crashes_the_actor(
     reason = next_event("child_exit", clock.name).reason
     assert reason is not None
     assert (reason.exc_type, reason.message) == ("ValueError", "tick")
-    assert reason.during == "Clock.fail"
+    assert reason.during == "Clock._fail"
     assert clock.ask(Clock.pid).result() != first
+
+
+def test_an_actor_can_stop_itself_later(clock: ActorRef[Clock]) -> None:
+    clock.ask(Clock.stop_after, 0.01).result()
+
+    assert clock.ended().result(SECONDS).kind is ExitKind.NORMAL
 
 
 @pytest.mark.parametrize("delay", [-1, float("inf"), float("nan"), "1", True])

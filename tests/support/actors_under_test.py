@@ -26,6 +26,9 @@ class Counter(Actor):
         self.value += amount
         return self.value
 
+    def _subtract(self, amount: int) -> None:
+        self.value -= amount
+
     async def add_later(self, amount: int) -> int:
         await asyncio.sleep(0)
         return self.add(amount)
@@ -271,20 +274,23 @@ class Clock(Actor):
         threading.Event().wait(seconds)
         return len(self.ticks) - before
 
-    def fail(self) -> None:
+    def _fail(self) -> None:
         raise ValueError("tick")
 
     def fail_after(self, delay: float) -> None:
-        self.after(delay, Clock.fail)
+        self.after(delay, Clock._fail)
+
+    def stop_after(self, delay: float) -> None:
+        self.after(delay, Clock.stop)
 
     def listen_for(self, signum: int) -> None:
-        self.on_signal(signum, Clock.on_usr1)
+        self.on_signal(signum, Clock._on_usr1)
 
     def listen(self) -> int:
-        self.on_signal(signal.SIGUSR1, Clock.on_usr1)
+        self.on_signal(signal.SIGUSR1, Clock._on_usr1)
         return os.getpid()
 
-    def on_usr1(self) -> None:
+    def _on_usr1(self) -> None:
         self.ticks.append("SIGUSR1")
 
     def work_in_background(self, *, fail: bool = False) -> None:

@@ -34,6 +34,9 @@ class Sender:
     def breathe(self) -> Generator[Any, Any, None]:
         yield from ()
 
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """An event is no message that could be called back."""
+
     def send(self, kind: str) -> None:
         for listener in self.listeners:
             listener({"event": kind})

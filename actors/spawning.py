@@ -1,0 +1,64 @@
+"""What may be spawned: a class of actors, with arguments that fit it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from actors.actor import Actor
+from actors.options import Options
+
+A = TypeVar("A", bound=Actor)
+
+
+def check(
+    cls: Callable[..., A], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> type[A]:
+    """Return *cls* if actors can be made of it with these arguments.
+
+    Raises:
+        TypeError: *cls* is not a subclass of ``Actor``, or the arguments do not fit its constructor.
+    """
+    _check_class(cls)
+    found = cast("type[A]", cls)
+    _check_arguments(found, args, kwargs)
+    return found
+
+
+def _check_class(cls: object) -> None:
+    if cls is Actor:
+        msg = "cls=Actor: derive a class of your own from it, and spawn that"
+        raise TypeError(msg)
+    if isinstance(cls, Actor):
+        name = type(cls).__name__
+        msg = f"cls={cls!r}: pass the class, and behind it the constructor's arguments: spawn({name}, …)"
+        raise TypeError(msg)
+    if not isinstance(cls, type) or not issubclass(cls, Actor):
+        msg = f"cls={cls!r}: expected a subclass of actors.Actor"
+        raise TypeError(msg)
+
+
+def _check_arguments(
+    cls: type[Actor], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    try:
+        # As it is called: a decorator of the constructor may add what it wraps away.
+        signature = inspect.signature(cls, follow_wrapped=False)
+    except Exception:  # noqa: BLE001 - a metaclass may do anything; the actor's process will tell
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as exc:
+        msg = f"{cls.__name__}() cannot be called like this: {exc}{_hint(cls, signature, kwargs)}"
+        raise TypeError(msg) from None
+
+
+def _hint(
+    cls: type[Actor], signature: inspect.Signature, kwargs: dict[str, Any]
+) -> str:
+    extra = [name for name in kwargs if name not in signature.parameters]
+    options = [f"{name}=…" for name in extra if name in Options.names()]
+    if not options:
+        return ""
+    return f"; options go first: system.options({', '.join(options)}).spawn({cls.__name__})"
