@@ -8,6 +8,7 @@ from actors.errors import ActorNotFoundError as ActorNotFoundError
 from actors.errors import ActorStoppedError as ActorStoppedError
 from actors.errors import AskTimeoutError as AskTimeoutError
 from actors.errors import AttachError as AttachError
+from actors.errors import DeadlockError as DeadlockError
 from actors.errors import ForkedHandleError as ForkedHandleError
 from actors.errors import MailboxFullError as MailboxFullError
 from actors.errors import NameTakenError as NameTakenError

@@ -214,11 +214,11 @@ class ActorSystem:
     def _standing_still(self) -> Iterator[None]:
         """Let this thread block although a loop may run in it: in a notebook one always does."""
         waiting = self._opened().waiting
-        before, waiting.in_handler = waiting.in_handler, True
+        before, waiting.in_hook = waiting.in_hook, True
         try:
             yield
         finally:
-            waiting.in_handler = before
+            waiting.in_hook = before
 
     def _has_backlog(self) -> bool:
         return bool(self._opened().outgoing.backlog)

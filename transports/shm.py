@@ -43,6 +43,7 @@ _RING = "a regular file"
 _BELL = "a FIFO"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
 _WORD = struct.Struct("=Q")
+_RECORD = struct.Struct("=IIQ")
 
 
 class ShmTransport:
@@ -175,25 +176,59 @@ def depth(held: int) -> Depth:
     return result
 
 
+def heads(dir_fd: int, name: str, size: int) -> list[bytes]:
+    """Return the first *size* bytes of each frame that waits in the ring *name*, oldest first; shorter frames are left out.
+
+    For information, like ``depth``: the receiver goes on taking meanwhile, and what makes no sense ends the list.
+
+    Raises:
+        MailboxNotFoundError: It does not exist any more.
+        CorruptError: It is not a ring.
+    """
+    fd = open_checked(dir_fd, name, os.O_RDONLY, _RING)
+    try:
+        head, records = _records(fd, capacity(fd))
+    finally:
+        os.close(fd)
+    found: list[bytes] = []
+    at = 0
+    while at + _RECORD.size <= len(records):
+        mark, length, seq = _RECORD.unpack_from(records, at)
+        if mark != _ring.RECORD_MARK or seq != head + at:
+            break
+        begin = at + _RECORD.size
+        if length >= size:
+            found.append(records[begin : begin + size])
+        at = (begin + length + 7) & ~7
+    return found
+
+
 def recoveries(held: int) -> int:
     """Return how many senders died while they wrote to the ring."""
     return int.from_bytes(os.pread(held, 4, _ring.RECOVERIES_OFFSET), "little")
 
 
 def _depth_once(held: int, size: int) -> Depth:
+    head, records = _records(held, size)
+    if head < 0:
+        return Depth(0, exact=False, bytes=None, capacity_bytes=size)
+    frames, is_whole = _ring.count_frames(records, head)
+    return Depth(frames, is_whole, len(records), size)
+
+
+def _records(held: int, size: int) -> tuple[int, bytes]:
+    """Return the position of the first record and the bytes of all; -1 and nothing where the positions make no sense."""
     # One read for both positions: little can happen between them, but it can.
     header = os.pread(held, _ring.HEADER_BYTES, 0)
     (head,) = _WORD.unpack_from(header, _ring.HEAD_OFFSET)
     (tail,) = _WORD.unpack_from(header, _ring.TAIL_OFFSET)
     used = tail - head
     if not 0 <= used <= size:
-        return Depth(0, exact=False, bytes=None, capacity_bytes=size)
+        return -1, b""
     start = head % size
     first = min(used, size - start)
     records = os.pread(held, first, _ring.HEADER_BYTES + start)
-    records += os.pread(held, used - first, _ring.HEADER_BYTES)
-    frames, is_whole = _ring.count_frames(records, head)
-    return Depth(frames, is_whole, used, size)
+    return head, records + os.pread(held, used - first, _ring.HEADER_BYTES)
 
 
 def _rounded(wanted: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -21,7 +22,9 @@ from actors.errors import DecodeError, MailboxFullError, NotSerializableError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
+from actors.runtime.loopside import running_loop
 from actors.runtime.timers import Tick
+from actors.runtime.waits import Place
 from actors.runtime.withdrawn import is_marked
 from actors.wire import failure, frame
 from actors.wire.frame import Kind
@@ -78,9 +81,16 @@ class Cell:
         self._is_ring = isinstance(mailbox, Reader)
         if isinstance(mailbox, Reader):
             self._readers = (client.lane.reader, mailbox)
-        for slot in client.status.slots():
+        self.runners: dict[asyncio.Task[None], Runner] = {}
+        # Tasks of ``start_task``: they wait for themselves and for no handler.
+        self.background: set[asyncio.Task[Any]] = set()
+        self._places: dict[Slot, int] = {}
+        for place, slot in enumerate(client.status.slots()):
+            self._places[slot] = place
             slot.prefault()
             self._adopt(slot)
+        self._thread = threading.get_ident()
+        client.show_waits(self._place)
 
     def _adopt(self, slot: Slot) -> None:
         if slot.filled and not slot.started:
@@ -100,6 +110,7 @@ class Cell:
             name.encode(): getattr(actor, name) for name in handler_names(cls)
         }
         self._is_open = True
+        self._words[status.READY] = 1
         if not self._is_ring:
             self._watch_mailbox()
 
@@ -221,17 +232,17 @@ class Cell:
         kwargs: dict[str, Any],
     ) -> None:
         waiting = self._waiting
-        waiting.in_handler = True
+        waiting.hand = job[0]
         try:
             result = handler(*args, **kwargs)
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
-            waiting.in_handler = False
+            waiting.hand = None
             if _did_not_fit(exc):
                 self._refuse(job, "unhandled", messages.why_unfit(self._name, exc))
             else:
                 self.failed(job, exc)
             return
-        waiting.in_handler = False
+        waiting.hand = None
         if type(result) is CoroutineType:
             self._running += 1
             runner = self._idle.pop() if self._idle else Runner(self, self._loop)
@@ -320,6 +331,22 @@ class Cell:
         if self._is_open and self.reason is None:
             self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
 
+    def _place(self) -> Place | None:
+        """Return the handler that runs now; see ``waits.Place``."""
+        if threading.get_ident() != self._thread:
+            return None
+        if self._waiting.hand is not None:
+            return self._places[self._waiting.hand], True
+        task = asyncio.current_task() if running_loop() is self._loop else None
+        if task is None or task in self.background:
+            return None
+        runner = self.runners.get(task)
+        if runner is not None:
+            return self._places[runner.slot], True
+        if len(self._places) == 1 and self._running:  # whose else should it be
+            return 0, False
+        return None
+
     # What the actor sends itself.
 
     def _run_tick(self, tick: Tick) -> None:
@@ -373,10 +400,13 @@ class Runner:
         self._given: asyncio.Future[tuple[Job, Coroutine[Any, Any, Any]]] = (
             loop.create_future()
         )
+        self.slot: Slot  # of the message in hand
         self.task = loop.create_task(self._run())
+        cell.runners[self.task] = self
 
     def give(self, job: Job, coro: Coroutine[Any, Any, Any]) -> None:
         """Await *coro*, the handler of *job*."""
+        self.slot = job[0]
         self._given.set_result((job, coro))
 
     async def _run(self) -> None:

@@ -27,10 +27,12 @@ from actors.errors import (
 from actors.pending import Pending
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.evidence import Evidence
 from actors.runtime.outgoing import ROOT, GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.runtime.waiting import Waiting
+from actors.runtime.waits import Place, Waits
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire import frame
 from actors.wire.code import CodeStore
@@ -75,6 +77,9 @@ class Client:
             directory, number, self.status, self.questions, self.blobs
         )
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
+        self.evidence = Evidence(directory, number, self.status, self.outgoing.routes)
+        self.questions.where = self.evidence.where
+        self.waits: Waits | None = None  # of an actor
         self.ended_with: Exception | None = None  # why nothing can be asked any more
         self.dropped: dict[
             str, int
@@ -343,7 +348,19 @@ class Client:
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
-        return self.waiting.suspend(pending)
+        if self.waits is None:
+            return self.waiting.suspend(pending)
+        return self._suspend_handler(pending, self.waits)
+
+    def _suspend_handler(
+        self, pending: Pending[Any], waits: Waits
+    ) -> Generator[Any, Any, None]:
+        at = waits.begin(pending)
+        try:
+            yield from self.waiting.suspend(pending)
+        finally:
+            if at is not None:
+                waits.end(at)
 
     def breathe(self) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
@@ -351,7 +368,22 @@ class Client:
 
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """See ``pending.Source``."""
-        self.waiting.block(pending, timeout)
+        if self.waits is None:
+            self.waiting.block(pending, timeout)
+            return
+        self.waiting.check_may_block()
+        at = self.waits.begin(pending, has_timeout=timeout is not None)
+        try:
+            self.waiting.block(pending, timeout)
+        finally:
+            if at is not None:
+                self.waits.end(at)
+
+    def show_waits(self, place: Callable[[], Place | None]) -> None:
+        """Show in the status page what handlers wait for; *place* says which one runs."""
+        self.waits = Waits(
+            self.status, self.evidence, place, self.drain, self.outgoing.withdraw
+        )
 
     def withdraw(self, pending: Pending[Any]) -> None:
         """See ``pending.Source``."""

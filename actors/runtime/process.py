@@ -68,12 +68,12 @@ class Process:
             start.mailbox_fd, start.directory.fd, mailbox_name(start.number)
         )
         self.cell = Cell(self.client, mailbox, self.loop)
+        self.cell.background = self._tasks = set[asyncio.Task[Any]]()
         self.client.waiting.drive(self.loop, self.cell)
         self._clock = clock.of(start.directory, start.number, self.loop)
         self.log = structlog.get_logger().bind(
             actor=start.name, incarnation=start.incarnation
         )
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._actor: Actor | None = None
         self.ref: ActorRef[Any]  # set before user code runs
 
@@ -131,13 +131,13 @@ class Process:
             self.client, str(start.directory.path), start.number, start.name, cls
         )
         actor.install(self)
-        self.client.waiting.in_handler = True
+        self.client.waiting.in_hook = True
         try:
             instance: Actor = cls(*args, **kwargs)
             self._actor = instance
             result = instance.on_start()
         finally:
-            self.client.waiting.in_handler = False
+            self.client.waiting.in_hook = False
         if inspect.isawaitable(result):
             await result
         return instance
@@ -175,11 +175,11 @@ class Process:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._actor is None:
             return
-        self.client.waiting.in_handler = True
+        self.client.waiting.in_hook = True
         try:
             result = self._actor.on_stop(reason)
         finally:
-            self.client.waiting.in_handler = False
+            self.client.waiting.in_hook = False
         if inspect.isawaitable(result):
             await result
 

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from actors import exits
@@ -52,7 +52,10 @@ class Questions:
         """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
         self.open: dict[int, Pending[Any]] = {}
         self.withdrawn = withdrawn
-        self.where: Callable[[Pending[Any]], str] = lambda _: ""  # why it takes so long
+        # What overdue questions, sent or not, are waiting for.
+        self.where: Callable[[Sequence[tuple[Pending[Any], bool]]], list[str]] = (
+            lambda overdue: [""] * len(overdue)
+        )
         self.next_deadline_ns = (
             0  # nothing is due earlier; 0 when nothing has a deadline
         )
@@ -127,7 +130,7 @@ class Questions:
         if kind == Kind.ERROR:
             return failure.unpack(body, self._loads)
         if kind == Kind.EXPIRED:
-            return self._timed_out(pending)
+            return _timed_out(pending, was_sent=True, where="")
         if kind == Kind.WITHDRAWN:
             return asyncio.CancelledError("withdrawn before it was handled")
         return _reported(pending, kind, json.loads(body))
@@ -138,6 +141,7 @@ class Questions:
         if not self.next_deadline_ns or now < self.next_deadline_ns:
             return
         self.next_deadline_ns = 0
+        overdue: list[tuple[Pending[Any], bool]] = []
         # In one step: other threads ask meanwhile.
         sent = [(pending, True) for pending in list(self.open.values())]
         for pending, was_sent in [*sent, *((pending, False) for pending in waiting)]:
@@ -148,11 +152,15 @@ class Questions:
             ):
                 continue
             if pending.deadline_ns <= now:
-                pending.fail(self._timed_out(pending, was_sent=was_sent))
+                overdue.append((pending, was_sent))
             elif (
                 not self.next_deadline_ns or pending.deadline_ns < self.next_deadline_ns
             ):
                 self.next_deadline_ns = pending.deadline_ns
+        for (pending, was_sent), where in zip(
+            overdue, self.where(overdue), strict=True
+        ):
+            pending.fail(_timed_out(pending, was_sent=was_sent, where=where))
 
     def fail_all(self, error: Exception) -> None:
         """Fail every open question with *error*."""
@@ -161,11 +169,10 @@ class Questions:
             self.withdrawn.unmark(pending.corr)
             pending.fail(error)
 
-    def _timed_out(
-        self, pending: Pending[Any], *, was_sent: bool = True
-    ) -> AskTimeoutError:
-        timeout, where = pending.timeout or 0.0, self.where(pending)
-        return AskTimeoutError(pending.target, pending.method, timeout, was_sent, where)
+
+def _timed_out(pending: Pending[Any], *, was_sent: bool, where: str) -> AskTimeoutError:
+    timeout = pending.timeout or 0.0
+    return AskTimeoutError(pending.target, pending.method, timeout, was_sent, where)
 
 
 def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Exception:

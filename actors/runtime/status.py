@@ -30,6 +30,7 @@ Further parts:
     part           meaning
     ============== ===============================================================
     byte 1024      name of the actor, UTF-8, zero-padded, cut to 256 bytes
+    byte 1280      name of its class, likewise
     byte 4096      the slots
     behind them    for each slot three words: the question that the handler waits for
                    (correlation id, 0 for none), whom it has asked, since when (ns)
@@ -65,7 +66,7 @@ WORDS_BYTES = 4096
 ) = range(13)
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER = 1, 2
-NAME_AT, NAME_BYTES = 1024, 256
+NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
 # The words of a wait.
 CORR, TARGET, SINCE = range(3)
 WAIT_WORDS = 3
@@ -107,9 +108,14 @@ class StatusPage:
 
     @classmethod
     def format(
-        cls, fd: int, slots: int, limit: int, scheme: str, name: str = ""
+        cls,
+        fd: int,
+        slots: int,
+        limit: int,
+        scheme: str,
+        names: tuple[str, str] = ("", ""),
     ) -> StatusPage:
-        """Write the first contents of a new page of ``size(slots, limit, …)`` bytes."""
+        """Write the first contents of a new page of ``size(slots, limit, …)`` bytes; *names* are the actor's and its class's."""
         # First what says where the parts lie.
         header = [0] * len(range(SCHEME + 1))
         header[MAGIC_WORD] = MAGIC
@@ -118,7 +124,8 @@ class StatusPage:
             scheme.encode("ascii").ljust(8, b"\0"), "little"
         )
         os.pwrite(fd, struct.pack(f"={len(header)}Q", *header), 0)
-        os.pwrite(fd, name.encode()[:NAME_BYTES], NAME_AT)
+        for name, at in zip(names, (NAME_AT, CLASS_AT), strict=True):
+            os.pwrite(fd, name.encode()[:NAME_BYTES], at)
         return cls(fd)
 
     @classmethod
@@ -143,16 +150,25 @@ class StatusPage:
     @property
     def name(self) -> str:
         """The actor's name; empty for a process that is no actor."""
-        text = bytes(self._view[NAME_AT : NAME_AT + NAME_BYTES])
+        return self._text(NAME_AT)
+
+    @property
+    def class_name(self) -> str:
+        """The name of the actor's class, likewise."""
+        return self._text(CLASS_AT)
+
+    def _text(self, at: int) -> str:
+        text = bytes(self._view[at : at + NAME_BYTES])
         return text.rstrip(b"\0").decode(errors="ignore")
+
+    def slot(self, place: int) -> Slot:
+        """Return one slot of the mailbox."""
+        limit = self.words[LIMIT]
+        return Slot(self.map, WORDS_BYTES + place * Slot.size(limit), limit)
 
     def slots(self) -> list[Slot]:
         """Return the slots of the mailbox."""
-        limit = self.words[LIMIT]
-        return [
-            Slot(self.map, WORDS_BYTES + i * Slot.size(limit), limit)
-            for i in range(self.words[SLOTS])
-        ]
+        return [self.slot(place) for place in range(self.words[SLOTS])]
 
     def begin(self, incarnation: int) -> None:
         """Reset what belongs to an incarnation; the slots are settled by the reaper."""

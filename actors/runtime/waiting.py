@@ -27,7 +27,7 @@ from actors.runtime.loopside import RETRY_SECONDS, LoopSide, running_loop
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.spin import Spin
-from transports._ring import Reader, arm, disarm, look
+from transports._ring import Reader, Slot, arm, disarm, look
 from transports.errors import ClosedError
 
 BREATH_NS = (
@@ -59,7 +59,9 @@ class Waiting:
     ) -> None:
         """Wait for what *inlet* takes out of *lane*."""
         self.root_pidfd: int | None = None
-        self.in_handler = False  # a plain handler runs: it may block although a loop runs in this thread
+        # The slot of a plain handler that runs, or that a hook does: these may block although a loop runs in their thread.
+        self.hand: Slot | None = None
+        self.in_hook = False
         # Our own loop, once it looks after the lane, and its thread.
         self._driver = 0
         self._driving: weakref.ref[RingLoop] | None = None
@@ -257,11 +259,7 @@ class Waiting:
         Raises:
             RuntimeError: An event loop runs in this thread and would stand still.
         """
-        if running_loop() is not None and not _may_block():
-            msg = (
-                "result() would block the running event loop: await the Pending instead"
-            )
-            raise RuntimeError(msg)
+        self.check_may_block()
         end = math.inf if timeout is None else time.monotonic() + timeout
         self._blocked.append(pending)
         try:
@@ -270,6 +268,18 @@ class Waiting:
             self._block(pending, end)
         finally:
             self._blocked.remove(pending)
+
+    def check_may_block(self) -> None:
+        """Refuse to block a running event loop.
+
+        Raises:
+            RuntimeError: One runs in this thread and would stand still.
+        """
+        if running_loop() is not None and not _may_block():
+            msg = (
+                "result() would block the running event loop: await the Pending instead"
+            )
+            raise RuntimeError(msg)
 
     def _block(self, pending: Pending[Any], end: float) -> None:
         while pending.state == WAITING and time.monotonic() < end:
@@ -368,7 +378,7 @@ _places: weakref.WeakSet[Waiting] = weakref.WeakSet()
 
 def _may_block() -> bool:
     """Return whether the running loop may stand still."""
-    return any(place.in_handler for place in _places)
+    return any(place.hand is not None or place.in_hook for place in _places)
 
 
 def _remove_waker(pending: Pending[Any], waker: Callable[[], object]) -> None:

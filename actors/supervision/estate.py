@@ -43,7 +43,7 @@ class Estate:
         number: int,
         options: Options,
         slots: int,
-        name: str = "",
+        names: tuple[str, str] = ("", ""),
     ) -> Estate:
         """Make everything; nothing is left behind when something cannot be made.
 
@@ -60,7 +60,7 @@ class Estate:
                 status.file_name(number), status.size(slots, limit, questions)
             )
             undo.callback(os.unlink, status.file_name(number), dir_fd=directory.fd)
-            page = status.StatusPage.format(fd, slots, limit, transport.scheme, name)
+            page = status.StatusPage.format(fd, slots, limit, transport.scheme, names)
             os.close(fd)
             lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
             undo.callback(lanes.unlink, directory.fd, number)

@@ -258,7 +258,11 @@ class Supervisor:
         label = options.name or f"{facts['class_name']}-{number}"
         try:
             estate = Estate.create(
-                self._directory, number, options, facts["slots"], label
+                self._directory,
+                number,
+                options,
+                facts["slots"],
+                (label, facts["class_name"]),
             )
         except (TransportError, ActorError, OSError) as exc:
             reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(exc))

@@ -72,6 +72,16 @@ class Blocker(Actor):
         return os.getpid()
 
 
+class SlowSecondStart(Blocker):
+    """Is held up at a gate whenever it starts again."""
+
+    def __init__(self, gate: str) -> None:
+        mark = Path(gate + ".started")
+        if mark.exists():
+            self.wait_for(gate)
+        mark.touch()
+
+
 class Inbox(Blocker):
     """Keeps what it is told, and can be held up meanwhile."""
 

@@ -15,7 +15,7 @@ def new_page(
     fd = os.memfd_create("page", os.MFD_CLOEXEC)
     try:
         os.ftruncate(fd, status.size(slots, limit, questions))
-        page = StatusPage.format(fd, slots, limit, "shm", name)
+        page = StatusPage.format(fd, slots, limit, "shm", (name, "Test"))
     finally:
         os.close(fd)
     page.words[status.PID] = os.getpid()
