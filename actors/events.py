@@ -13,6 +13,7 @@ from actors import exits
 from actors.exits import ExitReason
 from actors.pending import DONE, Pending, settled
 from actors.runtime.client import Client
+from actors.runtime.waiting import refuse_in_loop
 
 MAX_WAITING = 10_000  # events kept for a listener that does not take them
 
@@ -145,4 +146,6 @@ class Events:
         return self
 
     def __next__(self) -> Event:
+        if not self._waiting:
+            refuse_in_loop("'for'", "use 'async for'")
         return self.next().result()

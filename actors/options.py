@@ -6,7 +6,6 @@ Settings come before the constructor's own arguments: ``system.options(name="cou
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any, Literal, TypedDict, TypeGuard, get_args
 
@@ -19,7 +18,8 @@ OnError = Literal["crash", "continue"]
 
 MAX_CONCURRENCY = 1024
 _OF_THE_CLASS = ("concurrency", "on_error")
-_NAME = re.compile(r"[^\x00-\x1f\x7f/]{1,200}")
+MIN_MAILBOX_BYTES, MAX_MAILBOX_BYTES = 4096, 1 << 30
+_MAX_NAME = 200
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -74,7 +74,11 @@ def _must(
 
 def _is_name(value: object) -> bool:
     return value is None or (
-        isinstance(value, str) and _NAME.fullmatch(value) is not None
+        isinstance(value, str)
+        and 1 <= len(value) <= _MAX_NAME
+        and value.isprintable()
+        and not value.isspace()
+        and "/" not in value
     )
 
 
@@ -87,7 +91,9 @@ def _is_time(value: object) -> bool:
 
 
 def _is_size(value: object) -> bool:
-    return value is None or (is_whole(value) and value > 0)
+    return value is None or (
+        is_whole(value) and MIN_MAILBOX_BYTES <= value <= MAX_MAILBOX_BYTES
+    )
 
 
 _name = _must(_is_name, "1 to 200 printable characters without '/'")
@@ -104,7 +110,14 @@ _period = _must(
     lambda value: is_seconds(value) and value > 0, "a number of seconds above 0"
 )
 _time = _must(_is_time, "a number of seconds, 0 or more, or math.inf")
-_size = _must(_is_size, "a whole number of bytes above 0")
+_patience = _must(
+    lambda value: _is_time(value) and value != 0,
+    "a number of seconds above 0, or math.inf",
+)
+_size = _must(
+    _is_size,
+    f"a whole number of bytes from {MIN_MAILBOX_BYTES} to {MAX_MAILBOX_BYTES}",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,8 +131,9 @@ class Options:
         intensity: Restarts within *period* that are still put up with.
         period: Seconds.
         shutdown: Seconds between SIGTERM and SIGKILL; 0 sends both at once, ``math.inf`` waits.
-        init_timeout: Seconds until ``__init__`` and ``on_start`` must have returned.
-        mailbox_bytes: Bound of the mailbox; None takes the transport's default.
+        init_timeout: Seconds until ``__init__`` and ``on_start`` must have returned; ``math.inf`` waits.
+        mailbox_bytes: Bound of the mailbox, 4 KiB to 1 GiB; None takes the transport's default. What the transport cannot do within it,
+            a limit of the machine, say, is a ``SpawnError``.
     """
 
     name: str | None = attrs.field(default=None, validator=_name)
@@ -128,7 +142,7 @@ class Options:
     intensity: float = attrs.field(default=3, validator=_count)
     period: float = attrs.field(default=5.0, validator=_period)
     shutdown: float = attrs.field(default=5.0, validator=_time)
-    init_timeout: float = attrs.field(default=30.0, validator=_time)
+    init_timeout: float = attrs.field(default=30.0, validator=_patience)
     mailbox_bytes: int | None = attrs.field(default=None, validator=_size)
 
     @classmethod

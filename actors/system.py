@@ -26,6 +26,7 @@ from actors.options import OptionKeywords, Options, seconds
 from actors.pending import Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client
+from actors.runtime.waiting import refuse_in_loop
 from transports import registry
 from transports.errors import EndpointError
 
@@ -36,6 +37,7 @@ SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
 DRAIN_SECONDS = 5.0
 FLUSH_SECONDS = 0.001
+IN_ONE_PROCESS = "memory"  # the one transport that does not reach another process
 
 
 class Spawner:
@@ -85,7 +87,7 @@ class ActorSystem:
         seconds("drain", drain)
         self._name = name
         self._transport = transport
-        self._base = None if directory is None else Path(directory)
+        self._base = _checked_directory(directory)
         self._drain = drain
         self._part: Root | Attachment | None = None  # what there is to close
         self._client: Client | None = None
@@ -243,6 +245,7 @@ class ActorSystem:
             part.end(at_once=at_once)
 
     def __enter__(self) -> Self:
+        refuse_in_loop("'with'", "use 'async with'")
         return self if self._is_attached() else self.start()
 
     def __exit__(
@@ -292,7 +295,10 @@ class ActorSystem:
         Raises:
             OptionError: A setting is not acceptable.
         """
-        return Spawner(self, Options.from_keywords(options))
+        checked = Options.from_keywords(options)
+        if checked.transport is not None:
+            _check_transport(checked.transport)
+        return Spawner(self, checked)
 
     def spawn(
         self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
@@ -330,8 +336,6 @@ class ActorSystem:
     ) -> Pending[ActorRef[A]]:
         cls = spawning.check(cls, args, kwargs)
         client = self._opened()
-        if options.transport is not None:
-            _check_transport(options.transport)
         client.outgoing.drop_ended()  # their memory may be what the new one needs
         facts = {
             "options": attrs.asdict(options),
@@ -404,6 +408,13 @@ def _check_running_name(name: object) -> None:
         raise OptionError(msg)
 
 
+def _checked_directory(directory: object) -> Path | None:
+    if directory is not None and not isinstance(directory, str | Path):
+        msg = f"directory={directory!r}: a path, as str or Path"
+        raise OptionError(msg)
+    return None if directory is None else Path(directory)
+
+
 def _check_class(value: object) -> None:
     if not isinstance(value, type):
         msg = f"cls={value!r}: the actor's class, or a base of it"
@@ -413,13 +424,14 @@ def _check_class(value: object) -> None:
 def _check_transport(scheme: str) -> None:
     """Refuse a transport that actors cannot use."""
     try:
-        if scheme == "memory":  # lives in one process
-            msg = f"transport={scheme!r}: a transport between processes, such as 'shm' or 'unix'"
-            raise OptionError(msg)
-        registry.get(scheme)
-    except EndpointError as exc:
-        msg = f"transport={scheme!r}: {exc}"
-        raise OptionError(msg) from exc
+        if scheme != IN_ONE_PROCESS:
+            registry.get(scheme)
+            return
+    except EndpointError:
+        pass
+    usable = [repr(name) for name in registry.schemes() if name != IN_ONE_PROCESS]
+    msg = f"transport={scheme!r}: one of {', '.join(usable)}"
+    raise OptionError(msg)
 
 
 def _class_name(cls: type[Any]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from transports.errors import EndpointError
 from transports.mailbox import Transport
+
+if TYPE_CHECKING:  # takes 20 ms to import
+    from importlib.metadata import EntryPoints
 
 ENTRY_POINTS = "actors.transports"
 
@@ -36,6 +39,11 @@ def get(scheme: str) -> Transport:
     return found
 
 
+def schemes() -> list[str]:
+    """Return the schemes for which there is a transport."""
+    return sorted({*_BUILT_IN, *_known, *_installed().names})
+
+
 def register(transport: Transport) -> None:
     """Add *transport*, or put it in the place of another of the same scheme."""
     _known[transport.scheme] = transport
@@ -44,12 +52,15 @@ def register(transport: Transport) -> None:
 def _load(scheme: str) -> Transport:
     if scheme in _BUILT_IN:
         return cast("Transport", importlib.import_module(_BUILT_IN[scheme]).TRANSPORT)
+    installed = _installed()
+    if scheme in installed.names:
+        return cast("Transport", installed[scheme].load())
+    msg = f"no transport for {scheme!r}; there are: {', '.join(schemes())}"
+    raise EndpointError(msg)
+
+
+def _installed() -> EntryPoints:
     # Takes 20 ms, which nobody pays for a scheme of ours.
     from importlib.metadata import entry_points  # noqa: PLC0415 - see above
 
-    installed = entry_points(group=ENTRY_POINTS)
-    if scheme in installed.names:
-        return cast("Transport", installed[scheme].load())
-    names = sorted({*_BUILT_IN, *_known, *installed.names})
-    msg = f"no transport for {scheme!r}; there are: {', '.join(names)}"
-    raise EndpointError(msg)
+    return entry_points(group=ENTRY_POINTS)

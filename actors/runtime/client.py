@@ -31,7 +31,7 @@ from actors.runtime.evidence import Evidence
 from actors.runtime.outgoing import ROOT, GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
-from actors.runtime.waiting import Waiting
+from actors.runtime.waiting import Waiting, refuse_in_loop
 from actors.runtime.waits import Place, Waits
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire import frame
@@ -371,7 +371,7 @@ class Client:
         if self.waits is None:
             self.waiting.block(pending, timeout)
             return
-        self.waiting.check_may_block()
+        refuse_in_loop("result()", "await the Pending instead")
         at = self.waits.begin(pending, has_timeout=timeout is not None)
         try:
             self.waiting.block(pending, timeout)

@@ -259,7 +259,7 @@ class Waiting:
         Raises:
             RuntimeError: An event loop runs in this thread and would stand still.
         """
-        self.check_may_block()
+        refuse_in_loop("result()", "await the Pending instead")
         end = math.inf if timeout is None else time.monotonic() + timeout
         self._blocked.append(pending)
         try:
@@ -268,18 +268,6 @@ class Waiting:
             self._block(pending, end)
         finally:
             self._blocked.remove(pending)
-
-    def check_may_block(self) -> None:
-        """Refuse to block a running event loop.
-
-        Raises:
-            RuntimeError: One runs in this thread and would stand still.
-        """
-        if running_loop() is not None and not _may_block():
-            msg = (
-                "result() would block the running event loop: await the Pending instead"
-            )
-            raise RuntimeError(msg)
 
     def _block(self, pending: Pending[Any], end: float) -> None:
         while pending.state == WAITING and time.monotonic() < end:
@@ -376,9 +364,17 @@ class Waiting:
 _places: weakref.WeakSet[Waiting] = weakref.WeakSet()
 
 
-def _may_block() -> bool:
-    """Return whether the running loop may stand still."""
-    return any(place.hand is not None or place.in_hook for place in _places)
+def refuse_in_loop(call: str, instead: str) -> None:
+    """Refuse to block a thread in which a loop runs, unless a plain handler does, whose loop may stand still.
+
+    Raises:
+        RuntimeError: It would; the text says what to do *instead* of this *call*.
+    """
+    if running_loop() is not None and not any(
+        place.hand is not None or place.in_hook for place in _places
+    ):
+        msg = f"{call} would block the running event loop: {instead}"
+        raise RuntimeError(msg)
 
 
 def _remove_waker(pending: Pending[Any], waker: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from actors import (
+    Actor,
     ActorError,
     ActorNotFoundError,
     ActorRef,
@@ -306,6 +307,60 @@ def test_a_fork_wakes_nobody_who_waits_in_the_parent(
     assert pending.result() == "released"
 
 
+# Where a loop runs.
+
+
+async def test_a_with_in_a_coroutine_is_refused_before_anything_starts() -> None:
+    system = ActorSystem()
+
+    with (
+        pytest.raises(
+            RuntimeError,
+            match=r"^'with' would block the running event loop: use 'async with'$",
+        ),
+        system,
+    ):
+        pytest.fail("it was entered")
+
+    assert "not started" in repr(system)
+
+
+async def test_a_for_over_events_in_a_coroutine_is_refused_while_there_are_none(
+    system: ActorSystem,
+) -> None:
+    events = system.events()
+
+    with pytest.raises(RuntimeError, match="use 'async for'"):
+        next(events)
+
+    events.close()
+
+
+class Host(Actor):
+    """Has a system of its own, for as long as a message takes."""
+
+    def count(self, amount: int) -> int:
+        with ActorSystem("inner", drain=0) as system:
+            counter = system.spawn(Counter, 1).result()
+            return counter.ask(Counter.add, amount).result()
+
+    async def count_later(self, amount: int) -> int:
+        async with ActorSystem("inner", drain=0) as system:
+            counter = await system.spawn(Counter, 1)
+            return await counter.ask(Counter.add, amount)
+
+
+@pytest.mark.parametrize("count", [Host.count, Host.count_later], ids=["with", "async"])
+def test_an_actor_may_have_a_system_of_its_own(
+    system: ActorSystem, count: Callable[[Host, int], Any]
+) -> None:
+    host = system.spawn(Host).result()
+
+    assert host.within(SECONDS).ask(count, 2).result() == 3
+    host.stop().result()
+    host.ended().result(SECONDS)
+
+
 # Options.
 
 SYSTEM_OPTIONS: list[tuple[dict[str, Any], str]] = [
@@ -314,8 +369,10 @@ SYSTEM_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"name": "x" * 33}, r"1 to 32 characters"),
     ({"name": "../x"}, r"1 to 32 characters"),
     ({"name": 3}, r"name=3: 1 to 32 characters"),
-    ({"transport": "carrier-pigeon"}, r"transport='carrier-pigeon'.*shm"),
-    ({"transport": "memory"}, r"transport='memory'.*between processes"),
+    ({"transport": "pigeon"}, r"transport='pigeon': one of 'mq', 'pipe', 'shm', 'u"),
+    ({"transport": "memory"}, r"transport='memory': one of 'mq', 'pipe', 'shm', 'u"),
+    ({"transport": 3}, r"transport=3: one of 'mq', 'pipe', 'shm', 'unix'"),
+    ({"directory": 3}, r"directory=3: a path"),
     ({"drain": -1}, r"drain=-1: a number of seconds, 0 or more"),
     ({"drain": math.nan}, r"drain=nan: a number of seconds"),
     ({"drain": "5"}, r"drain='5': a number of seconds"),
@@ -333,6 +390,11 @@ def test_a_bad_option_of_a_system_is_refused_with_what_is_accepted(
 ACTOR_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, r"name='': 1 to 200 printable characters"),
     ({"name": "a/b"}, r"without '/'"),
+    ({"name": " "}, r"name=' ': 1 to 200 printable characters"),
+    ({"name": "a\u202eb"}, r"1 to 200 printable characters"),
+    ({"name": "x" * 201}, r"1 to 200 printable characters"),
+    ({"transport": "memory"}, r"transport='memory': one of 'mq', 'pipe', 'shm', 'u"),
+    ({"transport": "pigeon"}, r"transport='pigeon': one of 'mq', 'pipe', 'shm', 'u"),
     ({"transport": 3}, r"transport=3: the scheme of a transport"),
     ({"restart": "always"}, r"restart='always': one of 'permanent', 'transient', "),
     ({"intensity": -1}, r"intensity=-1: a whole number of restarts, 0 or more"),
@@ -341,7 +403,14 @@ ACTOR_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"period": 0}, r"period=0: a number of seconds above 0"),
     ({"shutdown": -1}, r"shutdown=-1: a number of seconds, 0 or more, or math\.inf"),
     ({"init_timeout": None}, r"init_timeout=None: a number of seconds"),
-    ({"mailbox_bytes": 0}, r"mailbox_bytes=0: a whole number of bytes above 0"),
+    ({"init_timeout": 0}, r"init_timeout=0: a number of seconds above 0, or math"),
+    (
+        {"mailbox_bytes": 4095},
+        r"=4095: a whole number of bytes from 4096 to 1073741824",
+    ),
+    ({"mailbox_bytes": 2**30 + 1}, r"a whole number of bytes from 4096 to 1073741824"),
+    ({"mailbox_bytes": 8192.0}, r"=8192\.0: a whole number of bytes from 4096"),
+    ({"concurrency": 3}, r"concurrency=3: no option, but an attribute of the actor's"),
     ({"colour": "red"}, r"colour=.*no such option; there are init_timeout, intensity"),
 ]
 
@@ -354,11 +423,10 @@ def test_a_bad_option_of_an_actor_is_refused_with_what_is_accepted(
         system.options(**options)
 
 
-def test_a_transport_that_does_not_exist_is_refused_at_the_spawn(
-    system: ActorSystem,
-) -> None:
-    with pytest.raises(OptionError, match=r"transport='carrier-pigeon'.*shm"):
-        system.options(transport="carrier-pigeon").spawn(Counter)
+def test_a_mailbox_may_be_as_small_as_it_is_allowed_to_be(system: ActorSystem) -> None:
+    counter = system.options(mailbox_bytes=4096).spawn(Counter).result()
+
+    assert counter.ask(Counter.add, 1).result() == 1
 
 
 @pytest.mark.parametrize("cls", [int, lambda: None, "Counter"], ids=repr)
