@@ -1,84 +1,346 @@
-"""Payloads too large for a mailbox: each in a file of its own, taken once.
+"""Payloads too large for a mailbox: each in a file of its own, mapped by the receiver.
 
-A blob is written whole before its name is sent, and belongs to whoever takes the frame that carries the name.
-Names begin with the writer's own prefix, so that two writers never meet.
+A blob is a file in a directory that its processes share, and each of its names is one
+claim to it, so that the kernel counts the claims:
+
+- ``<to>@<owner>+<n>``: on its way from *owner* to the mailbox *to*;
+- ``<owner>+<n>``: held by *owner*, who looks at it or will use its memory again.
+
+Whoever takes it renames the first kind to the second; the last view into it removes
+that.  So nothing has to be told to anybody: what a dead process held is found by its
+name (``sweep_holder``), as is what nobody will take any more (``sweep_mailbox``).
+
+Memory that has just been used is much cheaper than fresh memory, for which the kernel
+has to find and map pages: writers use theirs again as soon as theirs is the only name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import mmap
 import os
-from collections.abc import Iterable
+import re
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from transports.errors import NoSpaceError
+from transports._mapping import Mapping, address_of
+from transports.errors import NO_SPACE, EndpointError, NoSpaceError
+from transports.files import BASE_FLAGS, PRIVATE, verify
 
-# Larger than any name we make; what is longer did not come from here.
-MAX_NAME_BYTES = 64
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+# Smaller ones are cheaper made anew than kept.
+MIN_KEPT_BYTES = 256 * 1024
+MAX_KEPT_BYTES = 128 * 2**20
+MAX_KEPT = 4
+KEPT_SECONDS = 1.0
+IOV_MAX = 1024  # buffers in one system call
+
+_PART = r"[0-9a-z.]{1,24}"
+_SENT = re.compile(rf"({_PART})@({_PART})\+[0-9]+")
+_HELD = re.compile(rf"({_PART})\+[0-9]+")
+_FILE = "a regular file"
+_READ = os.O_RDONLY | os.O_NONBLOCK | BASE_FLAGS
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
+
+
+class View(Mapping):
+    """A blob in memory, and the claim to it that ends with the last look into it.
+
+    Attributes:
+        name: The claim.
+        start: Its address.
+    """
+
+    name: str
+    start: int
+    _dir_fd: int
+    _pid: int
+
+    def claim(self, name: str, dir_fd: int) -> None:
+        """Remove *name* when nobody looks into this any more."""
+        self.name, self._dir_fd, self._pid = name, dir_fd, os.getpid()
+        self.start = address_of(self)
+
+    def __del__(self) -> None:
+        # A forked child has the mapping too, but not the claim.
+        if getattr(self, "_pid", -1) == os.getpid():
+            with contextlib.suppress(OSError):  # the directory may have been closed
+                os.unlink(self.name, dir_fd=self._dir_fd)
+
+
+class _Kept:
+    """A blob whose memory its writer uses again and again."""
+
+    __slots__ = ("_map", "fd", "name", "size", "used")
+
+    def __init__(self, name: str, fd: int, size: int, used: float) -> None:
+        self.name = name
+        self.fd = fd
+        self.size = size
+        self.used = used
+        self._map: mmap.mmap | None = None
+
+    def overwrite(self, parts: Iterable[ReadableBuffer], now: float) -> None:
+        """Store the concatenation of *parts* in it, which must have room for them."""
+        if self._map is None:
+            self._map = mmap.mmap(
+                self.fd, self.size, mmap.MAP_SHARED | mmap.MAP_POPULATE
+            )
+        at = 0
+        for part in parts:
+            view = memoryview(part).cast("B")
+            self._map[at : at + view.nbytes] = view
+            at += view.nbytes
+        self.used = now
 
 
 class BlobStore:
-    """The blobs of one system, seen from one process."""
+    """The blobs of one system, seen from one process; may be used by several threads."""
 
-    def __init__(self, dir_fd: int, prefix: str) -> None:
-        """Use the directory *dir_fd*; *prefix* must be unique among its writers."""
+    def __init__(self, dir_fd: int, owner: str) -> None:
+        """Use the directory *dir_fd*, which must stay open.
+
+        Args:
+            dir_fd: The directory.
+            owner: Unique among its processes; up to 24 of 0-9, a-z and the dot.
+        """
         self._dir_fd = dir_fd
-        self._prefix = prefix
+        self._owner = owner
         self._serial = itertools.count(1)
+        self._views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._kept: list[_Kept] = []
+        self._made = 0.0  # when something worth keeping was made last
+        self._lock = threading.RLock()  # reentrant for finalizers that send
 
-    def write(self, parts: Iterable[bytes]) -> bytes:
-        """Store the joined *parts* and return the name to send.
+    def write(self, parts: Sequence[ReadableBuffer], to: str) -> bytes:
+        """Store the concatenation of *parts* for *to*, and return the name to send.
+
+        The file may be longer than that.
 
         Raises:
             NoSpaceError: The file system is full; nothing is left behind.
         """
-        name = f"{self._prefix}.{next(self._serial)}"
-        data = b"".join(parts)
-        fd = os.open(
-            name,
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-            0o600,
-            dir_fd=self._dir_fd,
-        )
-        try:
-            written = 0
-            while written < len(data):
-                written += os.write(fd, memoryview(data)[written:])
-        except OSError as exc:
-            os.unlink(name, dir_fd=self._dir_fd)
-            raise NoSpaceError.from_os_error(
-                exc, f"a payload of {len(data)} bytes", len(data)
-            ) from exc
-        finally:
-            os.close(fd)
+        name = f"{to}@{self._next()}"
+        size = sum(memoryview(part).nbytes for part in parts)
+        if not MIN_KEPT_BYTES <= size <= MAX_KEPT_BYTES:
+            os.close(self._make(name, parts, size))
+            return name.encode()
+        with self._lock:
+            now = time.monotonic()
+            self._let_go_of_old(now)
+            kept = self._free(size)
+            if kept is not None:
+                kept.overwrite(parts, now)
+                os.link(
+                    kept.name, name, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd
+                )
+            else:
+                self._make_and_keep(name, parts, size, now)
         return name.encode()
 
-    def take(self, name: bytes) -> bytes:
-        """Return the payload and remove it.
+    def read(self, name: bytes) -> bytes:
+        """Return a copy of the payload, or more, and remove it.
 
         Raises:
             FileNotFoundError: It was taken or dropped before.
             ValueError: *name* is not one that ``write`` returns.
         """
-        text = self._checked(name)
-        fd = os.open(
-            text, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._dir_fd
-        )
-        with os.fdopen(fd, "rb") as file:
+        text = _checked(name)
+        with os.fdopen(self._open(text), "rb") as file:
             data = file.read()
         os.unlink(text, dir_fd=self._dir_fd)
         return data
 
+    def take(self, name: bytes, *, private: bool = False) -> View:
+        """Map the payload, which is ours from now on.
+
+        Args:
+            name: As sent.
+            private: What is written becomes a copy of our own, page by page.
+
+        Raises:
+            FileNotFoundError: It was taken or dropped before.
+            ValueError: *name* is not one that ``write`` returns.
+        """
+        text, held = _checked(name), self._next()
+        os.rename(text, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        try:
+            return self._map(self._open(held), held, private=private)
+        except BaseException:
+            os.unlink(held, dir_fd=self._dir_fd)
+            raise
+
+    def share(self, parts: Sequence[ReadableBuffer]) -> View:
+        """Store the concatenation of *parts* and map it: memory to be posted to many.
+
+        Raises:
+            NoSpaceError: The file system is full; nothing is left behind.
+        """
+        name = self._next()
+        size = sum(memoryview(part).nbytes for part in parts)
+        fd = self._make(name, parts, size)
+        return self._map(fd, name, private=False)
+
+    def view_of(self, buffer: ReadableBuffer) -> View | None:
+        """Return the view that all of the contiguous *buffer* lies in, if there is one."""
+        start = address_of(buffer)
+        end = start + memoryview(buffer).nbytes
+        for view in list(self._views):
+            if view.start <= start and end <= view.start + len(view):
+                return view
+        return None
+
+    def post(self, view: View, to: str) -> bytes:
+        """Give *to* a claim of its own to what is mapped here; return the name to send."""
+        name = f"{to}@{self._next()}"
+        os.link(view.name, name, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        return name.encode()
+
     def drop(self, name: bytes) -> None:
         """Remove the payload unread; it may be gone already."""
-        try:
-            os.unlink(self._checked(name), dir_fd=self._dir_fd)
-        except (FileNotFoundError, ValueError):
-            return
+        with contextlib.suppress(ValueError):
+            drop(self._dir_fd, _checked(name))
 
-    @staticmethod
-    def _checked(name: bytes) -> str:
-        text = name.decode("ascii", "replace")
-        if len(name) > MAX_NAME_BYTES or not text.replace(".", "").isalnum():
-            msg = f"not the name of a blob: {text[:MAX_NAME_BYTES]!r}"
-            raise ValueError(msg)
-        return text
+    def close(self) -> None:
+        """Let go of all memory that is kept; what was sent stays."""
+        with self._lock:
+            while self._kept:
+                self._let_go(self._kept.pop())
+
+    def _next(self) -> str:
+        return f"{self._owner}+{next(self._serial)}"
+
+    def _open(self, name: str) -> int:
+        fd = os.open(name, _READ, dir_fd=self._dir_fd)
+        try:
+            verify(fd, _FILE, name)
+        except EndpointError as exc:
+            os.close(fd)
+            raise ValueError(str(exc)) from exc
+        return fd
+
+    def _map(self, fd: int, name: str, *, private: bool) -> View:
+        try:
+            view = View(fd, os.fstat(fd).st_size, private)
+        finally:
+            os.close(fd)
+        view.claim(name, self._dir_fd)
+        self._views.add(view)
+        return view
+
+    def _make(self, name: str, parts: Sequence[ReadableBuffer], size: int) -> int:
+        try:
+            return _write_new(self._dir_fd, name, parts)
+        except OSError as exc:
+            if exc.errno not in NO_SPACE or not self._kept:
+                raise self._full(exc, size) from exc
+        self.close()  # what we keep may be what there is no room for
+        try:
+            return _write_new(self._dir_fd, name, parts)
+        except OSError as exc:
+            raise self._full(exc, size) from exc
+
+    def _full(self, exc: OSError, size: int) -> NoSpaceError:
+        what = f"a payload of {size} bytes"
+        return NoSpaceError.from_os_error(exc, what, size, self._dir_fd)
+
+    # Memory that is used again.
+
+    def _free(self, size: int) -> _Kept | None:
+        """Return kept memory for *size* bytes that nobody but us has a name for."""
+        for kept in self._kept:
+            if size <= kept.size <= 2 * size and os.fstat(kept.fd).st_nlink == 1:
+                return kept
+        return None
+
+    def _make_and_keep(
+        self, name: str, parts: Sequence[ReadableBuffer], size: int, now: float
+    ) -> None:
+        fd = self._make(name, parts, size)
+        # Whoever sends one sends no other, as a rule; whoever sends two sends many.
+        is_one_of_many = now - self._made < KEPT_SECONDS
+        self._made = now
+        if not is_one_of_many or len(self._kept) == MAX_KEPT:
+            os.close(fd)
+            return
+        held = self._next()
+        os.link(name, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        self._kept.append(_Kept(held, fd, size, now))
+
+    def _let_go_of_old(self, now: float) -> None:
+        for kept in list(self._kept):
+            if now - kept.used > KEPT_SECONDS:
+                self._kept.remove(kept)
+                self._let_go(kept)
+
+    def _let_go(self, kept: _Kept) -> None:
+        os.close(kept.fd)
+        with contextlib.suppress(OSError):  # the directory may have been removed
+            os.unlink(kept.name, dir_fd=self._dir_fd)
+
+
+def sweep_holder(dir_fd: int, owner: str) -> None:
+    """Remove what the dead process *owner* held; what it sent stays."""
+    for name in os.listdir(dir_fd):
+        match = _HELD.fullmatch(name)
+        if match and match[1] == owner:
+            drop(dir_fd, name)
+
+
+def sweep_mailbox(dir_fd: int, to: str) -> None:
+    """Remove all that is on its way to *to*, who takes nothing any more."""
+    for name in sent(dir_fd):
+        if name.partition("@")[0] == to:
+            drop(dir_fd, name)
+
+
+def sent(dir_fd: int, owner: str | None = None) -> Iterator[str]:
+    """Yield the names of what is on its way, from anybody or from *owner*."""
+    for name in os.listdir(dir_fd):
+        match = _SENT.fullmatch(name)
+        if match and owner in {None, match[2]}:
+            yield name
+
+
+def drop(dir_fd: int, name: str) -> None:
+    """Remove one name; it may be gone already."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=dir_fd)
+
+
+def _checked(name: bytes) -> str:
+    text = name[:128].decode("ascii", "replace")
+    if not _SENT.fullmatch(text):
+        msg = f"not the name of a blob: {text!r}"
+        raise ValueError(msg)
+    return text
+
+
+def _write_new(dir_fd: int, name: str, parts: Iterable[ReadableBuffer]) -> int:
+    """Make the file *name* and return its descriptor; nothing is left after an error."""
+    fd = os.open(name, _CREATE, PRIVATE, dir_fd=dir_fd)
+    try:
+        # Not through a mapping: a store into it would be SIGBUS when there is no room,
+        # and fresh pages are cheaper to write than to map.
+        _write(fd, parts)
+    except BaseException:
+        os.close(fd)
+        os.unlink(name, dir_fd=dir_fd)
+        raise
+    return fd
+
+
+def _write(fd: int, parts: Iterable[ReadableBuffer]) -> None:
+    views = [memoryview(part).cast("B") for part in parts if memoryview(part).nbytes]
+    while views:
+        written = os.writev(fd, views[:IOV_MAX])
+        while views and written >= views[0].nbytes:
+            written -= views.pop(0).nbytes
+        if written:
+            views[0] = views[0][written:]

@@ -26,8 +26,9 @@ from actors.runtime.loopside import running_loop
 from actors.runtime.timers import Tick
 from actors.runtime.waits import Place
 from actors.runtime.withdrawn import is_marked
-from actors.wire import failure, frame
+from actors.wire import failure, frame, parcel
 from actors.wire.frame import Kind
+from actors.wire.parcel import Opened
 from transports._ring import Reader, Slot
 from transports.errors import CorruptError, TransportError
 from transports.mailbox import Mailbox
@@ -61,8 +62,8 @@ class Cell:
         self._client = client
         self._mailbox = mailbox
         self._take = mailbox.take
-        self._loads: Callable[[bytes], Any] = client.codec.loads
-        self._dumps = client.codec.dumps
+        self._loads: Callable[[bytes | Opened], Any] = client.codec.loads
+        self._encode = client.codec.encode
         self._answer = client.outgoing.answer
         self._lanes = client.outgoing.lanes
         self._words = client.status.words
@@ -201,8 +202,9 @@ class Cell:
         try:
             body = data[body_at:]
             if flags & _BLOB:
-                body = self._client.blobs.take(body)
-            args, kwargs = self._loads(body)
+                args, kwargs = self._loads(parcel.receive(body, self._client.blobs))
+            else:
+                args, kwargs = self._loads(body)
             handler = self._handlers[name]
         except KeyError:
             known = ", ".join(map(_text, self._handlers)) or "none"
@@ -220,9 +222,10 @@ class Cell:
         asker = self._client.outgoing.asker(lane)
         return None if asker is None else asker.asker
 
-    def _drop_blob(self, flags: int, name: bytes) -> None:
+    def _drop_blob(self, flags: int, body: bytes) -> None:
         if flags & _BLOB:
-            self._client.blobs.drop(name)
+            with contextlib.suppress(ValueError):  # no parcel: nothing to remove
+                parcel.drop(body, self._client.blobs)
 
     def _run(
         self,
@@ -255,7 +258,7 @@ class Cell:
         slot, kind, name, lane, corr = job
         if kind == _ASK:
             try:
-                self._answer(lane, _REPLY, corr, self._dumps(result))
+                self._answer(lane, _REPLY, corr, self._encode(result))
             except (NotSerializableError, TransportError) as exc:
                 exc.add_note(
                     f"the result of {self._name}.{_text(name)} could not be sent"

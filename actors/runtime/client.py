@@ -34,10 +34,11 @@ from actors.runtime.route import Letter, Route
 from actors.runtime.waiting import Waiting, refuse_in_loop
 from actors.runtime.waits import Place, Waits
 from actors.runtime.withdrawn import Withdrawn
-from actors.wire import frame
+from actors.wire import frame, parcel
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
 from actors.wire.frame import Kind
+from actors.wire.parcel import Parcel
 from transports.blob import BlobStore
 from transports.mailbox import Put
 
@@ -117,7 +118,7 @@ class Client:
             NotSerializableError: The arguments cannot travel.
             NoSpaceError: They are large, and shared memory has no room for them.
         """
-        body = self.codec.dumps(arguments)
+        body = self.codec.encode(arguments)
         outgoing = self.outgoing
         try:
             route = outgoing.routes.get(number) or self._route(number)
@@ -147,7 +148,7 @@ class Client:
             NotSerializableError: The arguments cannot travel.
             NoSpaceError: They are large, and shared memory has no room for them.
         """
-        body = self.codec.dumps(arguments)
+        body = self.codec.encode(arguments)
         pending: Pending[Any] = Pending(self)
         self.questions.describe(pending, number, name, label, timeout)
         try:
@@ -217,7 +218,7 @@ class Client:
         pending: Pending[Any],
         kind: int,
         method: bytes,
-        body: bytes,
+        body: bytes | Parcel,
         codec: int = _PICKLE,
     ) -> None:
         corr = self.questions.number(pending)
@@ -303,15 +304,26 @@ class Client:
         self.outgoing.flush()  # credits came back
         return True
 
+    def discard_answers(self) -> None:
+        """Throw away what an earlier incarnation has been sent."""
+        while (data := self.lane.take()) is not None:
+            header = frame.read(data)
+            if header.flags & frame.BLOB:
+                parcel.drop(data[header.body_at :], self.blobs)
+
     def _receive(self, data: bytes) -> None:
         _, kind, flags, _, length, _, _, _, corr, _, _, _ = _UNPACK(data)
         body = data[frame.HEADER_BYTES + length :]
         if flags & frame.BLOB:
             try:
-                body = self.blobs.take(body)
+                opened = parcel.receive(body, self.blobs)
             except (OSError, ValueError) as exc:
                 self.questions.fail(corr, DecodeError(f"the answer is lost: {exc}"))
                 return
+            if kind == Kind.REPLY:
+                self.questions.settle(corr, kind, opened)
+                return
+            body = bytes(opened.data)
         if kind == Kind.EVENT:
             self._on_event(json.loads(body))
         else:
@@ -428,6 +440,7 @@ class Client:
         self.waiting.close()
         self.outgoing.close()
         self.lane.close()
+        self.blobs.close()
         self.status.close()
 
     def _leave_to_another(self) -> None:

@@ -58,6 +58,23 @@ def ring_bell(dir_fd: int, number: int) -> None:
         shm.ring_bell(dir_fd, file_name(number))
 
 
+def is_empty(dir_fd: int, number: int) -> bool:
+    """Return whether nothing waits in the lane of process *number*, or it has none any more."""
+    name = file_name(number)
+    try:
+        held = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return True
+    try:
+        reader = registry.get("shm").open(held, dir_fd, name)
+    finally:
+        os.close(held)
+    try:
+        return reader.depth().frames == 0
+    finally:
+        reader.close()
+
+
 class Lane:
     """The receiving end."""
 
@@ -84,11 +101,6 @@ class Lane:
         if frame is not None:
             self._slot.clear()
         return frame
-
-    def discard(self) -> None:
-        """Throw away what an earlier incarnation was sent."""
-        while self.take() is not None:
-            pass
 
     def close(self) -> None:
         """Let go of the ring."""

@@ -18,8 +18,9 @@ from actors.runtime import lanes, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
-from actors.wire import frame
+from actors.wire import frame, parcel
 from actors.wire.frame import Kind
+from actors.wire.parcel import Parcel
 from transports import registry
 from transports.blob import BlobStore
 from transports.errors import MailboxNotFoundError, NoSpaceError
@@ -33,6 +34,7 @@ _HEADER_BYTES = frame.HEADER_BYTES
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _now_ns = time.monotonic_ns
+_FLAGS_AT = 2  # in a header
 _RECORD_BYTES = 16  # what the ring puts before a frame
 
 
@@ -137,7 +139,7 @@ class Outgoing:
         route: Route,
         kind: int,
         method: bytes,
-        body: bytes,
+        body: bytes | Parcel,
         codec: int = _PICKLE,
         corr: int = 0,
         lane: int = 0,
@@ -149,8 +151,9 @@ class Outgoing:
             NoSpaceError: Shared memory has no room for the blob.
         """
         flags, length = 0, len(method)
-        if _HEADER_BYTES + length + len(body) > route.limit:
-            body = self._blobs.write((body,))
+        if isinstance(body, Parcel) or _HEADER_BYTES + length + len(body) > route.limit:
+            large = body if isinstance(body, Parcel) else Parcel((body,))
+            body = parcel.send(large, self._blobs, str(route.number))
             flags = frame.BLOB
         # fmt: off
         header = _PACK(
@@ -164,7 +167,7 @@ class Outgoing:
         lane: int,
         kind: int,
         corr: int,
-        body: bytes,
+        body: bytes | Parcel,
         codec: int = _PICKLE,
     ) -> None:
         """Answer question *corr* of process *lane*; an asker that has ended needs no answer.
@@ -175,7 +178,10 @@ class Outgoing:
             route = self.lanes.get(lane) or self.lane(lane)
             try:
                 parts = self.pack(route, kind, b"", body, codec, corr)
-            except (NoSpaceError, OSError) as exc:  # what says so needs none
+            except (NoSpaceError, OSError) as exc:
+                if kind == Kind.REPLY:  # the actor makes an error of it
+                    raise
+                # What says so needs no room.
                 text = reports.to_bytes(
                     {"error": "lost", "text": f"the answer is lost: {exc}"[:400]}
                 )
@@ -214,8 +220,17 @@ class Outgoing:
             GoneError: The receiver has ended.
             MailboxFullError: There is no room to wait in either.
         """
-        if route.outbox or not self._offer(route, parts, pending, is_question):
-            self._queue(route, Letter(parts, pending, is_question=is_question))
+        try:
+            if route.outbox or not self._offer(route, parts, pending, is_question):
+                self._queue(route, Letter(parts, pending, is_question=is_question))
+        except (GoneError, MailboxFullError):
+            self._discard(parts)
+            raise
+
+    def _discard(self, parts: tuple[bytes, ...]) -> None:
+        """Remove the payload of a frame that was not accepted."""
+        if parts[0][_FLAGS_AT] & frame.BLOB:
+            parcel.drop(parts[-1], self._blobs)
 
     def _offer(
         self,
@@ -287,6 +302,7 @@ class Outgoing:
             while route.outbox:
                 letter = route.outbox[0]
                 if letter.pending.state != WAITING:  # its deadline has passed
+                    self._discard(letter.parts)
                     self.on_expired(route.number, route.pop())
                 elif self._offer(
                     route, letter.parts, letter.pending, letter.is_question
@@ -303,6 +319,7 @@ class Outgoing:
         is_mailbox = self.routes.get(route.number) is route
         self.forget(route.number)
         for letter in letters:
+            self._discard(letter.parts)
             if is_mailbox:
                 self.on_undelivered(route.number, letter)
 

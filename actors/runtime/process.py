@@ -62,7 +62,7 @@ class Process:
         self.loop = RingLoop()
         asyncio.set_event_loop(self.loop)
         self.client = Client(start.directory, start.number, start.incarnation)
-        self.client.lane.discard()  # answers to an earlier incarnation
+        self.client.discard_answers()
         transport = registry.get(start.scheme)
         mailbox = transport.open(
             start.mailbox_fd, start.directory.fd, mailbox_name(start.number)

@@ -29,6 +29,7 @@ from actors.pending import WAITING, Pending
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire import failure
 from actors.wire.frame import Kind
+from actors.wire.parcel import Opened
 
 _REFUSALS: dict[str, type[Exception]] = {
     "not_found": ActorNotFoundError,
@@ -46,7 +47,7 @@ class Questions:
         self,
         credits_: int,
         incarnation: int,
-        loads: Callable[[bytes], object],
+        loads: Callable[[bytes | Opened], object],
         withdrawn: Withdrawn,
     ) -> None:
         """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
@@ -101,7 +102,7 @@ class Questions:
         """Return whether one more question may be open."""
         return len(self.open) < self._credits
 
-    def settle(self, corr: int, kind: int, body: bytes) -> None:
+    def settle(self, corr: int, kind: int, body: bytes | Opened) -> None:
         """Give an answer to whoever asked; answers to nobody (they came twice) are dropped."""
         pending = self.open.pop(corr, None)
         if self.withdrawn:
@@ -115,10 +116,12 @@ class Questions:
                 pending.fail(exc)
             else:
                 pending.resolve(value)
-        elif kind == Kind.ANSWER:
-            pending.resolve(json.loads(body))
+            return
+        data = bytes(body.data) if isinstance(body, Opened) else body
+        if kind == Kind.ANSWER:
+            pending.resolve(json.loads(data))
         else:
-            pending.fail(self._error(pending, kind, body))
+            pending.fail(self._error(pending, kind, data))
 
     def fail(self, corr: int, error: Exception) -> None:
         """Give *error* to whoever asked, in the place of an answer that cannot be read."""

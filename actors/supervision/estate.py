@@ -17,7 +17,7 @@ from actors.options import Options
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
-from actors.wire import frame
+from actors.wire import frame, parcel
 from actors.wire.frame import Header
 from transports import registry
 from transports._ring import Slot
@@ -148,5 +148,7 @@ class Estate:
         except frame.FrameError:
             return
         if header.flags & frame.BLOB and data is not None:
-            BlobStore(self.directory.blob_fd, "").drop(data[header.body_at :])
+            blobs = BlobStore(self.directory.blob_fd, str(self.number))
+            with contextlib.suppress(ValueError):  # not a parcel: nothing to remove
+                parcel.drop(data[header.body_at :], blobs)
         yield header

@@ -25,6 +25,7 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child, Goal, State
 from actors.supervision.events import Events
 from actors.supervision.fork import Fork
+from actors.supervision.payloads import Payloads
 from actors.supervision.restart import Decision, decide
 from actors.supervision.verdict import classify
 from actors.wire.frame import Codec, Header, Kind
@@ -44,12 +45,14 @@ class Lifecycle:
         events: Events,
         alarms: Alarms,
         selector: selectors.EpollSelector,
+        payloads: Payloads,
     ) -> None:
         """Watch processes in *selector* and deadlines in *alarms*."""
         self.children: dict[int, Child] = {}
         self.names: dict[str, int] = {}
         self.to_start: deque[Child] = deque()
         self._ended: dict[int, ExitReason] = {}
+        self._payloads = payloads
         self._dropped: dict[str, int] = {}
         self._directory = directory
         self._outgoing = outgoing
@@ -332,6 +335,7 @@ class Lifecycle:
         sending_to = child.estate.was_sending_to()
         if sending_to is not None:
             lanes.ring_bell(self._directory.fd, sending_to)
+        self._payloads.died(child.number, child.incarnation)
         started = list(child.estate.in_hand())
         hands = [header for header in started if header.kind != Kind.STOP]
         if hands and reason.during is None:
@@ -450,6 +454,7 @@ class Lifecycle:
                 self._dead_letter(child, header, "stopped")
 
         child.estate.close(drop)
+        self._payloads.ended(child.number)
         del self.children[child.number]
         if child.options.name is not None:
             del self.names[child.options.name]

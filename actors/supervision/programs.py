@@ -19,8 +19,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import linux
 from actors.supervision.events import Events
-from actors.wire import frame
-from transports.blob import BlobStore
+from actors.supervision.payloads import Payloads
 from transports.errors import TransportError
 
 
@@ -36,13 +35,14 @@ class Program:
 class Programs:
     """The programs of one system, without the one that owns it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one supervisor
         self,
         directory: RuntimeDirectory,
         door_fd: int,
         outgoing: Outgoing,
         events: Events,
         selector: selectors.EpollSelector,
+        payloads: Payloads,
         take_number: Callable[[], int],
     ) -> None:
         """Watch the door *door_fd* and the programs in *selector*; *take_number* returns a new process number."""
@@ -52,6 +52,7 @@ class Programs:
         self._outgoing = outgoing
         self._events = events
         self._selector = selector
+        self._payloads = payloads
         self._take_number = take_number
         self._root_pidfd = os.pidfd_open(os.getpid())
         self._inside: dict[int, Program] = {}
@@ -114,9 +115,9 @@ class Programs:
         # Somebody has removed or spoilt its files: then there is nothing to be read in them.
         with contextlib.suppress(OSError, TransportError):
             self._ring_for(number)
-        with contextlib.suppress(OSError, TransportError, frame.FrameError):
-            self._drop_answers(number)
         lanes.unlink(self._directory.fd, number)
+        self._payloads.ended(number)
+        self._payloads.died(number, 1)  # it has one life
         with contextlib.suppress(FileNotFoundError):
             os.unlink(status.file_name(number), dir_fd=self._directory.fd)
 
@@ -127,16 +128,3 @@ class Programs:
         page.close()
         if sending:
             lanes.ring_bell(self._directory.fd, sending - 1)
-
-    def _drop_answers(self, number: int) -> None:
-        """Remove the answers that nobody will take, as far as they lie outside the lane."""
-        lane = lanes.Lane(self._directory.fd, number)
-        lanes.unlink(self._directory.fd, number)  # from here nothing is put into it
-        blobs = BlobStore(self._directory.blob_fd, "")
-        try:
-            while (data := lane.take()) is not None:
-                header = frame.read(data)
-                if header.flags & frame.BLOB:
-                    blobs.drop(data[header.body_at :])
-        finally:
-            lane.close()

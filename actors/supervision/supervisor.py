@@ -31,8 +31,10 @@ from actors.supervision.child import Asker, Child, Goal
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.payloads import ALARM as PAYLOADS
+from actors.supervision.payloads import Payloads
 from actors.supervision.programs import Programs
-from actors.wire import frame
+from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
@@ -89,8 +91,14 @@ class Supervisor:
         self._events = Events(self._outgoing)
         self._alarms = Alarms()
         self._selector = selectors.EpollSelector()
+        self._payloads = Payloads(directory.blob_fd, self._alarms, self._is_quiet)
         self.lifecycle = Lifecycle(
-            directory, self._outgoing, self._events, self._alarms, self._selector
+            directory,
+            self._outgoing,
+            self._events,
+            self._alarms,
+            self._selector,
+            self._payloads,
         )
         self._numbers = itertools.count(MAIN + 1)
         self._programs = Programs(
@@ -99,6 +107,7 @@ class Supervisor:
             self._outgoing,
             self._events,
             self._selector,
+            self._payloads,
             lambda: next(self._numbers),
         )
         self._closers: list[Asker] = []
@@ -201,7 +210,7 @@ class Supervisor:
 
     def _handle(self, header: Header, body: bytes) -> None:
         if header.flags & frame.BLOB:
-            body = self._blobs.take(body)
+            body = bytes(parcel.receive(body, self._blobs).data)
         facts, payload = unpack_request(body)
         handle = self._requests[header.method]
         handle((header.lane, header.corr), header.sender, facts, payload)
@@ -211,10 +220,19 @@ class Supervisor:
             self._stop_when_quiet()
         elif kind == "drained":
             self._stop_all()
+        elif kind == PAYLOADS:
+            self._payloads.look()
         elif kind == "orphans":
             self._kill_all("orphan")
         else:
             self.lifecycle.on_alarm(kind, number)
+
+    def _is_quiet(self, number: int) -> bool:
+        """Return whether nothing waits for process *number*."""
+        child = self.lifecycle.children.get(number)
+        if child is not None:
+            return child.estate.is_quiet()
+        return lanes.is_empty(self._directory.fd, number)
 
     def _answer(self, asker: Asker, facts: dict[str, Any] | None = None) -> None:
         lane, corr = asker

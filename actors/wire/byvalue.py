@@ -34,6 +34,8 @@ PROTOCOL = 5
 # What a pickler asks: what shall become of an object?  A reduction; NotImplemented for
 # pickle's own way; None for by value.
 Refer = Callable[[Any], Any]
+# And about a buffer: shall it be in the pickle?
+Keep = Callable[[pickle.PickleBuffer], bool]
 
 _MAIN = {"__main__", "__mp_main__"}  # the latter in children of multiprocessing
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made at run time, as all Python classes are
@@ -180,9 +182,14 @@ _REDUCTIONS: dict[Any, Callable[[Any], Any]] = {
 class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     """Pickles by value what it is told to, and all else as cloudpickle does."""
 
-    def __init__(self, file: Any, refer: Refer) -> None:  # noqa: ANN401 - has a write
-        """Write to *file*, and ask *refer* about every object."""
-        super().__init__(file, PROTOCOL)
+    def __init__(
+        self,
+        file: Any,  # noqa: ANN401 - has a write
+        refer: Refer,
+        keep: Keep | None = None,
+    ) -> None:
+        """Write to *file*; ask *refer* about every object and *keep* about every buffer."""
+        super().__init__(file, PROTOCOL, keep)
         self._refer = refer
 
     def dump(self, obj: object) -> None:

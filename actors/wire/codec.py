@@ -17,14 +17,17 @@ from typing import Any
 
 from actors.errors import DecodeError, NotSerializableError
 from actors.wire import byvalue, code, diagnosis
-from actors.wire.byvalue import PROTOCOL, ByValuePickler, Refer
+from actors.wire.byvalue import PROTOCOL, ByValuePickler, Keep, Refer
 from actors.wire.code import CodeStore, IdentityMap
+from actors.wire.parcel import Opened, Parcel
 from transports.errors import NoSpaceError
 
 # A pickler clears all the memory that its largest message needed, after every small one:
 # 0.4 ms a message after one of 32 000 objects.  One that has more, enough for about 85
 # objects, is therefore dropped; a new one costs 1.2 µs.
 MAX_PICKLER_BYTES = 4096
+# Smaller buffers are cheaper copied into the pickle than mapped.
+MIN_BUFFER_BYTES = 16 * 1024
 
 
 class Codec:
@@ -47,8 +50,8 @@ class Codec:
         self._publishing = threading.RLock()  # reentrant for finalizers that send
         self._idle: list[_MessagePickler] = []
 
-    def dumps(self, obj: object) -> bytes:
-        """Return *obj* as bytes.
+    def encode(self, obj: object) -> bytes | Parcel:
+        """Return *obj* as bytes or, if it is large, as a parcel: not copied yet.
 
         Raises:
             NotSerializableError: Something in it cannot travel; the text names the path.
@@ -63,13 +66,29 @@ class Codec:
         try:
             pickler.dump(obj)
         except Exception as exc:  # noqa: BLE001 - the other pickler may know better
-            return self._dumps_by_value(obj, exc)
-        data = b"".join(pickler.parts)
+            return self._encode_by_value(obj, exc)
+        encoded: bytes | Parcel = pickler.pieces[0]
+        if len(pickler.pieces) > 1 or pickler.buffers:
+            encoded = Parcel(pickler.pieces.copy(), pickler.buffers.copy())
+            pickler.buffers.clear()
         if pickler.__sizeof__() <= MAX_PICKLER_BYTES:
-            pickler.parts.clear()
+            pickler.pieces.clear()
             pickler.clear_memo()
             self._idle.append(pickler)
-        return data
+        return encoded
+
+    def dumps(self, obj: object) -> bytes:
+        """Return *obj* as bytes, however large it is.
+
+        Raises:
+            As ``encode``.
+        """
+        encoded = self.encode(obj)
+        if isinstance(encoded, bytes):
+            return encoded
+        if encoded.buffers:
+            return self._by_value(obj)
+        return b"".join(encoded.pieces)
 
     def try_dumps(self, obj: object) -> bytes | None:
         """Return *obj* as bytes, or None when it cannot travel."""
@@ -78,26 +97,31 @@ class Codec:
         except (NotSerializableError, NoSpaceError):
             return None
 
-    def loads(self, data: bytes | memoryview) -> object:
-        """Return the object that ``dumps`` made *data* of.
+    def loads(self, data: bytes | memoryview | Opened) -> object:
+        """Return the object that *data* was made of; what it needs of a parcel stays.
 
         Raises:
             DecodeError: It cannot be rebuilt here, for whatever reason, which is
                 chained.
         """
         try:
+            if isinstance(data, Opened):
+                return pickle.loads(data.data, buffers=data.buffers)  # noqa: S301, TID251 - this is the place
             return pickle.loads(data)  # noqa: S301, TID251 - this is the place
         except Exception as exc:
+            size = len(data.data if isinstance(data, Opened) else data)
             why = diagnosis.text_of(exc)
-            msg = f"{len(data)} bytes could not be decoded: {why}"
+            msg = f"{size} bytes could not be decoded: {why}"
             raise DecodeError(msg) from exc
 
     # The slow way.
 
-    def _dumps_by_value(self, obj: object, refusal: Exception) -> bytes:
+    def _encode_by_value(self, obj: object, refusal: Exception) -> bytes | Parcel:
         if not isinstance(refusal, MemoryError | NoSpaceError):
             try:
-                return self._by_value(obj)
+                buffers: list[memoryview] = []
+                data = self._by_value(obj, _keeper(buffers))
+                return Parcel([data], buffers) if buffers else data
             except Exception as exc:  # noqa: BLE001 - told apart below
                 refusal = exc
         if isinstance(refusal, MemoryError | NoSpaceError):
@@ -108,8 +132,8 @@ class Codec:
             msg = diagnosis.explain(obj, refusal, self._refusal)
         raise NotSerializableError(msg) from refusal
 
-    def _by_value(self, obj: object) -> bytes:
-        return _dump(obj, lambda part: self._refer(part, self._publish))
+    def _by_value(self, obj: object, keep: Keep | None = None) -> bytes:
+        return _dump(obj, lambda part: self._refer(part, self._publish), keep)
 
     def _refusal(self, obj: object) -> Exception | None:
         try:
@@ -204,10 +228,26 @@ def _decode_unit(content: bytes) -> list[object]:
     return members
 
 
-def _dump(obj: object, refer: Refer) -> bytes:
+def _dump(obj: object, refer: Refer, keep: Keep | None = None) -> bytes:
     buffer = io.BytesIO()
-    ByValuePickler(buffer, refer).dump(obj)
+    ByValuePickler(buffer, refer, keep).dump(obj)
     return buffer.getvalue()
+
+
+def _keeper(buffers: list[memoryview]) -> Keep:
+    """Return a callback for a pickler that keeps large buffers out of the pickle."""
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:  # not contiguous: the pickler copies it
+            return True
+        if len(raw) < MIN_BUFFER_BYTES:
+            return True
+        buffers.append(raw)
+        return False
+
+    return keep
 
 
 class _Sink:
@@ -215,8 +255,8 @@ class _Sink:
 
     __slots__ = ("write",)
 
-    def __init__(self, parts: list[bytes]) -> None:
-        self.write: Any = parts.append  # nobody asks how much was written
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.write: Any = pieces.append  # nobody asks how much was written
 
 
 class _MessagePickler(pickle.Pickler):
@@ -226,7 +266,7 @@ class _MessagePickler(pickle.Pickler):
     answers for all classes but those met for the first time.
     """
 
-    __slots__ = ("_classes", "_known", "_meet", "parts")
+    __slots__ = ("_classes", "_known", "_meet", "buffers", "pieces")
 
     def __init__(
         self, classes: IdentityMap[None], known: IdentityMap[Any], meet: Refer
@@ -234,10 +274,14 @@ class _MessagePickler(pickle.Pickler):
         """Ask *meet* about what is in neither map.
 
         Attributes:
-            parts: What was written: one piece, unless it was large.
+            pieces: What was written: one piece, unless it was large.
+            buffers: What was too large to be written.
         """
-        self.parts: list[bytes] = []
-        super().__init__(_Sink(self.parts), PROTOCOL)
+        self.pieces: list[bytes] = []
+        self.buffers: list[memoryview] = []
+        super().__init__(
+            _Sink(self.pieces), PROTOCOL, buffer_callback=_keeper(self.buffers)
+        )
         self._classes = classes.by_id
         self._known = known.by_id
         self._meet = meet

@@ -227,7 +227,7 @@ def test_an_answer_that_finds_no_room_becomes_one_that_says_so(
     monkeypatch.setattr(BlobStore, "write", write)
     lane = lanes.Lane(bench.directory.fd, RECEIVER)
 
-    bench.outgoing.answer(RECEIVER, Kind.REPLY, 5, b"x" * 5000)
+    bench.outgoing.answer(RECEIVER, Kind.ERROR, 5, b"x" * 5000)
 
     answer = lane.take()
     lane.close()
@@ -239,3 +239,15 @@ def test_an_answer_that_finds_no_room_becomes_one_that_says_so(
     bench.questions.settle(5, header.kind, answer[header.body_at :])
     with pytest.raises(DecodeError, match=r"the answer is lost: no room .*5000 bytes"):
         asked.result()
+
+
+def test_a_reply_that_finds_no_room_is_an_error_of_the_actor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> bytes:
+        raise NoSpaceError("a payload", 5000)
+
+    monkeypatch.setattr(BlobStore, "write", write)
+
+    with pytest.raises(NoSpaceError):
+        bench.outgoing.answer(RECEIVER, Kind.REPLY, 5, b"x" * 5000)

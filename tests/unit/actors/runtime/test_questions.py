@@ -23,12 +23,14 @@ from actors.runtime import reports
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire.frame import Kind
+from actors.wire.parcel import Opened
 from tests.support.pages import new_page
 
 KILLED = ExitReason(ExitKind.KILLED, cause="api").to_json()
 
 
-def loads(data: bytes) -> object:
+def loads(data: bytes | Opened) -> object:
+    assert isinstance(data, bytes)
     if data == b"broken":
         raise DecodeError("broken")
     return pickle.loads(data)  # noqa: TID251 - what this test has dumped

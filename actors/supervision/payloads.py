@@ -1,0 +1,60 @@
+"""Payloads outside the mailboxes that dead processes have left behind.
+
+What a dead process held goes at once.
+What it sent may have been accepted or not, and nobody but the receiver can tell: it goes when the receiver has nothing waiting
+any more and it is still there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from actors.supervision.alarms import Alarms
+from transports import blob
+
+ALARM = "payloads"
+LOOK_SECONDS = 1.0  # between two looks at what was sent
+
+
+class Payloads:
+    """The blobs of one system, after deaths."""
+
+    def __init__(
+        self, blob_fd: int, alarms: Alarms, is_quiet: Callable[[int], bool]
+    ) -> None:
+        """Look after the directory *blob_fd*; *is_quiet* tells whether nothing waits for a process."""
+        self._blob_fd = blob_fd
+        self._alarms = alarms
+        self._is_quiet = is_quiet
+        self._sent: dict[str, bool] = {}  # name: whether nobody will take it, it seems
+
+    def died(self, number: int, incarnation: int) -> None:
+        """Remove what the incarnation held; what it had sent is looked at later."""
+        owner = f"{number}.{incarnation}"
+        blob.sweep_holder(self._blob_fd, owner)
+        self._sent |= dict.fromkeys(blob.sent(self._blob_fd, owner), False)
+        self._wait()
+
+    def look(self) -> None:
+        """Remove what nobody will take."""
+        here = set(blob.sent(self._blob_fd))
+        for name, was_quiet in list(self._sent.items()):
+            is_quiet = self._is_quiet(int(name.partition("@")[0]))
+            if name not in here:
+                del self._sent[name]
+            elif was_quiet and is_quiet:
+                # Twice, so that a receiver between taking the frame and opening its blob has had the time for it.
+                del self._sent[name]
+                blob.drop(self._blob_fd, name)
+            else:
+                self._sent[name] = is_quiet
+        self._wait()
+
+    def ended(self, number: int) -> None:
+        """Remove what is on its way to a process that takes nothing any more."""
+        blob.sweep_mailbox(self._blob_fd, str(number))
+
+    def _wait(self) -> None:
+        if self._sent:
+            self._alarms.set((ALARM, 0), time.monotonic() + LOOK_SECONDS)

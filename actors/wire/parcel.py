@@ -1,0 +1,139 @@
+"""Bodies too large for a frame: their layout in blobs, and the little that travels instead.
+
+A parcel is a pickle in pieces and the buffers it refers to (pickle protocol 5, out of band), none of which has been copied yet.
+Sending it copies each into one blob, except buffers in memory that came from a blob: those are referred to.
+Receiving it maps the blobs and copies nothing.
+
+What travels: the names of the blobs, one a line, an empty line, and the table unless the first blob begins with it.
+The table: u32 count, then for the pickle and for each buffer u32 number of the blob, u64 offset, u64 length.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import attrs
+
+from transports._mapping import address_of
+from transports.blob import BlobStore
+
+# What travels must fit into the smallest inline limit.
+# So beyond eight blobs, buffers are copied, and only a small pickle travels with the names.
+MAX_REFERENCES = 8
+MAX_INLINE_BYTES = 400
+ALIGNMENT = 64  # bytes: a cache line, and what vector instructions want
+
+_HERE = 0xFFFF_FFFF  # in the place of a number: in what travelled
+_COUNT = struct.Struct("<I")
+_ENTRY = struct.Struct("<IQQ")
+
+
+@attrs.frozen(eq=False)
+class Parcel:
+    """A large object, pickled.
+
+    Attributes:
+        pieces: The pickle is their concatenation.
+        buffers: What it refers to, in its order; contiguous bytes each.
+    """
+
+    pieces: Sequence[bytes]
+    buffers: Sequence[memoryview] = ()
+
+    def __len__(self) -> int:
+        """Return how many bytes it has in all."""
+        return sum(map(len, self.pieces)) + sum(map(len, self.buffers))
+
+
+@attrs.frozen(eq=False)
+class Opened:
+    """A parcel that has been received.
+
+    Attributes:
+        data: The pickle.
+        buffers: What it refers to; each keeps the memory it lies in.
+    """
+
+    data: memoryview
+    buffers: Sequence[memoryview]
+
+
+def send(parcel: Parcel, blobs: BlobStore, to: str) -> bytes:
+    """Bring *parcel* on its way to the mailbox *to* and return the body of the frame.
+
+    Raises:
+        NoSpaceError: The file system is full; nothing is left behind.
+    """
+    homes = [blobs.view_of(part) for part in parcel.buffers]
+    referred = list(dict.fromkeys(home for home in homes if home is not None))
+    del referred[MAX_REFERENCES:]
+    at = _COUNT.size + _ENTRY.size * (1 + len(homes))
+    size = sum(map(len, parcel.pieces))
+    is_inline = at + size <= MAX_INLINE_BYTES and all(map(referred.__contains__, homes))
+    entries = [(_HERE if is_inline else 0, at, size)]
+    copied: list[bytes | memoryview] = [*parcel.pieces]
+    at += size
+    for part, home in zip(parcel.buffers, homes, strict=True):
+        if home is not None and home in referred:
+            number = referred.index(home) + (0 if is_inline else 1)
+            entries.append((number, address_of(part) - home.start, len(part)))
+        else:
+            gap = -at % ALIGNMENT
+            copied += [bytes(gap), part]
+            entries.append((0, at + gap, len(part)))
+            at += gap + len(part)
+    table = _COUNT.pack(len(entries)) + b"".join(_ENTRY.pack(*one) for one in entries)
+    names = [] if is_inline else [blobs.write([table, *copied], to)]
+    names += [blobs.post(view, to) for view in referred]
+    rest = b"".join([table, *copied]) if is_inline else b""
+    return b"\n".join(names) + b"\n\n" + rest
+
+
+def receive(body: bytes, blobs: BlobStore, *, private: bool = False) -> Opened:
+    """Take what *body* names.
+
+    Args:
+        body: What ``send`` returned.
+        blobs: Of this process.
+        private: The buffers may be written to; each page becomes a copy of our own as it is.
+
+    Raises:
+        OSError: A blob cannot be opened, or is gone.
+        ValueError: *body* makes no sense.
+    """
+    names, rest = _split(body)
+    views = [memoryview(blobs.take(name, private=private)) for name in names]
+    first = memoryview(rest) if rest else views[0]
+    try:
+        (count,) = _COUNT.unpack_from(first)
+        table = first[_COUNT.size : _COUNT.size + count * _ENTRY.size]
+        parts = [
+            _part(first if number == _HERE else views[number], offset, length)
+            for number, offset, length in _ENTRY.iter_unpack(table)
+        ]
+        return Opened(parts[0], parts[1:])
+    except (IndexError, struct.error) as exc:
+        msg = f"the table of a parcel makes no sense: {exc}"
+        raise ValueError(msg) from exc
+
+
+def drop(body: bytes, blobs: BlobStore) -> None:
+    """Remove unread what *body* names; it may be gone already."""
+    for name in _split(body)[0]:
+        blobs.drop(name)
+
+
+def _split(body: bytes) -> tuple[list[bytes], bytes]:
+    names, end, rest = body.partition(b"\n\n")
+    if not end or names.count(b"\n") > MAX_REFERENCES:
+        msg = "not the body of a parcel"
+        raise ValueError(msg)
+    return names.split(b"\n"), rest
+
+
+def _part(memory: memoryview, offset: int, length: int) -> memoryview:
+    if offset + length > len(memory):
+        msg = f"{length} bytes at {offset}, but there are {len(memory)}"
+        raise IndexError(msg)
+    return memory[offset : offset + length]

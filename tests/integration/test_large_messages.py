@@ -1,0 +1,233 @@
+"""Messages larger than a mailbox: copied once, looked at where they are, and gone when nobody looks any more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors import ActorCrashedError, ActorRef, ActorStoppedError, ActorSystem
+from actors.errors import ActorError, MailboxFullError
+from actors.runtime import status
+from tests.support.actors_under_test import Inbox
+from tests.support.gallery import Gallery, Image
+from tests.support.gates import SECONDS, Gate, wait_until
+
+MIB = 2**20
+
+pytestmark = pytest.mark.parametrize(
+    "system", ["shm", "unix", "pipe", "mq"], indirect=True, scope="module"
+)
+
+
+@pytest.fixture
+def gallery(system: ActorSystem) -> Iterator[ActorRef[Gallery]]:
+    ref = system.spawn(Gallery).result().within(SECONDS)
+    yield ref
+    ref.kill().result()
+
+
+def blobs_of(system: ActorSystem) -> Path:
+    assert system._client is not None
+    return system._client.directory.path / "blob"
+
+
+def files(system: ActorSystem) -> set[str]:
+    return {path.name for path in blobs_of(system).iterdir()}
+
+
+def bytes_in_files(system: ActorSystem) -> int:
+    sizes = {}
+    for path in blobs_of(system).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            sizes[status.st_ino] = status.st_blocks * 512
+    return sum(sizes.values())
+
+
+def on_their_way(system: ActorSystem) -> set[str]:
+    return {name for name in files(system) if "@" in name}
+
+
+def image(size: int = MIB, value: int = 1) -> Image:
+    return np.full(size, value, np.uint8)
+
+
+def test_array_arrives_as_a_view_that_cannot_be_written_to(
+    gallery: ActorRef[Gallery],
+) -> None:
+    assert gallery.ask(Gallery.is_view, image()).result() == (True, False)
+    with pytest.raises(ValueError, match="read-only"):
+        gallery.ask(Gallery.scribble, image()).result()
+
+
+def test_array_may_be_kept_and_stays_what_it_was_when_it_was_sent(
+    gallery: ActorRef[Gallery],
+) -> None:
+    mine = image()
+    for value in range(1, 9):
+        mine[:] = value
+        gallery.tell(Gallery.add, mine)
+
+    assert gallery.ask(Gallery.sums).result() == [v * MIB for v in range(1, 9)]
+
+
+def test_result_is_a_view_that_outlives_the_actor(
+    gallery: ActorRef[Gallery],
+) -> None:
+    gallery.ask(Gallery.add, image(value=3)).result()
+
+    result = gallery.ask(Gallery.get, 0).result()
+    gallery.kill().result()
+
+    assert not result.flags.owndata
+    assert int(result.sum()) == 3 * MIB
+
+
+def test_array_that_is_handed_on_is_not_copied(
+    system: ActorSystem, gallery: ActorRef[Gallery]
+) -> None:
+    other = system.spawn(Gallery).result().within(SECONDS)
+    gallery.ask(Gallery.hand_on, image(8 * MIB), other).result()
+    wait_until(
+        lambda: other.ask(Gallery.sums).result() == [8 * MIB], "the array has arrived"
+    )
+    before = bytes_in_files(system)
+
+    for _ in range(5):
+        gallery.tell(Gallery.add, other.ask(Gallery.get, 0).result())
+
+    assert gallery.ask(Gallery.sums).result() == [8 * MIB] * 5
+    assert bytes_in_files(system) == before
+
+
+def test_bytes_of_any_size_arrive(system: ActorSystem) -> None:
+    inbox = system.spawn(Inbox).result().within(SECONDS)
+
+    for size in (0, 1, 1000, 4096, 16_000, 16_384, 16_400, 65_535, 65_536, MIB, 9**7):
+        data = random.Random(size).randbytes(size)
+        assert inbox.ask(Inbox.echo, data).result() == data
+        many = [data, [data], {"data": data}]
+        assert inbox.ask(Inbox.echo, many).result() == many
+
+
+def test_memory_does_not_grow_with_the_number_of_messages(
+    system: ActorSystem, gallery: ActorRef[Gallery]
+) -> None:
+    largest, before = 0, bytes_in_files(system)
+
+    for value in range(200):
+        assert gallery.ask(Gallery.look, image(4 * MIB, value)).result() == value
+        largest = max(largest, bytes_in_files(system))
+
+    assert largest - before <= 4 * 4.1 * MIB
+
+
+@pytest.mark.slow
+def test_a_thousand_arrays_of_64_mib_take_a_few_segments(
+    system: ActorSystem, gallery: ActorRef[Gallery]
+) -> None:
+    largest, before, data = 0, bytes_in_files(system), image(64 * MIB)
+
+    for value in range(1000):
+        data[-1] = value % 256
+        assert gallery.ask(Gallery.look, data).result() == value % 256
+        largest = max(largest, bytes_in_files(system))
+
+    assert largest - before <= 4 * 65 * MIB
+
+
+def test_killed_receivers_leave_nothing(
+    system: ActorSystem, gallery: ActorRef[Gallery]
+) -> None:
+    crasher = system.options(intensity=1000).spawn(Gallery).result().within(SECONDS)
+
+    for _ in range(10):
+        crasher.tell(Gallery.add, image())
+        crasher.tell(Gallery.die_with, image())
+    wait_until(
+        lambda: crasher.ask(Gallery.sums).result() == [], "the last crash is over"
+    )
+
+    wait_until(lambda: not on_their_way(system), "nothing is on its way")
+    crasher.kill().result()
+    assert not [
+        name for name in files(system) if name.startswith(f"{crasher._number}.")
+    ]
+
+
+def busy_pid(system: ActorSystem, ref: ActorRef[Gallery], last: int) -> int:
+    """Return the process of *ref* that comes after *last*, once it handles a message."""
+    assert system._client is not None
+    page = status.StatusPage.open(system._client.directory.fd, ref._number)
+    slot = next(iter(page.slots()))
+    wait_until(
+        lambda: slot.started and page.words[status.PID] not in {0, last},
+        "a message in hand",
+    )
+    return page.words[status.PID]
+
+
+def test_killed_senders_leave_nothing(
+    system: ActorSystem, gallery: ActorRef[Gallery]
+) -> None:
+    chance, pid = random.Random(1), 0
+    sender = system.options(intensity=1000).spawn(Gallery).result().within(SECONDS)
+
+    for _ in range(10):
+        sender.tell(Gallery.send_for_ever, image(MIB + 1), gallery)
+        pid = busy_pid(system, sender, pid)
+        time.sleep(chance.uniform(0, 0.02))  # noqa: TID251 - the moment is what is random
+        os.kill(pid, signal.SIGKILL)
+    sender.kill().result()
+
+    # The looks after what dead senders have sent are a second apart.
+    number = str(sender._number)
+    wait_until(
+        lambda: not [n for n in on_their_way(system) if f"@{number}." in n],
+        "what was sent is gone",
+    )
+    assert not [name for name in files(system) if name.startswith(f"{number}.")]
+    assert gallery.ask(Gallery.look, image(value=9)).result() == 9
+
+
+def test_messages_that_nobody_takes_leave_nothing(
+    system: ActorSystem, gate: Gate
+) -> None:
+    inbox = system.spawn(Inbox).result()
+    inbox.tell(Inbox.wait_for, gate.path)
+    gate.wait_until_entered()
+    refused = 0
+    payload = b"x" * MIB
+    for number in range(60):
+        try:
+            inbox.tell(Inbox.keep, number, payload)
+        except MailboxFullError:
+            refused += 1
+    waiting = inbox.within(0.05).ask(Inbox.echo, payload) if not refused else None
+    gate.open()
+    if waiting is not None:
+        with contextlib.suppress(ActorError):
+            waiting.result()
+
+    inbox.kill().result()
+    with pytest.raises(ActorStoppedError):
+        inbox.ask(Inbox.echo, payload).result()
+
+    wait_until(lambda: not on_their_way(system), "nothing is on its way")
+
+
+def test_large_message_in_hand_of_a_killed_actor_fails_its_ask(
+    gallery: ActorRef[Gallery],
+) -> None:
+    with pytest.raises(ActorCrashedError, match="SIGKILL"):
+        gallery.ask(Gallery.die_with, image()).result()
+
+    assert gallery.ask(Gallery.look, image(value=5)).result() == 5
