@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 if TYPE_CHECKING:
     from types import TracebackType
 
+from actors.unread import Unread
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -46,6 +48,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
     __slots__ = (
         "_source",
         "_stepper",
+        "_unread",
         "convert",
         "corr",
         "deadline_ns",
@@ -114,7 +117,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             msg = f"no result within {timeout} s"
             raise TimeoutError(msg)
         if self.state == FAILED:
-            raise self.value
+            raise self._error()
         value: T_co = self.value
         return value
 
@@ -130,9 +133,17 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             else:
                 yield from source.breathe()
         if self.state == FAILED:
-            raise self.value
+            raise self._error()
         value: T_co = self.value
         return value
+
+    def _error(self) -> BaseException:
+        """Return what it has failed with, to somebody who will see it."""
+        unread: Unread | None = getattr(self, "_unread", None)
+        if unread is not None:
+            unread.forget()
+        error: BaseException = self.value
+        return error
 
     # What makes it a coroutine: the first step starts an await, the others go on with it.
 
@@ -194,6 +205,8 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         if self.state == WAITING:
             self.value = error
             self.state = FAILED
+            if self.corr and self.number:  # an ask: of a tell nobody expects an answer
+                self._unread = Unread(self.target, self.method, error)
             self._wake()
 
     def _wake(self) -> None:

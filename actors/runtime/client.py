@@ -261,6 +261,8 @@ class Client:
         An actor may take a message, answer and end before the sender sees that its put succeeded.
         The root's word comes after that answer, because the actor was dead before the root spoke.
         """
+        if is_question and not pending.corr:
+            self.questions.number(pending)
         fate = self._undeliverable(
             number, pending.target, pending.method, is_question=is_question
         )

@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 import structlog
 
-from actors import actor, goodbye
+from actors import actor, goodbye, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
@@ -278,6 +278,7 @@ def leave() -> None:
     join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]  # noqa: SLF001 - what the interpreter calls
     join_threads()
     atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter calls
+    unread.report_all()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()

@@ -52,7 +52,8 @@ class Questions:
     ) -> None:
         """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
         self.open: dict[int, Pending[Any]] = {}
-        self.withdrawn = withdrawn
+        self.withdrawn = withdrawn.places  # empty almost always
+        self._marks = withdrawn
         # What overdue questions, sent or not, are waiting for.
         self.where: Callable[[Sequence[tuple[Pending[Any], bool]]], list[str]] = (
             lambda overdue: [""] * len(overdue)
@@ -85,11 +86,11 @@ class Questions:
 
     def withdraw(self, pending: Pending[Any]) -> None:
         """Let an open question not be run any more; it stays open until its taker has said what became of it."""
-        self.withdrawn.mark(pending.corr)
+        self._marks.mark(pending.corr)
 
     def keep(self, pending: Pending[Any]) -> None:
         """Take back ``withdraw``: somebody waits again."""
-        if self.withdrawn.unmark(pending.corr) and pending.deadline_ns:
+        if self._marks.unmark(pending.corr) and pending.deadline_ns:
             due = self.next_deadline_ns or pending.deadline_ns
             self.next_deadline_ns = min(due, pending.deadline_ns)
 
@@ -106,7 +107,7 @@ class Questions:
         """Give an answer to whoever asked; answers to nobody (they came twice) are dropped."""
         pending = self.open.pop(corr, None)
         if self.withdrawn:
-            self.withdrawn.unmark(corr)
+            self._marks.unmark(corr)
         if pending is None or pending.state != WAITING:
             return
         if kind == Kind.REPLY:
@@ -169,8 +170,7 @@ class Questions:
         """Fail every open question with *error*."""
         asked, self.open = self.open, {}
         for pending in asked.values():
-            self.withdrawn.unmark(pending.corr)
-            pending.fail(error)
+            pending.fail(error)  # marks stay: in a forked copy they are the parent's
 
 
 def _timed_out(pending: Pending[Any], *, was_sent: bool, where: str) -> AskTimeoutError:

@@ -18,34 +18,29 @@ class Withdrawn:
     def __init__(self, page: status.StatusPage) -> None:
         """Keep the marks in *page*, the process's own."""
         self._page = page
-        self._places: dict[int, int] = {}
+        # Questions and where their marks are; read where there is no time for a call.
+        self.places: dict[int, int] = {}
         self._free = list(range(len(page.withdrawn)))
         self._lock = threading.Lock()
-
-    def __contains__(self, corr: int) -> bool:
-        return corr in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
 
     def mark(self, corr: int) -> None:
         """Let question *corr* not be run, unless it has been taken."""
         with self._lock:
-            if corr not in self._places:
-                place = self._places[corr] = self._free.pop()
+            if corr not in self.places:
+                place = self.places[corr] = self._free.pop()
                 # A mark does not move while it stands: a reader that goes through the table cannot miss it.
                 self._page.withdrawn[place] = corr
-                self._page.words[status.WITHDRAWN] = len(self._places)
+                self._page.words[status.WITHDRAWN] = len(self.places)
 
     def unmark(self, corr: int) -> bool:
         """Take the mark away; False when there was none."""
         with self._lock:
-            place = self._places.pop(corr, None)
+            place = self.places.pop(corr, None)
             if place is None:
                 return False
             self._page.withdrawn[place] = 0
             self._free.append(place)
-            self._page.words[status.WITHDRAWN] = len(self._places)
+            self._page.words[status.WITHDRAWN] = len(self.places)
             return True
 
 

@@ -1,0 +1,75 @@
+"""Failures of asks that nobody has looked at: logged once, when nobody can look any more.
+
+A failure carries a mark with a finalizer; so an ask that does not fail pays nothing.
+
+Source: the exceptions of asyncio's futures that were "never retrieved", in the form they had before Python 3.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import sys
+import weakref
+
+from actors import goodbye
+from actors.errors import ForkedHandleError, SystemClosedError, SystemFailedError
+
+# The program has brought these about itself, or has been told in another way.
+EXPECTED = (
+    asyncio.CancelledError,
+    ForkedHandleError,
+    SystemClosedError,
+    SystemFailedError,
+)
+
+
+class Unread:
+    """Stands for an error until somebody has looked at it."""
+
+    __slots__ = ("__weakref__", "_actor", "_error", "_method")
+
+    def __init__(self, actor: str, method: str, error: BaseException) -> None:
+        self._actor = actor
+        self._method = method
+        self._error: BaseException | None = error
+        _unread.add(self)
+
+    def forget(self) -> None:
+        """Somebody has looked."""
+        self._error = None
+
+    def report(self) -> None:
+        """Log the error, unless somebody has looked or it was logged before."""
+        error, self._error = self._error, None
+        if error is None or isinstance(error, EXPECTED):
+            return
+        import structlog  # noqa: PLC0415 - a program that has nothing to log need not pay 95 ms
+
+        # What structlog does by itself is to print where the program writes its results.
+        log = (
+            structlog.get_logger()
+            if structlog.is_configured()
+            else structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+        )
+        reason = goodbye.from_exception(error)
+        log.error(
+            "ask_failed_unseen",
+            actor=self._actor,
+            method=self._method,
+            error=f"{reason.exc_type}: {reason.message}",
+        )
+
+    def __del__(self) -> None:
+        if not sys.is_finalizing():  # report_all has been here
+            self.report()
+
+
+_unread: weakref.WeakSet[Unread] = weakref.WeakSet()
+
+
+@atexit.register
+def report_all() -> None:
+    """Log what nobody has looked at, at the end of the program."""
+    for unread in list(_unread):
+        unread.report()
