@@ -8,21 +8,19 @@ Then every descriptor that is not the child's own goes, and only then may user c
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import resource
 import signal
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NoReturn
 
 import attrs
 
 from actors.supervision import linux
 
-OOM_SCORE_ADJ = (
-    100  # added for workers, so that the kernel prefers one to its supervisor
-)
-MAX_OOM_SCORE_ADJ = 1000
+# Added for workers, so that the kernel prefers one to its supervisor.
+OOM_SCORE_ADJ = 100
 MARKER = "ACTORS_INCARNATION"  # in the environment of an actor and of what it starts
 
 
@@ -45,6 +43,7 @@ def fork(action: Fork) -> int:
         OSError: No process could be made.
     """
     parent = os.getpid()
+    signals = _not_default()
     pid = os.fork()  # noqa: TID251 - this is the one module
     if pid:
         return pid
@@ -52,7 +51,7 @@ def fork(action: Fork) -> int:
         os.close(action.epoll_fd)
         action.release()
         _close_all_but({0, 1, 2, *action.keep})
-        _isolate(parent)
+        _isolate(parent, signals)
         _label(action)
         action.body()
     finally:
@@ -61,17 +60,26 @@ def fork(action: Fork) -> int:
 
 def _close_all_but(keep: Iterable[int]) -> None:
     first = 3
-    for fd in sorted(fd for fd in keep if fd >= first):
-        os.closerange(first, fd)
-        first = fd + 1
+    for fd in sorted(keep):
+        if fd > first:
+            os.closerange(first, fd)
+        first = max(first, fd + 1)
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _isolate(parent: int) -> None:
-    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        # The two that glibc keeps for itself.
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(signum, signal.SIG_DFL)
+@functools.cache
+def _not_default() -> tuple[int, ...]:
+    """Return the signals that this program handles or ignores; it has settled that before it forks for the first time."""
+    return tuple(
+        int(signum)
+        for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+        if signal.getsignal(signum) is not signal.SIG_DFL
+    )
+
+
+def _isolate(parent: int, signals: Iterable[int]) -> None:
+    for signum in signals:
+        signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
@@ -92,7 +100,4 @@ def _label(action: Fork) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
     # A container may forbid it; it only helps the kernel choose.
     with contextlib.suppress(OSError):
-        score = Path("/proc/self/oom_score_adj")
-        score.write_text(
-            str(min(MAX_OOM_SCORE_ADJ, int(score.read_text()) + OOM_SCORE_ADJ))
-        )
+        linux.raise_oom_score(OOM_SCORE_ADJ)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 RESERVED_FILES = 16
+MAX_OOM_SCORE_ADJ = 1000
 EXEC_LOOKS = (
     100  # a process in the middle of an exec shows no environment for an instant
 )
@@ -41,6 +42,20 @@ def adopt_orphans() -> None:
 def set_process_name(name: str) -> None:
     """Set what ``ps`` and ``pstree`` show; the kernel keeps 15 bytes."""
     _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode("utf-8", "replace")[:15]))
+
+
+def raise_oom_score(amount: int) -> None:
+    """Let the kernel rather kill this process when memory runs out.
+
+    Raises:
+        OSError: The system does not allow it.
+    """
+    fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        score = min(MAX_OOM_SCORE_ADJ, int(os.read(fd, 16)) + amount)
+        os.pwrite(fd, b"%d" % score, 0)
+    finally:
+        os.close(fd)
 
 
 @contextlib.contextmanager
