@@ -62,6 +62,8 @@ class Estate:
             undo.callback(os.unlink, status.file_name(number), dir_fd=directory.fd)
             page = status.StatusPage.format(fd, slots, limit, transport.scheme, names)
             os.close(fd)
+            # The processes of its siblings would keep it alive, and each fork would cost more with each actor.
+            page.map.madvise(mmap.MADV_DONTFORK)
             lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
             undo.callback(lanes.unlink, directory.fd, number)
             if transport.keeps_elsewhere:

@@ -113,9 +113,7 @@ class Lifecycle:
         )
 
     def _release(self) -> None:
-        """Unmap, in a new child, what its siblings own: their memory would outlive them for as long as the child does."""
-        for child in self.children.values():
-            child.estate.page.close()
+        """Unmap, in a new child, the lanes of others: their memory would outlive them for as long as the child does."""
         self._outgoing.close()
 
     def forked(self, child: Child, pid: int) -> None:
