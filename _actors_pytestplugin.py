@@ -40,9 +40,7 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def checked_system(
-    request: pytest.FixtureRequest, no_leaks: None
-) -> Iterator[CheckedSystem]:
+def checked_system(request: pytest.FixtureRequest) -> Iterator[CheckedSystem]:
     """What ``system`` and ``dead_letters`` are parts of."""
     from actors import ActorSystem  # noqa: PLC0415 - see the top
     from actors.testing import checked  # noqa: PLC0415 - see the top

@@ -10,7 +10,7 @@ import gc
 import os
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -57,20 +57,37 @@ def nothing_left(may_leak: Collection[Kind] = ()) -> Iterator[None]:
     Raises:
         AssertionError: Something is left; the text names each.
     """
+    find = watch(may_leak)
+    yield
+    refuse(find())
+
+
+def watch(may_leak: Collection[Kind] = ()) -> Callable[[], list[Leak]]:
+    """Return a function that returns what has come since now and stays."""
     os.environ[MARKER] = RUN
     before = look()
-    yield
-    gc.collect()  # so that a ResourceWarning lands on the test that caused it
-    deadline = time.monotonic() + LEAVING_SECONDS
-    while left := [leak for leak in left_since(before) if leak.kind not in may_leak]:
-        if time.monotonic() >= deadline:
-            raise AssertionError(report(left))
-        time.sleep(_PACE)  # noqa: TID251 - the pace of the polling, not the wait
+
+    def find() -> list[Leak]:
+        gc.collect()  # so that a ResourceWarning lands on the test that caused it
+        deadline = time.monotonic() + LEAVING_SECONDS
+        while True:
+            left = [leak for leak in left_since(before) if leak.kind not in may_leak]
+            if not left or time.monotonic() >= deadline:
+                return left
+            time.sleep(_PACE)  # noqa: TID251 - the pace of the polling, not the wait
+
+    return find
 
 
-def report(leaks: Collection[Leak]) -> str:
-    """Return the failure of a test that has left *leaks* behind."""
-    return "\n".join(["left behind:", *(f"  {leak}" for leak in leaks)])
+def refuse(leaks: Collection[Leak]) -> None:
+    """Fail because of *leaks*, if there are any.
+
+    Raises:
+        AssertionError: There are; the text names each.
+    """
+    if leaks:
+        lines = ["left behind:", *(f"  {leak}" for leak in leaks)]
+        raise AssertionError("\n".join(lines))
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from actors.options import seconds
 from actors.ref import ActorRef
 from actors.system import ActorSystem
 from actors.testing.expectation import WITHIN, Expectation, Steps, Wait
-from actors.testing.leaks import Kind, Leak, report
+from actors.testing.leaks import Kind, Leak, refuse, watch
 
 
 class DeadLetters:
@@ -127,28 +127,34 @@ class CheckedSystem:
 def checked(
     system: ActorSystem, may_leak: Collection[Kind] = ()
 ) -> Iterator[CheckedSystem]:
-    """Run *system* for the block, and fail if a message was lost that the block has not expected.
+    """Run *system* for the block, and fail if something is left behind, or a message was lost that the block has not expected.
 
     Args:
         system: Not started yet.
-        may_leak: With ``dead_letter``, no message counts.
+        may_leak: Kinds that do not count.
 
     Raises:
-        AssertionError: A message had nowhere to go, or was still queued at the end; the text names each.
+        AssertionError: Something is left, a message had nowhere to go, or was still queued at the end; the text names each.
     """
+    find = watch(may_leak)
     with system:
         running = CheckedSystem(system, DeadLetters(system))
         client = system._opened()  # noqa: SLF001 - two halves of one thing
         yield running
-    letters = running.dead_letters.unexpected()
+    lost: list[Leak] = []
+    if "dead_letter" not in may_leak:
+        lost = _lost(running.dead_letters.unexpected(), client.dropped)
+    refuse([*lost, *find()])
+
+
+def _lost(letters: list[Event], dropped: dict[str, int]) -> list[Leak]:
+    """Return the *letters*, and what was *dropped* at the end besides: not every event comes through while a system ends."""
     lost = [leak_of(letter) for letter in letters]
-    # Not every event comes through while a system ends, but the counts do.
-    told = Counter(e.actor for e in letters if e.facts["cause"] == "stopped")
-    for actor, count in client.dropped.items():
+    told = Counter(each.actor for each in letters if each.facts["cause"] == "stopped")
+    for actor, count in dropped.items():
         if (untold := count - told[actor]) > 0:
             lost.append(Leak("dead_letter", f"{untold} more to {actor} (stopped)"))
-    if lost and "dead_letter" not in may_leak:
-        raise AssertionError(report(lost))
+    return lost
 
 
 def leak_of(letter: Event) -> Leak:

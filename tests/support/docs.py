@@ -2,10 +2,10 @@
 
 What a fenced block means:
 
-    ``python``, first line ``# name.py``   a file, saved under this name in a folder of the page's own
+    ``python``, first line ``# name.py``   a file, saved under this name in a folder of the page's own; so are ``toml`` files
     ``python`` otherwise                   a step of the page's session: all steps run in one interpreter, in order
     ``text`` right behind a step           what the step prints; an exception is one line, as at the prompt
-    ``console``                            commands, and what they print; ``python name.py`` is run in the folder of the page
+    ``console``                            commands, and what they print; those of ``python`` are run in the folder of the page
 
 Everything printed to standard output is compared, apart from figures that differ from run to run.
 Log lines come from other processes at any time, so they are compared on their own:
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 60.0  # for one script or one session; far more than any needs
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE_NAME = re.compile(r"# (\w+\.py)\n")
+_FILE_NAME = re.compile(r"# (\w+\.(?:py|toml))\n")
 _LOG_LINE = re.compile(r"\d\d:\d\d:\d\d \[")
 _CARETS = re.compile(r"\s*[~^]+\s*")  # they differ between versions of Python
 _VOLATILE = (
@@ -121,7 +121,8 @@ def files(page: Path) -> dict[str, str]:
     return {
         name[1]: block.text
         for block in blocks(page)
-        if block.language == "python" and (name := _FILE_NAME.match(block.text))
+        if block.language in {"python", "toml"}
+        and (name := _FILE_NAME.match(block.text))
     }
 
 
@@ -154,7 +155,7 @@ def commands(page: Path) -> Iterator[Command]:
 
 
 def run_script(command: str, folder: Path) -> Output:
-    """Run ``python name.py …`` in *folder*."""
+    """Run ``python …`` in *folder*."""
     _, *arguments = command.split()
     return _run(arguments, folder)
 

@@ -12,7 +12,10 @@ from actors import ActorSystem, OptionError
 from actors.testing import ManualClock, eventually
 from tests.support.actors_under_test import Blocker
 from tests.support.gates import Gate
+from tests.support.plugin import needs_plugin
 from tests.support.stand_ins import Watchman
+
+pytestmark = needs_plugin
 
 
 def test_a_tick_has_come_when_advance_has_returned(

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.plugin import needs_plugin
+
 pytest_plugins = ["pytester"]
+pytestmark = needs_plugin
 
 CONFIG = """
 [pytest]

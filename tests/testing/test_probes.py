@@ -7,7 +7,10 @@ import pytest
 from actors import ActorRef, ActorStoppedError, ActorSystem, UnhandledMessageError
 from actors.testing import DeadLetters, Probe, eventually
 from tests.support.actors_under_test import Counter
+from tests.support.plugin import needs_plugin
 from tests.support.stand_ins import Clerk, Shelf, Till
+
+pytestmark = needs_plugin
 
 
 @pytest.fixture
