@@ -16,7 +16,8 @@ from typing import Literal
 
 import attrs
 
-from actors.runtime.client import clients
+from actors.runtime import status
+from actors.runtime.client import MAIN, clients
 
 # In the environment of everything that the tests start, so that a process whose parent has died is found too.
 MARKER = "ACTORS_TEST_RUN"
@@ -121,7 +122,7 @@ def left_since(before: Traces) -> list[Leak]:
     }
     names = now.names - before.names
     if names:
-        names -= _held_by_strangers(names, now.processes)
+        names -= _of_strangers(names, now.processes)
     descriptors = frozenset[str]()
     if not before.has_systems:
         descriptors = now.descriptors - before.descriptors
@@ -200,20 +201,33 @@ def _entries(folder: Path) -> Iterator[Path]:
                     yield path
 
 
-def _held_by_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
-    """Return those of *names* that a process which no test has started has open.
+def _of_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
+    """Return those of *names* that no test has made: a process that is not *ours* has it open, or made it.
 
     Other programs use the same folders, and two runs of the tests may go on at once.
+    What stays of a system whose program was killed says only who that was; the next start of any system removes it.
     """
-    held: set[str] = set()
-    for pid in set(_pids()) - ours - {os.getpid()}:
+    ours |= {os.getpid()}
+    theirs = {name for name in names if _program_of(name) not in {None, *ours}}
+    for pid in set(_pids()) - ours:
         paths = [entry.partition(" ")[2] for entry in _descriptors(pid)]
-        held |= {
+        theirs |= {
             name
             for name in names
             if any(path == name or path.startswith(f"{name}/") for path in paths)
         }
-    return held
+    return theirs
+
+
+def _program_of(name: str) -> int | None:
+    """Return the process whose system has the directory *name*; None if it is none."""
+    page = Path(name) / status.file_name(MAIN)
+    try:
+        with page.open("rb") as file:
+            words = memoryview(file.read(status.WORDS_BYTES)).cast("Q")
+    except OSError:
+        return None
+    return words[status.PID]
 
 
 def _descriptors(pid: int) -> Iterator[str]:

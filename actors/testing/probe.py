@@ -92,7 +92,7 @@ class Recorder(Actor):
             raise error
         return value
 
-    async def _probe_next(self, index: int, patience: float) -> Message | None:
+    async def probe_next(self, index: int, patience: float) -> Message | None:
         """Return message *index*, or None if it has not come in time; an asker that has gone must not take one away."""
         try:
             async with asyncio.timeout(patience):
@@ -102,12 +102,14 @@ class Recorder(Actor):
             return None
         return self._messages[index]
 
-    def _probe_rest(self, index: int) -> list[Message]:
+    def probe_rest(self, index: int) -> list[Message]:
+        """Return the messages from *index* on."""
         return self._messages[index:]
 
-    def _probe_set(
+    def probe_set(
         self, name: str, value: object, error: BaseException | None = None
     ) -> None:
+        """Answer method *name* with *value* from now on, or raise *error*."""
         self._outcomes[name] = (value, error)
 
 
@@ -237,7 +239,7 @@ class Probe(Generic[A]):
     def _next(self, wanted: str) -> Steps[Message]:
         timeout = self._within
         asked = self._recorder.within(timeout + _PATIENCE).ask(
-            Recorder._probe_next,  # noqa: SLF001 - no name that an interface may have
+            Recorder.probe_next,
             len(self._taken),
             timeout,
         )
@@ -249,7 +251,7 @@ class Probe(Generic[A]):
         return message
 
     def _ask_rest(self) -> Pending[list[Message]]:
-        return self._recorder.ask(Recorder._probe_rest, len(self._taken))  # noqa: SLF001 - see _next
+        return self._recorder.ask(Recorder.probe_rest, len(self._taken))
 
     # What it answers.
 
@@ -263,13 +265,13 @@ class Probe(Generic[A]):
     ) -> Pending[None]: ...
     def answer(self, method: Callable[..., Any], value: Any, /) -> Pending[None]:
         """Answer asks of *method* with *value* from now on; settled when that is so."""
-        return self._recorder.ask(Recorder._probe_set, method.__name__, value)  # noqa: SLF001 - see _next
+        return self._recorder.ask(Recorder.probe_set, method.__name__, value)
 
     def fail(
         self, method: Callable[Concatenate[A, P], Any], error: Exception, /
     ) -> Pending[None]:
         """Raise *error* for asks of *method* from now on; settled when that is so. A tell of it ends the probe."""
-        return self._recorder.ask(Recorder._probe_set, method.__name__, None, error)  # noqa: SLF001 - see _next
+        return self._recorder.ask(Recorder.probe_set, method.__name__, None, error)
 
 
 @functools.lru_cache(maxsize=256)

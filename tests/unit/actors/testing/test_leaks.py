@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.runtime import status
 from actors.testing import leaks
 from actors.testing.leaks import Leak
 from tests.support.gates import wait_until
@@ -113,6 +115,42 @@ def test_a_named_object_that_a_stranger_has_open_is_no_leak(named_object: Path) 
         lambda: leaks.left_since(before) == [Leak("file", str(named_object))],
         "its end to be noticed",
     )
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    path = leaks.NAMED_OBJECTS[0] / f"actors-leaks-{leaks.RUN}"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path)
+
+
+def make_system(path: Path, pid: int) -> None:
+    """Make what stays of a system whose program was killed."""
+    path.mkdir()
+    with (path / "1.status").open("wb+") as file:
+        file.truncate(status.size(0, 0, 0))
+        page = status.StatusPage.format(file.fileno(), 0, 0, "")
+        page.words[status.PID] = pid
+        page.close()
+
+
+def test_a_system_of_this_process_that_stays_is_a_leak(base: Path) -> None:
+    before = leaks.look()
+
+    make_system(base / "system.1", os.getpid())
+
+    assert leaks.left_since(before) == [Leak("file", str(base / "system.1"))]
+
+
+def test_what_a_killed_stranger_left_of_its_system_is_no_leak(base: Path) -> None:
+    stranger = subprocess.Popen(["true"])
+    stranger.wait()
+    before = leaks.look()
+
+    make_system(base / "system.1", stranger.pid)
+
+    assert leaks.left_since(before) == []
 
 
 def test_a_child_imports_test_support_from_any_directory(tmp_path: Path) -> None:
