@@ -7,8 +7,8 @@ import atexit
 import contextlib
 import os
 import re
+import sys
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -435,10 +435,16 @@ def _check_transport(scheme: str) -> None:
 
 
 def _class_name(cls: type[Any]) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+    module = cls.__module__
+    if module == "__main__":
+        # As whoever imports it calls it, after ``python -m module``.
+        spec = getattr(sys.modules[module], "__spec__", None)
+        module = module if spec is None else spec.name
+    return f"{module}.{cls.__qualname__}"
 
 
-_open: weakref.WeakSet[ActorSystem] = weakref.WeakSet()
+# Held strongly: refs go on working when a program keeps them alone.
+_open: set[ActorSystem] = set()
 
 
 @atexit.register

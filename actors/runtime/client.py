@@ -69,6 +69,7 @@ class Client:
         self.number = number
         self.status = status.StatusPage.open(directory.fd, number)
         self.lane = lanes.Lane(directory.fd, number)
+        self.lane.reader.fileno()  # opens the bell now: a system that has ended has no files
         self.codec = Codec(CodeStore(directory.code_fd))
         self.blobs = BlobStore(directory.blob_fd, f"{number}.{incarnation}")
         self.questions = Questions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import os
 import pickle
 import re
@@ -31,9 +32,11 @@ from actors.errors import RuntimeDirectoryError
 from actors.launch import Root
 from actors.runtime import door
 from actors.runtime.client import Client
+from actors.system import _open
 from tests.support.actors_under_test import Blocker, Counter, Inbox
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.programs import SCRIPTS, Program
+from transports import shm
 
 NOBODY = 65534
 ENDS_WAITING = ["wait", "events", "thread", "asyncio", "run"]
@@ -190,6 +193,19 @@ def test_two_attachments_of_one_program_do_not_depend_on_each_other(
         assert arrived.ask(Counter.add, 1).result() == 1
         same = first.lookup("counter", Counter).result()
         assert same.ask(Counter.add, 1).result() == 2
+
+
+def test_refs_work_when_a_program_keeps_nothing_else(
+    shop: ActorSystem, base: Path
+) -> None:
+    others = set(_open)
+    attach = ActorSystem.attach
+    counter = attach("shop", directory=base).lookup("counter", Counter).result()
+    gc.collect()
+
+    assert counter.ask(Counter.add, 1).result() == 1
+    (attached,) = _open - others
+    attached.close()
 
 
 # Leaving.
@@ -503,6 +519,23 @@ def test_leaving_a_system_that_has_ended_is_quiet(
     attached.close()
 
     assert open_descriptors() <= before
+
+
+def test_a_program_that_has_never_slept_is_told_that_the_system_has_ended(
+    shop: ActorSystem, base: Path
+) -> None:
+    """The bell was opened by the first wait, and its file was gone by then."""
+    with ActorSystem.attach("shop", directory=base) as attached:
+        assert attached._client is not None
+        lane = counter_directory(shop) / f"{attached._client.number}.lane"
+        first = attached.lookup("counter", Counter)
+        with lane.open("rb") as file:
+            wait_until(lambda: shm.depth(file.fileno()).frames, "the answer")
+        first.result()
+        shop.close()
+
+        with pytest.raises(SystemClosedError):
+            attached.lookup("counter", Counter).result()
 
 
 async def drained(events: Events) -> None:
