@@ -1,5 +1,6 @@
 """Actors in separate OS processes, supervised, with mailboxes that outlive them."""
 
+from actors import neighbour as neighbour
 from actors.actor import Actor as Actor
 from actors.actor import handler as handler
 from actors.errors import ActorCrashedError as ActorCrashedError

@@ -1,1 +1,3 @@
 """Mailboxes that outlive the processes which use them, over exchangeable transports."""
+
+from transports import foreign as foreign
