@@ -78,7 +78,7 @@ class SpawnError(ActorError):
         self.reason = reason
 
     def __str__(self) -> str:
-        # The reason of a failed start begins with the name, which would say it twice.
+        # The reason of a failed start says that it is one, which would say it twice.
         is_named = (
             self.reason.kind == "failed_to_start" and self.reason.inner is not None
         )

@@ -96,7 +96,7 @@ def is_clean(kind: ExitKind) -> bool:
     return kind in _CLEAN
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ExitReason:
     """Why one incarnation ended.
 
@@ -136,9 +136,9 @@ class ExitReason:
     cause: str | None = attrs.field(default=None, kw_only=True)
     exc_type: str | None = attrs.field(default=None, kw_only=True)
     message: str | None = attrs.field(default=None, kw_only=True)
-    traceback: str | None = attrs.field(default=None, kw_only=True, repr=False)
+    traceback: str | None = attrs.field(default=None, kw_only=True)
     notes: tuple[str, ...] = attrs.field(default=(), kw_only=True)
-    dump: str | None = attrs.field(default=None, kw_only=True, repr=False)
+    dump: str | None = attrs.field(default=None, kw_only=True)
     uptime: float | None = attrs.field(default=None, kw_only=True)
     during: str | None = attrs.field(default=None, kw_only=True)
     requested: bool = attrs.field(default=False, kw_only=True)
@@ -167,11 +167,21 @@ class ExitReason:
                 return data
         return json.dumps({"kind": self.kind, "truncated": True}).encode()
 
+    def __repr__(self) -> str:
+        values = [(name, getattr(self, name)) for name in _SHOWN]
+        told = [
+            f"{name}={value!r}" for name, value in values if value != _DEFAULTS[name]
+        ]
+        return f"ExitReason({', '.join([repr(str(self.kind)), *told])})"
+
     def __str__(self) -> str:
         return _SENTENCES[self.kind](self) + _circumstance(self) + _underneath(self)
 
 
 _DEFAULTS = {field.name: field.default for field in attrs.fields(ExitReason)}
+_SHOWN = [
+    name for name in _DEFAULTS if name not in {"kind", "traceback", "dump"}
+]  # in a repr: what is said, and is no page of text
 _INTEGERS = ("incarnation", "pid", "exit_code", "errno", "count")
 _NUMBERS = ("uptime", "period")
 _FLAGS = ("core", "requested", "truncated")
@@ -358,7 +368,7 @@ _SENTENCES: dict[ExitKind, Callable[[ExitReason], str]] = {
     ExitKind.HEARTBEAT_LOST: _about("gave no sign of life"),
     ExitKind.HANDLER_TIMEOUT: _about("took too long"),
     ExitKind.INIT_TIMEOUT: _about("did not become ready in time"),
-    ExitKind.FAILED_TO_START: _about("{} failed to start"),
+    ExitKind.FAILED_TO_START: _about("failed to start"),
     ExitKind.SPAWN_ERROR: _not_started,
     ExitKind.CONTROL_LOST: _about("closed its control channel"),
     ExitKind.LINKED: _about("ended because {}, linked with it, had died"),

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 
 from actors.exits import LIMITS, MAX_NOTES, NOTE_LIMIT, ExitKind, ExitReason, bounded
+from actors.tracebacks import of_user
 
 MAX_FRAMES = 100  # of one traceback: a runaway recursion has as many as memory allows
 
@@ -72,15 +73,19 @@ def _described(error: BaseException, name: str, during: str | None) -> ExitReaso
 
 
 def _whole_traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
+    return "".join(
+        traceback.format_exception(
+            type(error), error, of_user(error), limit=-MAX_FRAMES
+        )
+    )
 
 
 def _frames(error: BaseException) -> int:
-    return sum(1 for _ in traceback.walk_tb(error.__traceback__))
+    return sum(1 for _ in traceback.walk_tb(of_user(error)))
 
 
 def _bare_traceback(error: BaseException) -> str:
-    return "".join(traceback.format_tb(error.__traceback__, limit=-MAX_FRAMES))
+    return "".join(traceback.format_tb(of_user(error), limit=-MAX_FRAMES))
 
 
 def _is_short(error: BaseException) -> bool:

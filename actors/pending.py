@@ -82,7 +82,10 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         state = ("waiting", f"done: {self.value!r}", f"failed: {self.value!r}")[
             self.state
         ]
-        return f"<Pending {state}>"
+        # A tell that was accepted at once shares its Pending with all others.
+        target = getattr(self, "target", None)
+        what = "" if target is None else f"{self.method} of {target}: "
+        return f"<Pending {what}{state}>"
 
     def __reduce__(self) -> NoReturn:
         msg = "a Pending cannot be sent: await it, or take its result(), and send that"

@@ -225,7 +225,8 @@ class ActorRef(Generic[A_co]):
         self, operation: str, convert: Callable[[Any], Any] = lambda _: None
     ) -> Pending[Any]:
         client = self._client or self._join()
-        return client.request(operation, {"number": self._number}, convert=convert)
+        facts = {"number": self._number}
+        return client.request(operation, facts, convert=convert, about=self._name)
 
     # A value.
 

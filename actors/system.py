@@ -350,6 +350,7 @@ class ActorSystem:
             facts,
             client.codec.dumps((cls, args, kwargs)),
             self._ref_maker(client, cls),
+            about=options.name or cls.__name__,
         )
 
     def lookup(self, name: str, cls: type[A]) -> Pending[ActorRef[A]]:
@@ -365,13 +366,16 @@ class ActorSystem:
 
         Raises (at the call):
             TypeError: *cls* is not a class.
+            OptionError: *name* is no string.
             SystemClosedError: The system is not running.
             SystemFailedError: It has ended by itself.
         """
+        _check_actor_name(name)
         _check_class(cls)
         client = self._opened()
         facts = {"name": name, "class": _class_name(cls)}
-        return client.request("lookup", facts, convert=self._ref_maker(client, cls))
+        convert = self._ref_maker(client, cls)
+        return client.request("lookup", facts, convert=convert, about=name)
 
     def events(self) -> Events:
         """Return the life-cycle events and dead letters of the system from now on.
@@ -413,6 +417,12 @@ def _checked_directory(directory: object) -> Path | None:
         msg = f"directory={directory!r}: a path, as str or Path"
         raise OptionError(msg)
     return None if directory is None else Path(directory)
+
+
+def _check_actor_name(name: object) -> None:
+    if not isinstance(name, str):
+        msg = f"name={name!r}: the name that was given to options(name=…)"
+        raise OptionError(msg)
 
 
 def _check_class(value: object) -> None:

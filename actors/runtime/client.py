@@ -176,12 +176,13 @@ class Client:
         facts: dict[str, Any],
         payload: bytes = b"",
         convert: Callable[[Any], Any] | None = None,
+        about: str = "the root supervisor",
     ) -> Pending[Any]:
-        """Ask the root supervisor for something; it reads *facts* (JSON) and never looks into *payload*."""
+        """Ask the root supervisor for something *about* somebody; it reads *facts* (JSON) and never looks into *payload*."""
         self._check()
         pending: Pending[Any] = Pending(self)
         pending.convert = convert
-        self.questions.describe(pending, ROOT, "the root supervisor", operation, None)
+        self.questions.describe(pending, ROOT, about, operation, None)
         body = pack_request(facts, payload)
         try:
             self._question(

@@ -32,6 +32,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
+from actors.tracebacks import of_user
 from transports import registry
 
 R = TypeVar("R")
@@ -164,7 +165,8 @@ class Process:
                 told = attrs.evolve(reason, requested=True)
             self._run_in_loop(self._stop(told))
         except BaseException as exc:
-            self.log.exception("on_stop_failed")
+            trace = type(exc), exc, of_user(exc)
+            self.log.exception("on_stop_failed", exc_info=trace)
             if reason.clean:
                 return goodbye.from_exception(exc, during="on_stop")
         return reason

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 
 from actors.errors import RemoteError
+from actors.tracebacks import of_user
 
 # Characters of a traceback that travel; its end says what went wrong.
 MAX_TEXT = 16 * 1024
@@ -63,7 +64,9 @@ def _safe_str(error: BaseException) -> str:
 
 
 def _safe_traceback(error: BaseException) -> str:
+    trace = of_user(error)
     try:
-        return "".join(traceback.format_exception(error))[-MAX_TEXT:]
+        lines = traceback.format_exception(type(error), error, trace)
     except Exception:  # noqa: BLE001 - formatting calls user code as well
-        return "".join(traceback.format_tb(error.__traceback__))[-MAX_TEXT:]
+        lines = traceback.format_tb(trace)
+    return "".join(lines)[-MAX_TEXT:]

@@ -18,6 +18,7 @@ from actors import (
     ExitKind,
     NotSerializableError,
     RemoteError,
+    SpawnError,
     UnhandledMessageError,
     handler,
 )
@@ -30,7 +31,15 @@ from tests.support.actors_under_test import (
     Strict,
     Trouble,
 )
-from tests.support.gates import SECONDS
+from tests.support.gates import SECONDS, Gate
+
+
+class Unready(Actor):
+    """Does not start."""
+
+    def on_start(self) -> None:
+        raise ValueError("not today")
+
 
 Raised = tuple[type[BaseException], str]
 NextEvent = Callable[[str, str], Event]
@@ -100,6 +109,33 @@ def test_the_asker_gets_the_error_and_the_actor_goes_on(
     assert trouble.ask(Trouble.pid).result() == pid
 
 
+def test_a_failed_start_shows_the_traceback_from_the_actors_own_code_on(
+    system: ActorSystem,
+) -> None:
+    with pytest.raises(SpawnError) as caught:
+        system.spawn(Unready).result()
+
+    text = str(caught.value)
+    assert "actors/runtime" not in text
+    assert "in on_start" in text
+    assert text.count("ValueError: not today") == 2  # the line, and the traceback
+
+
+def test_what_is_on_its_way_says_what_it_is_and_of_whom(
+    system: ActorSystem, gate: Gate
+) -> None:
+    spawned = system.options(name="told").spawn(Blocker)
+    blocker = spawned.result()
+    waiting = blocker.ask(Blocker.wait_for, gate.path)
+
+    assert repr(spawned) == "<Pending spawn of told: done: <ActorRef told>>"
+    assert repr(waiting) == "<Pending Blocker.wait_for of told: waiting>"
+    assert repr(blocker.ended()) == "<Pending ended of told: waiting>"
+    gate.open()
+    waiting.result(SECONDS)
+    assert repr(blocker.tell(Blocker.hello)) == "<Pending done: None>"
+
+
 async def test_a_stop_iteration_of_a_handler_does_not_end_the_awaiting_coroutine(
     system: ActorSystem,
 ) -> None:
@@ -120,6 +156,9 @@ def test_the_original_exception_is_chained_to_the_traceback_of_the_actor(
     cause = caught.value.__cause__
     assert isinstance(cause, RemoteError)
     assert cause.exc_type == "ZeroDivisionError"
+    first, second, *_ = cause.traceback.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert "actors_under_test.py" in second  # and no frame of the runtime before it
     assert "in divide\n    return 1 / by" in cause.traceback
 
 

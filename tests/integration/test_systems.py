@@ -300,9 +300,9 @@ def test_a_fork_wakes_nobody_who_waits_in_the_parent(
     woken: list[str] = []
     pending.wakers = [lambda: woken.append("a loop or a thread of the parent")]
 
-    text = run_in_fork(lambda: f"{pending!r:.30} {woken}")
+    text = run_in_fork(lambda: f"{type(pending.value).__name__} {woken}")
 
-    assert text == "<Pending failed: ForkedHandleE []"
+    assert text == "ForkedHandleError []"
     gate.open()
     assert pending.result() == "released"
 
@@ -437,14 +437,19 @@ def test_what_is_no_actor_class_is_refused(
         system.spawn(cls)
 
 
+def test_a_name_to_look_up_that_is_no_string_is_refused(system: ActorSystem) -> None:
+    with pytest.raises(OptionError, match=r"name=3: the name that was given"):
+        system.lookup(3, Counter)  # type: ignore[arg-type]  # the mistake
+
+
 def test_a_request_that_the_root_cannot_do_fails_and_does_no_other_harm(
     system: ActorSystem,
 ) -> None:
     """The root ended with a traceback, and all actors with it."""
-    name: Any = ["not", "a", "name"]
+    no_name = {"name": ["not", "a", "name"], "class": "Counter"}
 
     with pytest.raises(ActorError, match="lookup: the root supervisor could not"):
-        system.lookup(name, Counter).result()
+        system._opened().request("lookup", no_name).result()
 
     system.spawn(Counter).result().kill().result()
 

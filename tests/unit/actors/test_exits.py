@@ -768,7 +768,7 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
         ),
         (
             ExitReason(ExitKind.FAILED_TO_START, child_id="db", inner=RAISED),
-            "db failed to start: raised ValueError: bad order id",
+            "failed to start: raised ValueError: bad order id",
         ),
         (
             ExitReason(ExitKind.SPAWN_ERROR, errno=errno.EAGAIN),
@@ -827,3 +827,15 @@ def test_foreign_text_is_escaped_and_cut_wherever_it_appears(kind: ExitKind) -> 
 
     assert line.isprintable()
     assert len(line) < 3 * exits.MAX_SHOWN + 100
+
+
+def test_a_repr_says_what_is_known_and_leaves_out_pages_of_text() -> None:
+    reason = ExitReason(
+        ExitKind.INTENSITY_EXCEEDED,
+        count=4,
+        inner=ExitReason(ExitKind.EXCEPTION, message="m", traceback="t", dump="d"),
+    )
+
+    assert repr(reason) == (
+        "ExitReason('intensity_exceeded', count=4, inner=ExitReason('exception', message='m'))"
+    )
