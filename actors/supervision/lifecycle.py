@@ -32,6 +32,9 @@ from actors.wire.frame import Codec, Header, Kind
 
 KILL_GRACE = 10.0  # seconds from SIGKILL to calling a process unkillable
 ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
+UNCLEAR_SECONDS = (
+    0.002  # until it is asked again whose a process in the middle of an exec is
+)
 MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
 
 
@@ -237,6 +240,9 @@ class Lifecycle:
     def on_alarm(self, kind: str, number: int) -> None:
         """A deadline of child *number* has come."""
         child = self.children.get(number)
+        if child is not None and kind == "strays":
+            self._kill_strays(child)
+            return
         if child is None or child.pidfd < 0:
             return
         if kind == "init":
@@ -303,7 +309,9 @@ class Lifecycle:
     def _kill_strays(self, child: Child) -> None:
         """Kill what the dead incarnation left to us; go on when all of it is gone."""
         with linux.file_reserve():
-            strays = reaper.strays_of(child.pid, child.marker, self.known_pids())
+            strays, unclear = reaper.strays_of(
+                child.pid, child.marker, self.known_pids()
+            )
             pidfds = {pid: os.pidfd_open(pid) for pid in strays}
         for pid, pidfd in pidfds.items():
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
@@ -314,8 +322,13 @@ class Lifecycle:
                 lambda pid=pid: self._on_stray_death(child, pid),
             )
             self._events.publish("stray", child, stray=pid)
-        if not child.strays:
-            assert child.reason is not None  # noqa: S101 - set by the death; for the checkers
+        if child.strays:
+            return
+        assert child.reason is not None  # noqa: S101 - set by the death; for the checkers
+        now, died = time.monotonic(), child.born + (child.reason.uptime or 0.0)
+        if unclear and now < died + KILL_GRACE:
+            self._alarms.set(("strays", child.number), now + UNCLEAR_SECONDS)
+        else:
             self._after_death(child, child.reason)
 
     def _on_stray_death(self, child: Child, pid: int) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 RESERVED_FILES = 16
 MAX_OOM_SCORE_ADJ = 1000
-EXEC_LOOKS = (
-    100  # a process in the middle of an exec shows no environment for an instant
-)
 
+# Fields of /proc/<pid>/stat, counted from the one behind the name.
+_STATE, _SESSION = 0, 3
+_ENVIRONMENT = slice(47, 49)  # where it starts and ends
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -86,21 +86,34 @@ def children() -> set[int]:
 def session_of(pid: int) -> int | None:
     """Return the session of *pid*, which must be unreaped; None when it is gone all the same."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return int(_stat(pid)[_SESSION])
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The name in parentheses may hold anything; the fields behind the last one are state, ppid, pgrp, session.
-    return int(text.rpartition(")")[2].split()[3])
 
 
-def environment_has(pid: int, marker: str) -> bool:
-    """Return whether *pid* was started with the environment variable *marker* (``NAME=value``)."""
-    for _ in range(EXEC_LOOKS):
-        try:
-            text = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            return False
-        if text:
-            return marker.encode() in text.split(b"\0")
-        os.sched_yield()
-    return False
+def environment_has(pid: int, marker: str) -> bool | None:
+    """Return whether *pid* was started with the environment variable *marker* (``NAME=value``).
+
+    None while that cannot be told: in the middle of an exec, which may have to wait for a disk, a process has the memory of the
+    new program already and its environment not yet.
+    """
+    try:
+        text = Path(f"/proc/{pid}/environ").read_bytes()
+        if not text:
+            return None if _is_in_exec(pid) else False
+    except OSError:
+        return False
+    return marker.encode() in text.split(b"\0")
+
+
+def _is_in_exec(pid: int) -> bool:
+    """Return whether *pid*, which had no environment a moment ago, was in the middle of an exec then."""
+    fields = _stat(pid)
+    start, end = fields[_ENVIRONMENT]
+    return fields[_STATE] not in "ZX" and (end == "0" or start != end)
+
+
+def _stat(pid: int) -> list[str]:
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    # The name in parentheses may hold anything; these are the fields behind the last one.
+    return text.rpartition(")")[2].split()

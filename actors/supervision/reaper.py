@@ -42,15 +42,24 @@ def kill_session(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def strays_of(pid: int, marker: str, known: Iterable[int]) -> list[int]:
-    """Return our adopted children that *pid* left behind: in its session, or started with its *marker*."""
-    strangers = linux.children().difference(known)
-    return [
-        stray
-        for stray in strangers
-        if linux.session_of(stray) == pid
-        or linux.environment_has(stray, f"{fork.MARKER}={marker}")
-    ]
+def strays_of(
+    pid: int, marker: str, known: Iterable[int]
+) -> tuple[list[int], list[int]]:
+    """Return our adopted children that *pid* left behind, in its session or started with its *marker*.
+
+    And those of which that cannot be told yet.
+    """
+    found, unclear = [], []
+    for stranger in linux.children().difference(known):
+        if linux.session_of(stranger) == pid:
+            found.append(stranger)
+            continue
+        is_marked = linux.environment_has(stranger, f"{fork.MARKER}={marker}")
+        if is_marked:
+            found.append(stranger)
+        elif is_marked is None:
+            unclear.append(stranger)
+    return found, unclear
 
 
 def reap_adopted(known: Iterable[int]) -> None:
