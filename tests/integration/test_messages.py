@@ -198,6 +198,7 @@ def test_an_ask_whose_deadline_passed_in_the_queue_is_not_run_and_is_a_dead_lett
 
     assert held.result() == "released"
     assert inbox.ask(Inbox.kept).result() == []
+    assert system._opened().questions.open == {}  # its credit came back
     letter = next_event("dead_letter", inbox.name)
     assert letter.facts["cause"] == "expired"
     assert letter.facts["method"] == "Inbox.keep"
