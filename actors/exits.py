@@ -329,10 +329,10 @@ def _died_of_signal(reason: ExitReason) -> str:
 
 def _not_started(reason: ExitReason) -> str:
     detail = (
-        os.strerror(reason.errno)
-        if reason.errno is not None
         # Our own text: it says what to do, and that is its end.
-        else _shown(reason.message or "no detail", MAX_ADVICE)
+        _shown(reason.message or "no detail", MAX_ADVICE)
+        if reason.message or reason.errno is None
+        else os.strerror(reason.errno)
     )
     return f"its process could not be started: {detail}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,25 @@ class LimitError(TransportError):
         )
 
 
+def limit_behind(exc: OSError, what: str) -> LimitError | None:
+    """Return the limit that *exc*, which came from making *what*, is about, if it is."""
+    if exc.errno == errno.EMFILE:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return LimitError(what, "RLIMIT_NOFILE", files, "open files", "ulimit -n")
+    if exc.errno == errno.ENFILE:
+        files = int(Path("/proc/sys/fs/file-max").read_text())
+        return LimitError(
+            what, "fs.file-max", files, "open files", "sysctl fs.file-max="
+        )
+    if exc.errno == errno.EAGAIN:  # what the kernel says when it refuses a process
+        processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+        remedy = (
+            "ulimit -u; in a container --pids-limit, in a unit of systemd TasksMax="
+        )
+        return LimitError(what, "RLIMIT_NPROC", processes, "processes", remedy)
+    return None
+
+
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FROM_ERRNO: dict[int, type[TransportError]] = {
@@ -151,6 +171,10 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        if exc.errno in {errno.EMFILE, errno.ENFILE}:
+            limit = limit_behind(exc, f"an open file ({what})")
+            if limit is not None:
+                raise limit from exc
         error = FROM_ERRNO.get(exc.errno or 0, TransportError)
         msg = f"{what}: {exc.strerror or exc}"
         raise error(msg) from exc

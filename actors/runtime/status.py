@@ -46,6 +46,7 @@ import os
 import struct
 
 from transports._ring import Slot
+from transports.errors import limit_behind
 
 MAGIC = 0x5441_5453_0000_0001
 WORDS_BYTES = 4096
@@ -134,13 +135,20 @@ class StatusPage:
 
         Raises:
             FileNotFoundError: It has ended for good.
+            LimitError: This process has too many open files.
         """
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(file_name(number), flags, dir_fd=dir_fd)
         try:
-            return cls(fd)
-        finally:
-            os.close(fd)
+            fd = os.open(file_name(number), flags, dir_fd=dir_fd)
+            try:
+                return cls(fd)
+            finally:
+                os.close(fd)
+        except OSError as exc:
+            limit = limit_behind(exc, f"the way to process {number}")
+            if limit is not None:
+                raise limit from exc
+            raise
 
     @property
     def scheme(self) -> str:

@@ -29,6 +29,7 @@ from actors.supervision.payloads import Payloads
 from actors.supervision.restart import Decision, decide
 from actors.supervision.verdict import classify
 from actors.wire.frame import Codec, Header, Kind
+from transports.errors import limit_behind
 
 KILL_GRACE = 10.0  # seconds from SIGKILL to calling a process unkillable
 ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
@@ -145,14 +146,14 @@ class Lifecycle:
         if child.goodbye_fd >= 0:
             os.close(child.goodbye_fd)
             child.goodbye_fd = -1
-        text = f"no process could be made: {os.strerror(error.errno or 0)}"
+        limit = limit_behind(error, "a process")
         self._after_death(
             child,
             ExitReason(
                 ExitKind.SPAWN_ERROR,
                 incarnation=child.incarnation,
                 errno=error.errno,
-                message=text,
+                message=None if limit is None else str(limit),
             ),
         )
 

@@ -38,7 +38,7 @@ from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
-from transports.errors import TransportError
+from transports.errors import TransportError, limit_behind
 
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 RETRY_SECONDS = 0.001  # how soon a full lane is tried again
@@ -283,7 +283,8 @@ class Supervisor:
                 (label, facts["class_name"]),
             )
         except (TransportError, ActorError, OSError) as exc:
-            reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(exc))
+            limit = limit_behind(exc, label) if isinstance(exc, OSError) else None
+            reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or exc))
             self._refuse(asker, "spawn", name=label, reason=reason.to_json())
             return
         child = Child(

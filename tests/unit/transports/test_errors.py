@@ -34,6 +34,41 @@ def test_foreign_error_becomes_ours_and_keeps_its_cause(
     assert caught.value.__cause__ is foreign
 
 
+@pytest.mark.parametrize(
+    ("number", "limit"),
+    [
+        (errno.EMFILE, "RLIMIT_NOFILE"),
+        (errno.ENFILE, "fs.file-max"),
+        (errno.EAGAIN, "RLIMIT_NPROC"),
+    ],
+)
+def test_limit_of_the_system_is_named_with_its_value_and_remedy(
+    number: int, limit: str
+) -> None:
+    error = errors.limit_behind(OSError(number, os.strerror(number)), "a thing")
+
+    assert error is not None
+    assert str(error).startswith(f"no room for a thing: {limit} is {error.value} ")
+    assert error.remedy in str(error)
+
+
+def test_error_that_is_about_no_limit_names_none() -> None:
+    assert errors.limit_behind(OSError(errno.EIO, "broken"), "a thing") is None
+
+
+def test_too_many_open_files_become_a_limit_with_its_cause() -> None:
+    foreign = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with (
+        pytest.raises(errors.LimitError, match="ulimit -n") as caught,
+        translated("cannot open 1.mail"),
+    ):
+        raise foreign
+
+    assert "cannot open 1.mail" in str(caught.value)
+    assert caught.value.__cause__ is foreign
+
+
 def test_bad_endpoint_is_a_value_error_too() -> None:
     assert issubclass(errors.EndpointError, ValueError)
 

@@ -1,0 +1,82 @@
+"""Many actors at once, and what happens where the machine allows no more."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from actors import ActorNotFoundError, ActorRef, ActorSystem, SpawnError
+from actors.launch import Root
+from tests.support.actors_under_test import Counter
+
+MANY = 1_000
+AT_ONCE = 50  # whose starting overlaps
+REQUESTS = 500
+TRIES = 5  # the first after a fork copies memory, and others use the machine
+
+
+def root_of(system: ActorSystem) -> int:
+    """Return the pid of the root supervisor."""
+    root = system._part
+    assert isinstance(root, Root)
+    return root.process.pid
+
+
+def cpu_ns(pid: int) -> int:
+    """Return the time that a process has been running."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+def cost_of_requests(system: ActorSystem) -> int:
+    """Return the nanoseconds of the root supervisor's time that requests take, when nothing disturbs them."""
+    return min(_cost_once(system) for _ in range(TRIES))
+
+
+def _cost_once(system: ActorSystem) -> int:
+    before = cpu_ns(root_of(system))
+    for _ in range(REQUESTS):
+        with pytest.raises(ActorNotFoundError):
+            system.lookup("nobody", Counter).result()
+    return cpu_ns(root_of(system)) - before
+
+
+def spawn_many(system: ActorSystem) -> list[ActorRef[Counter]]:
+    """Return ``MANY`` actors that are ready."""
+    counters: list[ActorRef[Counter]] = []
+    while len(counters) < MANY:
+        starting = [system.spawn(Counter, 1) for _ in range(AT_ONCE)]
+        counters += [pending.result() for pending in starting]
+    return counters
+
+
+def test_spawn_without_descriptors_names_the_limit_and_harms_nobody() -> None:
+    with ActorSystem() as system:
+        first = system.spawn(Counter).result()
+        root = root_of(system)
+        limits = resource.prlimit(root, resource.RLIMIT_NOFILE)
+        used = max(int(fd.name) for fd in Path(f"/proc/{root}/fd").iterdir())
+        resource.prlimit(root, resource.RLIMIT_NOFILE, (used + 2, limits[1]))
+
+        with pytest.raises(
+            SpawnError, match=rf"RLIMIT_NOFILE is {used + 2} open files"
+        ):
+            system.spawn(Counter).result()
+
+        resource.prlimit(root, resource.RLIMIT_NOFILE, limits)
+        second = system.spawn(Counter).result()
+        assert first.ask(Counter.add, 1).result() == 1
+        assert second.ask(Counter.add, 2).result() == 2
+
+
+@pytest.mark.slow
+def test_a_thousand_actors_answer_and_do_not_slow_the_root_down() -> None:
+    with ActorSystem() as system:
+        alone = cost_of_requests(system)
+
+        counters = spawn_many(system)
+
+        answers = [counter.ask(Counter.pid) for counter in counters]
+        assert len({answer.result() for answer in answers}) == MANY
+        assert cost_of_requests(system) < 2 * alone
