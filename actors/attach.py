@@ -23,7 +23,7 @@ from actors.runtime import directory as directories
 from actors.runtime import door, status
 from actors.runtime.client import Client, system_lost
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import ROOT
+from actors.runtime.lanes import ROOT
 
 
 @attrs.define(eq=False)

@@ -20,7 +20,7 @@ from actors.runtime import directory as directories
 from actors.runtime import door, lanes, status
 from actors.runtime.client import MAIN, Client
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import ROOT
+from actors.runtime.lanes import ROOT
 
 EXIT_SECONDS = (
     5.0  # for the root to be gone after it has said that everything has ended

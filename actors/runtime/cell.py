@@ -185,10 +185,6 @@ class Cell:
         if kind == _STOP:  # stays in its slot: whatever the way out is, it is final
             self.end(ExitReason(ExitKind.NORMAL, requested=True))
             return
-        if deadline and _now_ns() > deadline:
-            self._drop_blob(flags, data[body_at:])
-            self._refuse(job, "expired", "its deadline had passed")
-            return
         if kind == _ASK:
             asker = self._lanes.get(lane)
             page = asker.asker if asker is not None else None
@@ -199,6 +195,11 @@ class Cell:
                 self._answer(lane, Kind.WITHDRAWN, corr, b"")
                 self._done(slot, kind)
                 return
+        # After the mark was looked for: an asker takes it away once the deadline has passed.
+        if deadline and _now_ns() >= deadline:
+            self._drop_blob(flags, data[body_at:])
+            self._refuse(job, "expired", "its deadline had passed")
+            return
         try:
             body = data[body_at:]
             if flags & _BLOB:
@@ -297,9 +298,7 @@ class Cell:
     def _refuse(self, job: Job, cause: str, text: str) -> None:
         """Settle a message that no handler will see."""
         slot, kind, name, lane, corr = job
-        if kind == _ASK and cause == "expired":
-            self._answer(lane, Kind.EXPIRED, corr, b"")
-        elif kind == _ASK:
+        if kind == _ASK and cause != "expired":  # its asker has seen to that itself
             self._answer(lane, Kind.UNHANDLED, corr, reports.to_bytes({"text": text}))
         if kind != _ASK or cause == "expired":
             facts = {"method": _text(name), "cause": cause, "text": text}

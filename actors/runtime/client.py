@@ -28,7 +28,8 @@ from actors.pending import Pending
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.evidence import Evidence
-from actors.runtime.outgoing import ROOT, GoneError, Outgoing
+from actors.runtime.lanes import ROOT
+from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.runtime.waiting import Waiting, refuse_in_loop
@@ -194,7 +195,7 @@ class Client:
                 frame.Codec.JSON,
             )
         except GoneError:
-            self.questions.open.pop(pending.corr, None)
+            self.questions.leave(pending.corr)
             pending.fail(self.ended_with or self.loss())
         return pending
 
@@ -270,7 +271,7 @@ class Client:
         )
 
         def settle() -> None:
-            self.questions.open.pop(pending.corr, None)
+            self.questions.leave(pending.corr)
             pending.fail(fate.value)
 
         if fate.done():
@@ -466,7 +467,7 @@ class Client:
         )
         self.waiting.disown()
         for pending in [
-            *self.questions.open.values(),
+            *self.questions.all(),
             *self.outgoing.disown(),
             *self._takers,
         ]:

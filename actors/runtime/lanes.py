@@ -1,8 +1,9 @@
 """Reply lanes: beside its mailbox every process has a small ring for answers and for notices from its supervisor.
 
-An asker takes a credit for each question; the answer to it, whatever it is, gives the credit back.
-An answer never takes more than a credit's bytes (larger ones travel as blobs), so answers always find room.
-The supervisor's own notices use a share that no credit covers.
+An asker takes a credit for each question to an actor; the answer to it, whatever it is, or its deadline gives the credit back.
+An answer never takes more than a credit's bytes (larger ones travel as blobs), so answers find room.
+The supervisor's own notices use a share that no credit covers, as do answers to what was in hand at its deadline.
+Answers of the supervisor are not covered either: where there is no room they wait in it, and it does not die of what actors do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from transports._ring import Slot
 from transports.errors import ClosedError, MailboxNotFoundError
 from transports.mailbox import Note, Outlet
 
+ROOT = 0  # process number of the root supervisor
 CREDIT_BYTES = 1024  # a record: its header, the frame's header, and the body
 # For notices of the supervisor, and for answers that come twice.
 SHARE_BYTES = 16 * 1024

@@ -16,6 +16,7 @@ from actors.errors import MailboxFullError
 from actors.pending import WAITING, Pending
 from actors.runtime import lanes, reports, status
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.lanes import ROOT
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
 from actors.wire import frame, parcel
@@ -26,7 +27,6 @@ from transports.blob import BlobStore
 from transports.errors import MailboxNotFoundError, NoSpaceError
 from transports.mailbox import Note, Put
 
-ROOT = 0  # process number of the root supervisor
 # Looked up once: each is used for every message.
 _PACK = frame.HEADER.pack
 _VERSION = frame.VERSION
@@ -74,6 +74,7 @@ class Outgoing:
         self._questions = questions
         # Around outboxes only; signal handlers may re-enter.
         self._lock = threading.RLock()
+        self._is_flushing = False
 
     def route(self, number: int) -> Route:
         """Return the way to the mailbox of process *number*.
@@ -239,11 +240,9 @@ class Outgoing:
         pending: Pending[Any],
         is_question: bool,  # noqa: FBT001 - positional for speed
     ) -> bool:
-        if is_question:
-            if not self._questions.has_credit():
-                return False
-            # Entered before it is sent: another thread may drain the answer before put returns.
-            self._questions.open[pending.corr] = pending
+        # Entered before it is sent: another thread may drain the answer before put returns.
+        if is_question and not self._questions.enter(pending):
+            return False
         result = route.put(*parts)
         if result is _ACCEPTED:
             if not is_question:
@@ -253,7 +252,7 @@ class Outgoing:
         if result is Put.CLOSED:
             raise GoneError
         if is_question:
-            self._questions.open.pop(pending.corr, None)
+            self._questions.leave(pending.corr)
         return False
 
     def _queue(self, route: Route, letter: Letter) -> None:
@@ -291,10 +290,16 @@ class Outgoing:
         if not self.backlog:
             return
         with self._lock:
-            for key, route in list(self.backlog.items()):
-                self._flush(route)
-                if not route.outbox:
-                    self.backlog.pop(key, None)  # gone already if its receiver is
+            if self._is_flushing:  # a signal handler of this thread: twice would send the first letter twice
+                return
+            self._is_flushing = True
+            try:
+                for key, route in list(self.backlog.items()):
+                    self._flush(route)
+                    if not route.outbox:
+                        self.backlog.pop(key, None)  # gone already if its receiver is
+            finally:
+                self._is_flushing = False
             self._count()
 
     def _flush(self, route: Route) -> None:

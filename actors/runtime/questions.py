@@ -1,6 +1,8 @@
 """The questions this process has asked: which are open, when they are due, and what an answer makes of them.
 
-An open question holds a credit of the lane until its answer comes, also when nobody waits for it any more.
+A question to an actor holds a credit of the lane until its answer comes or its deadline passes.
+The last credits go to actors that hold few, so one that answers nothing does not keep us from asking the others.
+Requests to the root supervisor need none: neither killing an actor nor closing a system may wait for what actors do.
 """
 
 from __future__ import annotations
@@ -26,10 +28,13 @@ from actors.errors import (
     UnhandledMessageError,
 )
 from actors.pending import WAITING, Pending
+from actors.runtime.lanes import ROOT
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire import failure
 from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
+
+RESERVED = 4  # one credit of so many is kept for those who hold few
 
 _REFUSALS: dict[str, type[Exception]] = {
     "not_found": ActorNotFoundError,
@@ -50,8 +55,9 @@ class Questions:
         loads: Callable[[bytes | Opened], object],
         withdrawn: Withdrawn,
     ) -> None:
-        """Allow *credits_* open questions; *loads* decodes the bodies of answers."""
-        self.open: dict[int, Pending[Any]] = {}
+        """Allow *credits_* open questions to actors; *loads* decodes the bodies of answers."""
+        self.open: dict[int, Pending[Any]] = {}  # to actors
+        self.requests: dict[int, Pending[Any]] = {}  # to the root supervisor
         self.withdrawn = withdrawn.places  # empty almost always
         self._marks = withdrawn
         # What overdue questions, sent or not, are waiting for.
@@ -62,6 +68,7 @@ class Questions:
             0  # nothing is due earlier; 0 when nothing has a deadline
         )
         self._credits = credits_
+        self._reserve = credits_ // RESERVED
         self._loads = loads
         # An answer to an earlier incarnation must not look like one to a question of ours.
         self._serial = itertools.count((incarnation << 40) + 1)
@@ -85,27 +92,50 @@ class Questions:
                 self.next_deadline_ns = deadline
 
     def withdraw(self, pending: Pending[Any]) -> None:
-        """Let an open question not be run any more; it stays open until its taker has said what became of it."""
+        """Let an open question not be run any more; it stays open until its taker has said what became of it, or it is overdue."""
         self._marks.mark(pending.corr)
 
     def keep(self, pending: Pending[Any]) -> None:
         """Take back ``withdraw``: somebody waits again."""
-        if self._marks.unmark(pending.corr) and pending.deadline_ns:
-            due = self.next_deadline_ns or pending.deadline_ns
-            self.next_deadline_ns = min(due, pending.deadline_ns)
+        self._marks.unmark(pending.corr)
 
     def number(self, pending: Pending[Any]) -> int:
         """Give *pending* its correlation id."""
         pending.corr = next(self._serial)
         return pending.corr
 
-    def has_credit(self) -> bool:
-        """Return whether one more question may be open."""
-        return len(self.open) < self._credits
+    def enter(self, pending: Pending[Any]) -> bool:
+        """Open the question of *pending*; False when it has to wait for a credit."""
+        if pending.number == ROOT:
+            self.requests[pending.corr] = pending
+            return True
+        left = self._credits - len(self.open)
+        # Counting takes longer than all the rest, so only where credits run short.
+        if left <= self._reserve and self._held_by(pending.number) >= left:
+            return False
+        self.open[pending.corr] = pending
+        return True
+
+    def _held_by(self, number: int) -> int:
+        """Return how many credits the questions to actor *number* hold."""
+        return [pending.number for pending in list(self.open.values())].count(number)
+
+    def leave(self, corr: int) -> Pending[Any] | None:
+        """Take question *corr* out, and with it the mark that nobody wants it handled."""
+        pending = self.open.pop(corr, None) or self.requests.pop(corr, None)
+        if self.withdrawn:
+            self._marks.unmark(corr)
+        return pending
+
+    def all(self) -> list[Pending[Any]]:
+        """Return what waits for an answer."""
+        return [*self.open.values(), *self.requests.values()]
 
     def settle(self, corr: int, kind: int, body: bytes | Opened) -> None:
-        """Give an answer to whoever asked; answers to nobody (they came twice) are dropped."""
+        """Give an answer to whoever asked; answers to nobody (they came twice, or too late) are dropped."""
         pending = self.open.pop(corr, None)
+        if pending is None:
+            pending = self.requests.pop(corr, None)
         if self.withdrawn:
             self._marks.unmark(corr)
         if pending is None or pending.state != WAITING:
@@ -126,21 +156,23 @@ class Questions:
 
     def fail(self, corr: int, error: Exception) -> None:
         """Give *error* to whoever asked, in the place of an answer that cannot be read."""
-        pending = self.open.pop(corr, None)
+        pending = self.leave(corr)
         if pending is not None:
             pending.fail(error)
 
     def _error(self, pending: Pending[Any], kind: int, body: bytes) -> BaseException:
         if kind == Kind.ERROR:
             return failure.unpack(body, self._loads)
-        if kind == Kind.EXPIRED:
-            return _timed_out(pending, was_sent=True, where="")
         if kind == Kind.WITHDRAWN:
             return asyncio.CancelledError("withdrawn before it was handled")
         return _reported(pending, kind, json.loads(body))
 
     def expire(self, waiting: Iterable[Pending[Any]]) -> None:
-        """Fail what is overdue, among the open questions and those still *waiting* to be sent."""
+        """Fail what is overdue, among the open questions and those still *waiting* to be sent.
+
+        Its credits come back: whoever takes an overdue question later drops it without an answer, so all that may still come
+        are the answers to what was in hand.
+        """
         now = time.monotonic_ns()
         if not self.next_deadline_ns or now < self.next_deadline_ns:
             return
@@ -149,13 +181,12 @@ class Questions:
         # In one step: other threads ask meanwhile.
         sent = [(pending, True) for pending in list(self.open.values())]
         for pending, was_sent in [*sent, *((pending, False) for pending in waiting)]:
-            if (
-                pending.state != WAITING
-                or not pending.deadline_ns
-                or pending.corr in self.withdrawn  # nobody is there to be told
-            ):
+            if pending.state != WAITING or not pending.deadline_ns:
                 continue
-            if pending.deadline_ns <= now:
+            if pending.deadline_ns <= now and pending.corr in self.withdrawn:
+                self.leave(pending.corr)
+                pending.fail(asyncio.CancelledError("withdrawn, and overdue"))
+            elif pending.deadline_ns <= now:
                 overdue.append((pending, was_sent))
             elif (
                 not self.next_deadline_ns or pending.deadline_ns < self.next_deadline_ns
@@ -164,12 +195,14 @@ class Questions:
         for (pending, was_sent), where in zip(
             overdue, self.where(overdue), strict=True
         ):
+            self.leave(pending.corr)
             pending.fail(_timed_out(pending, was_sent=was_sent, where=where))
 
     def fail_all(self, error: Exception) -> None:
         """Fail every open question with *error*."""
-        asked, self.open = self.open, {}
-        for pending in asked.values():
+        asked = self.all()
+        self.open, self.requests = {}, {}
+        for pending in asked:
             pending.fail(error)  # marks stay: in a forked copy they are the parent's
 
 

@@ -16,7 +16,8 @@ from transports.mailbox import Outlet, Put
 if TYPE_CHECKING:
     from actors.pending import Pending
 
-# For one mailbox; past it a send is refused with MailboxFullError.
+# For one mailbox, or for the root supervisor; past it a send is refused with MailboxFullError.
+# Answers are never refused: there are no more of them than their asker has asked for.
 OUTBOX_BYTES = 16 * 2**20
 
 
@@ -86,7 +87,8 @@ class Route:
 
     def queue(self, letter: Letter) -> bool:
         """Let *letter* wait for room; False when there is no place for it here either."""
-        if self.outbox_bytes + letter.size > OUTBOX_BYTES:
+        is_bounded = self._status is not None or self.number == lanes.ROOT
+        if is_bounded and self.outbox_bytes + letter.size > OUTBOX_BYTES:
             return False
         self.outbox.append(letter)
         self.outbox_bytes += letter.size

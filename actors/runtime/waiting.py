@@ -241,6 +241,7 @@ class Waiting:
             self._questions.expire(
                 [letter.pending for letter in self._outgoing.waiting()]
             )
+            self._outgoing.flush()  # credits came back
         return self._questions.next_deadline_ns
 
     def watch_rooms(self) -> None:

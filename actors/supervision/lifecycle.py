@@ -454,6 +454,8 @@ class Lifecycle:
 
         def drop(header: Header) -> None:
             if header.kind == Kind.ASK:
+                if 0 < header.deadline_ns <= time.monotonic_ns():
+                    return  # its asker has seen to that itself
                 self._outgoing.answer(
                     header.lane,
                     Kind.STOPPED,

@@ -22,7 +22,8 @@ from actors.options import Options
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import ROOT, Outgoing
+from actors.runtime.lanes import ROOT
+from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import reaper

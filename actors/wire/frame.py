@@ -48,7 +48,6 @@ class Kind(enum.IntEnum):
     ERROR = 9  # the handler raised
     CRASHED = 10  # the actor died with the message in hand
     STOPPED = 11  # the actor ended before the message was handled
-    EXPIRED = 12  # the deadline had passed when the message was taken
     UNHANDLED = 13  # no such method, or arguments that do not fit
     WITHDRAWN = 14  # whoever asked did not want it handled any more
     REQUEST = 16  # to the supervisor; the method is the operation

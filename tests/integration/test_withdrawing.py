@@ -238,4 +238,4 @@ async def test_no_more_questions_are_open_than_the_lane_has_places_for_answers(
 
     assert opened <= credits_
     if system._transport == "shm":  # the others' mailboxes are smaller than that
-        assert opened == credits_
+        assert opened == credits_ - credits_ // 4

@@ -17,8 +17,9 @@ from actors.runtime import lanes, status
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.lanes import ROOT
 from actors.runtime.loop import RingLoop
-from actors.runtime.outgoing import ROOT, mailbox_name
+from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
 from transports.mailbox import Mailbox
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from actors.errors import (
 from actors.exits import ExitKind, ExitReason
 from actors.pending import Pending
 from actors.runtime import reports
+from actors.runtime.lanes import ROOT
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire.frame import Kind
@@ -48,11 +50,23 @@ def questions(withdrawn: Withdrawn) -> Questions:
     return Questions(3, 1, loads, withdrawn)
 
 
-def ask(questions: Questions, timeout: float | None = None) -> Pending[Any]:
+def ask(
+    questions: Questions, timeout: float | None = None, number: int = 7
+) -> Pending[Any]:
     pending: Pending[Any] = Pending()
-    questions.describe(pending, 7, "counter", "Counter.add", timeout)
-    questions.open[questions.number(pending)] = pending
+    questions.describe(pending, number, "counter", "Counter.add", timeout)
+    questions.number(pending)
+    assert questions.enter(pending)
     return pending
+
+
+def may_ask(questions: Questions, number: int = 7) -> bool:
+    pending: Pending[Any] = Pending()
+    questions.describe(pending, number, "counter", "Counter.add", None)
+    questions.number(pending)
+    is_open = questions.enter(pending)
+    questions.leave(pending.corr)
+    return is_open
 
 
 def test_a_reply_settles_the_question_it_answers(questions: Questions) -> None:
@@ -99,7 +113,6 @@ def test_an_answer_that_does_not_decode_is_an_error(questions: Questions) -> Non
     [
         (Kind.CRASHED, {"reason": KILLED, "attempt": 2}, ActorCrashedError),
         (Kind.STOPPED, {"reason": KILLED}, ActorStoppedError),
-        (Kind.EXPIRED, {}, AskTimeoutError),
         (Kind.UNHANDLED, {"text": "no such thing"}, UnhandledMessageError),
         (
             Kind.REFUSAL,
@@ -142,11 +155,39 @@ def test_a_crash_says_which_message_and_which_attempt(questions: Questions) -> N
 
 def test_there_are_as_many_credits_as_allowed(questions: Questions) -> None:
     asked = [ask(questions) for _ in range(3)]
-    assert not questions.has_credit()
+    assert not may_ask(questions)
 
     questions.settle(asked[0].corr, Kind.REPLY, pickle.dumps(None))
 
-    assert questions.has_credit()
+    assert may_ask(questions)
+
+
+def test_an_actor_that_answers_nothing_leaves_credits_for_the_others(
+    withdrawn: Withdrawn,
+) -> None:
+    """It held them all: no other actor could be asked any more."""
+    questions = Questions(16, 1, loads, withdrawn)
+
+    while may_ask(questions, 7):
+        ask(questions, number=7)
+    while may_ask(questions, 8):
+        ask(questions, number=8)
+
+    numbers = [pending.number for pending in questions.all()]
+    assert (numbers.count(7), numbers.count(8)) == (12, 2)
+    assert may_ask(questions, 9)
+
+
+def test_requests_to_the_root_need_no_credit(questions: Questions) -> None:
+    """They waited for one: an actor that hangs could not be killed, nor the system closed."""
+    while may_ask(questions):
+        ask(questions)
+
+    request = ask(questions, number=ROOT)
+    questions.settle(request.corr, Kind.ANSWER, b"{}")
+
+    assert request.result() == {}
+    assert not may_ask(questions)
 
 
 def test_incarnations_number_their_questions_apart(withdrawn: Withdrawn) -> None:
@@ -155,7 +196,9 @@ def test_incarnations_number_their_questions_apart(withdrawn: Withdrawn) -> None
     assert first.number(Pending()) != second.number(Pending())
 
 
-def test_an_overdue_question_fails_and_keeps_its_credit(questions: Questions) -> None:
+def test_an_overdue_question_fails_and_gives_its_credit_back(
+    questions: Questions,
+) -> None:
     late, kept = ask(questions, 0), ask(questions, 60)
     waiting: Pending[Any] = Pending()
     questions.describe(waiting, 7, "counter", "Counter.add", 0)
@@ -166,8 +209,21 @@ def test_an_overdue_question_fails_and_keeps_its_credit(questions: Questions) ->
         with pytest.raises(AskTimeoutError, match="within 0 s"):
             pending.result()
     assert not kept.done()
-    assert set(questions.open) == {late.corr, kept.corr}
+    assert set(questions.open) == {kept.corr}
     assert questions.next_deadline_ns == kept.deadline_ns
+
+
+def test_an_overdue_question_that_was_withdrawn_gives_credit_and_mark_back(
+    questions: Questions,
+) -> None:
+    late = ask(questions, 0)
+    questions.withdraw(late)
+
+    questions.expire([])
+
+    assert (questions.open, questions.withdrawn) == ({}, {})
+    with pytest.raises(asyncio.CancelledError):  # no failure that anybody must hear of
+        late.result()
 
 
 def test_nothing_expires_without_a_deadline(questions: Questions) -> None:
