@@ -10,16 +10,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import report
+from tests.bench import report, scale
 from tests.bench.measuring import Cores, time_limit
 from tests.bench.rows import ROWS, SYSTEMS, Row
 
 ROUNDS = 5
+ACTORS = 1000  # of --scale
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print; ``--json`` saves the medians too."""
     options = parse(arguments)
+    if options.scale:
+        for name, value in scale.measure(options.scale).items():
+            print(f"{name:20}  {value:,.2f}")
+        return
     cores = Cores(*options.pin) if options.pin else Cores()
     samples = measure(options.rows, options.rounds, cores)
     systems = [s for s in SYSTEMS if any(s in found for found in samples.values())]
@@ -50,6 +55,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--pin", action="store_true", help="keep the two ends on different cores"
+    )
+    parser.add_argument(
+        "--scale",
+        type=at_least_one,
+        nargs="?",
+        const=ACTORS,
+        metavar="N",
+        help=f"instead: N actors at once, {ACTORS} by default",
     )
     options = parser.parse_args(arguments)
     if options.pin:

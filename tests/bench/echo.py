@@ -10,6 +10,13 @@ import os
 from actors import Actor
 
 
+class Point:
+    """Part of a message."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+
 class Echo(Actor):
     """Does nothing, in the ways that can be measured."""
 
@@ -30,6 +37,10 @@ class Echo(Actor):
 
     def hit(self, _number: int) -> None:
         """Count a message."""
+        self.hits += 1
+
+    def see(self, _point: Point) -> None:
+        """Count a message with an object in it."""
         self.hits += 1
 
     def count(self) -> int:

@@ -14,11 +14,18 @@ from pathlib import Path
 
 from actors import ActorCrashedError, ActorRef, ActorSystem, Pending
 from tests.bench import measuring
-from tests.bench.echo import Echo
+from tests.bench.echo import Echo, Point
 from tests.bench.measuring import Cores, Measure, Values, laps
 from tests.bench.sender import Sender, tell_batches
 
 SHARED_MEMORY = "/dev/shm"
+
+
+class OfMain(Point):
+    """What a message of a program's own class is: nobody can import it."""
+
+
+OfMain.__module__ = "__main__"
 
 
 def in_a_system(measure: Callable[[ActorSystem, Cores], Awaitable[Values]]) -> Measure:
@@ -38,7 +45,10 @@ async def echo_on(system: ActorSystem, core: int | None) -> ActorRef[Echo]:
 
 
 async def ask(system: ActorSystem, cores: Cores) -> Values:
-    echo = await echo_on(system, cores.far)
+    return await ask_one(await echo_on(system, cores.far), cores)
+
+
+async def ask_one(echo: ActorRef[Echo], cores: Cores) -> Values:
     seconds = []
     with measuring.running_on(cores.near):
         for lap in laps(measuring.WARM_UP):
@@ -75,6 +85,22 @@ async def tell(system: ActorSystem, cores: Cores) -> Values:
         await tell_batches(echo, measuring.TELLS)
         counted = await echo.ask(Echo.count)
         return {"tell_per_s_1to1": counted / (time.perf_counter() - begin)}
+
+
+async def tell_objects(system: ActorSystem, cores: Cores) -> Values:
+    """Compare a class that actors import with one that they get from us, in turns and by our own CPU time."""
+    echo = await echo_on(system, cores.far)
+    spent = {Point: 0.0, OfMain: 0.0}
+    with measuring.running_on(cores.near):
+        for _ in laps(measuring.TELLS // measuring.BATCH):
+            for kind, seconds in spent.items():
+                begin = time.process_time()
+                for number in range(measuring.BATCH - 1):
+                    echo.tell(Echo.see, kind(number))
+                await echo.tell(Echo.see, kind(measuring.BATCH))
+                spent[kind] = seconds + time.process_time() - begin
+        await echo.ask(Echo.count)
+    return {"main_class_ratio": spent[OfMain] / spent[Point]}
 
 
 async def tell_from_many(system: ActorSystem, cores: Cores) -> Values:
@@ -145,6 +171,7 @@ MEASURES = {
     "ask": in_a_system(ask),
     "asks": in_a_system(asks),
     "tell": in_a_system(tell),
+    "tell_objects": in_a_system(tell_objects),
     "tell_from_many": in_a_system(tell_from_many),
     "spawn": in_a_system(spawn),
     "recover": in_a_system(recover),

@@ -45,6 +45,11 @@ ROWS = (
         "tells per second, four senders",
         is_rate=True,
     ),
+    Row(
+        "main_class_ratio",
+        "tell_objects",
+        "CPU time to send a __main__ class, to an imported one",
+    ),
     Row("spawn_ms", "spawn", "spawn to first reply, ms"),
     Row("pss_mib", "memory", "memory of an idle process (PSS), MiB"),
     Row("mailbox_mib", "memory", "shared memory of an idle actor, MiB"),
