@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import contextlib
 import faulthandler
+import functools
 import inspect
 import os
 import signal
@@ -72,11 +73,15 @@ class Process:
         self.cell.background = self._tasks = set[asyncio.Task[Any]]()
         self.client.waiting.drive(self.loop, self.cell)
         self._clock = clock.of(start.directory, start.number, self.loop)
-        self.log = structlog.get_logger().bind(
-            actor=start.name, incarnation=start.incarnation
-        )
         self._actor: Actor | None = None
         self.ref: ActorRef[Any]  # set before user code runs
+
+    @functools.cached_property
+    def log(self) -> Any:  # noqa: ANN401 - structlog's own type
+        """The logger; made when it is asked for, because most actors log nothing."""
+        return structlog.get_logger().bind(
+            actor=self._start.name, incarnation=self._start.incarnation
+        )
 
     @property
     def system(self) -> Any:  # noqa: ANN401 - system.py is above this layer
@@ -89,7 +94,6 @@ class Process:
 
     def run(self) -> int:
         """Live; return the exit status."""
-        signal.signal(signal.SIGTERM, self._on_sigterm)
         # Makes a signal end the loop's sleep.
         self.loop.add_signal_handler(signal.SIGTERM, lambda: None)
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -139,7 +143,7 @@ class Process:
             result = instance.on_start()
         finally:
             self.client.waiting.in_hook = False
-        if inspect.isawaitable(result):
+        if result is not None and inspect.isawaitable(result):
             await result
         return instance
 
