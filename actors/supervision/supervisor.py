@@ -44,6 +44,7 @@ from transports.errors import TransportError, limit_behind
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 RETRY_SECONDS = 0.001  # how soon a full lane is tried again
 QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
+MAX_COUNTS_BYTES = 512  # of names in the answer to a close
 ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
 
 
@@ -475,9 +476,23 @@ class Supervisor:
         if dropped:
             self._events.warn("messages_dropped", counts=dropped)
         for asker in self._closers:
-            self._answer(asker, {"dropped": dropped})
+            self._answer(asker, {"dropped": shortened(dropped)})
         # For the other programs, which see no more than our death.
         if self._closers:
             self._page.words[status.CLOSED] = status.BY_OWNER
         elif self._is_orphaned:
             self._page.words[status.CLOSED] = status.WITH_OWNER
+
+
+def shortened(counts: dict[str, int]) -> dict[str, int]:
+    """Return *counts* for the answer to a close, with those that it has no room for as ``others``.
+
+    A larger answer would have to be a file, and the directory is gone by then.
+    """
+    kept: dict[str, int] = {}
+    room = MAX_COUNTS_BYTES
+    for name, count in counts.items():
+        room -= len(reports.to_bytes({name: count}))
+        key = name if room >= 0 else "others"
+        kept[key] = kept.get(key, 0) + count
+    return kept
