@@ -44,6 +44,25 @@ class NameTakenError(ActorError):
     """An actor of this name exists already; a name is bound until its actor has ended for good."""
 
 
+class MailboxLostError(ActorError):
+    """The mailbox of an actor was damaged and has been replaced: whether the message was handled is not known.
+
+    Attributes:
+        actor: Who had been asked.
+    """
+
+    def __init__(self, actor: str, method: str) -> None:
+        super().__init__(actor, method)
+        self.actor = actor
+        self.method = method
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method}: the mailbox of {self.actor} was damaged and has been replaced; "
+            "whether the message was handled is not known"
+        )
+
+
 class MailboxFullError(ActorError):
     """Neither the mailbox nor this process's outbox had room; the message was not sent, so sending it again later is safe."""
 

@@ -56,6 +56,7 @@ class ExitKind(enum.StrEnum):
         INIT_TIMEOUT: It was not ready within ``init_timeout``, and was killed.
         FAILED_TO_START: ``__init__`` or ``on_start`` failed; the reason is in ``inner``.
         SPAWN_ERROR: No process, or nothing of what one needs, could be made.
+        MAILBOX_CORRUPT: The shared bytes of its mailbox made no sense; what was queued is lost.
         CONTROL_LOST: It closed its connection to its supervisor.
         LINKED: An actor linked with it had died.
         SUPERVISOR_DIED: Its supervisor had died.
@@ -77,6 +78,7 @@ class ExitKind(enum.StrEnum):
     INIT_TIMEOUT = "init_timeout"
     FAILED_TO_START = "failed_to_start"
     SPAWN_ERROR = "spawn_error"
+    MAILBOX_CORRUPT = "mailbox_corrupt"
     CONTROL_LOST = "control_lost"
     LINKED = "linked"
     SUPERVISOR_DIED = "supervisor_died"
@@ -370,6 +372,7 @@ _SENTENCES: dict[ExitKind, Callable[[ExitReason], str]] = {
     ExitKind.INIT_TIMEOUT: _about("did not become ready in time"),
     ExitKind.FAILED_TO_START: _about("failed to start"),
     ExitKind.SPAWN_ERROR: _not_started,
+    ExitKind.MAILBOX_CORRUPT: _about("found its mailbox damaged"),
     ExitKind.CONTROL_LOST: _about("closed its control channel"),
     ExitKind.LINKED: _about("ended because {}, linked with it, had died"),
     ExitKind.SUPERVISOR_DIED: _about("lost its supervisor"),

@@ -52,6 +52,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         "convert",
         "corr",
         "deadline_ns",
+        "inode",
         "method",
         "number",
         "state",
@@ -77,6 +78,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         self.convert: Callable[[Any], T_co] | None = None
         self.corr = 0
         self.deadline_ns = 0
+        self.inode = 0  # of the mailbox that a question was put into
 
     def __repr__(self) -> str:
         state = ("waiting", f"done: {self.value!r}", f"failed: {self.value!r}")[

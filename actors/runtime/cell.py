@@ -167,11 +167,7 @@ class Cell:
         try:
             return self._take(slot)
         except CorruptError as exc:
-            self.end(
-                ExitReason(
-                    ExitKind.EXCEPTION, exc_type="CorruptError", message=str(exc)
-                )
-            )
+            self.end(ExitReason(ExitKind.MAILBOX_CORRUPT, message=str(exc)))
             return None
 
     # One message.

@@ -99,6 +99,9 @@ class Client:
         self.outgoing.on_backlog = self.waiting.watch_rooms
         self.outgoing.on_undelivered = self._on_undelivered
         self.outgoing.on_expired = self._on_expired
+        self.outgoing.on_damaged = lambda number, inode: self.notify_root(
+            "damaged", {"number": number, "inode": inode}
+        )
         clients[str(directory.path)] = self
         _all.add(self)
 
@@ -331,6 +334,8 @@ class Client:
             body = bytes(opened.data)
         if kind == Kind.EVENT:
             self._on_event(json.loads(body))
+        elif kind == Kind.LOST:
+            self.questions.lose(json.loads(body)["inode"])
         else:
             self.questions.settle(corr, kind, body)
 

@@ -60,6 +60,12 @@ def ring_bell(dir_fd: int, number: int) -> None:
         shm.ring_bell(dir_fd, file_name(number))
 
 
+def owners(dir_fd: int) -> list[int]:
+    """Return the numbers of the processes that have a lane, the root supervisor's included."""
+    names = (name.partition(".") for name in os.listdir(dir_fd))
+    return [int(number) for number, _, kind in names if kind == "lane"]
+
+
 def is_empty(dir_fd: int, number: int) -> bool:
     """Return whether nothing waits in the lane of process *number*, or it has none any more."""
     name = file_name(number)

@@ -7,6 +7,7 @@ A frame is accepted, waits in a bounded outbox for room, or is refused at once.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from actors.wire.frame import Kind
 from actors.wire.parcel import Parcel
 from transports import registry
 from transports.blob import BlobStore
-from transports.errors import MailboxNotFoundError, NoSpaceError
+from transports.errors import CorruptError, MailboxNotFoundError, NoSpaceError
 from transports.mailbox import Note, Put
 
 # Looked up once: each is used for every message.
@@ -66,6 +67,7 @@ class Outgoing:
         ] = {}  # routes with something in their outbox, by identity
         self.on_backlog: Callable[[], None] = lambda: None
         self.on_undelivered: Callable[[int, Letter], None] = lambda *_: None
+        self.on_damaged: Callable[[int, int], None] = lambda *_: None
         self.on_expired: Callable[[int, Letter], None] = lambda *_: None
         self._directory = directory
         self._number = number
@@ -88,16 +90,37 @@ class Outgoing:
         self.drop_ended()
         try:
             page = status.StatusPage.open(self._directory.fd, number)
-            transport = registry.get(page.scheme)
-            outlet = transport.connect(
-                self._directory.fd, mailbox_name(number), note=self._note(number)
+        except FileNotFoundError as exc:
+            raise GoneError from exc
+        route = Route(number, None, registry.get(page.scheme).inline_limit, page)
+        self._connect(route, page)
+        self.routes[number] = route
+        return route
+
+    def _connect(self, route: Route, page: status.StatusPage) -> None:
+        """Open the way to a mailbox; it stays closed as long as the mailbox is damaged or being replaced."""
+        name = mailbox_name(route.number)
+        inode = 0
+        try:
+            inode = os.stat(
+                name, dir_fd=self._directory.fd, follow_symlinks=False
+            ).st_ino
+            outlet = registry.get(page.scheme).connect(
+                self._directory.fd, name, note=self._note(route.number)
             )
         except (FileNotFoundError, MailboxNotFoundError) as exc:
-            raise GoneError from exc
-        route = self.routes[number] = Route(
-            number, outlet, transport.inline_limit, page
-        )
-        return route
+            if page.words[status.CLOSED]:
+                raise GoneError from exc
+        except CorruptError:
+            self._report(route, inode)
+        else:
+            route.repair(outlet, inode)
+
+    def _report(self, route: Route, inode: int) -> None:
+        """Tell once that the mailbox with this *inode* is damaged, so that it gets a successor."""
+        if route.reported != inode:
+            route.reported = inode
+            self.on_damaged(route.number, inode)
 
     def lane(self, number: int) -> Route:
         """Return the way to the lane of process *number*.
@@ -240,9 +263,11 @@ class Outgoing:
         pending: Pending[Any],
         is_question: bool,  # noqa: FBT001 - positional for speed
     ) -> bool:
-        # Entered before it is sent: another thread may drain the answer before put returns.
-        if is_question and not self._questions.enter(pending):
-            return False
+        if is_question:
+            # Entered before it is sent: another thread may drain the answer before put returns.
+            pending.inode = route.inode
+            if not self._questions.enter(pending):
+                return False
         result = route.put(*parts)
         if result is _ACCEPTED:
             if not is_question:
@@ -304,6 +329,9 @@ class Outgoing:
 
     def _flush(self, route: Route) -> None:
         try:
+            if route.is_damaged and route.page is not None:
+                self._report(route, route.inode)
+                self._connect(route, route.page)
             while route.outbox:
                 letter = route.outbox[0]
                 if letter.pending.state != WAITING:  # its deadline has passed

@@ -35,6 +35,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
 from actors.tracebacks import of_user
 from transports import registry
+from transports.errors import CorruptError
 
 R = TypeVar("R")
 
@@ -270,13 +271,23 @@ def run(start: Start) -> NoReturn:
     try:
         os.lseek(start.goodbye_fd, GOODBYE_BYTES, os.SEEK_SET)
         faulthandler.enable(start.goodbye_fd, all_threads=True)
-        status = Process(start).run()
+        status = _live(start)
         leave()
     except BaseException as exc:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code
         with contextlib.suppress(BaseException):
             sys.excepthook(type(exc), exc, exc.__traceback__)
     finally:
         os._exit(status)
+
+
+def _live(start: Start) -> int:
+    try:
+        process = Process(start)
+    except CorruptError as exc:
+        reason = ExitReason(ExitKind.MAILBOX_CORRUPT, message=str(exc))
+        os.pwrite(start.goodbye_fd, reason.to_bytes(), 0)
+        return 1
+    return process.run()
 
 
 def leave() -> None:

@@ -22,6 +22,7 @@ from actors.errors import (
     ActorStoppedError,
     AskTimeoutError,
     DecodeError,
+    MailboxLostError,
     NameTakenError,
     SpawnError,
     SystemClosedError,
@@ -159,6 +160,12 @@ class Questions:
         pending = self.leave(corr)
         if pending is not None:
             pending.fail(error)
+
+    def lose(self, inode: int) -> None:
+        """The mailbox *inode* was damaged: what it held will not be answered."""
+        lost = [one for one in list(self.open.values()) if one.inode == inode]
+        for pending in lost:
+            self.fail(pending.corr, MailboxLostError(pending.target, pending.method))
 
     def _error(self, pending: Pending[Any], kind: int, body: bytes) -> BaseException:
         if kind == Kind.ERROR:

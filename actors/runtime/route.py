@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.runtime import lanes, status
+from transports.errors import CorruptError
 from transports.mailbox import Outlet, Put
 
 if TYPE_CHECKING:
@@ -42,17 +43,34 @@ class Route:
         "_outlet",
         "_status",
         "asker",
+        "inode",
+        "is_damaged",
         "limit",
         "number",
         "outbox",
         "outbox_bytes",
+        "reported",
     )
 
     def __init__(
-        self, number: int, outlet: Outlet, limit: int, page: status.StatusPage | None
+        self,
+        number: int,
+        outlet: Outlet | None,
+        limit: int,
+        page: status.StatusPage | None,
     ) -> None:
-        """Send to process *number* through *outlet*; *page* is the receiver's status page, None for a lane."""
+        """Send to process *number*.
+
+        Args:
+            number: Whose mailbox or lane it is.
+            outlet: The way there; None as long as the mailbox is damaged.
+            limit: The largest frame.
+            page: The receiver's status page; None for a lane.
+        """
         self.number = number
+        self.is_damaged = outlet is None
+        self.inode = 0  # of the mailbox, to tell it from its successor
+        self.reported = 0  # the one that is known to be damaged
         # Of a lane, once its owner has asked us something: its status page.
         self.asker: status.StatusPage | None = None
         self.limit = limit
@@ -72,18 +90,34 @@ class Route:
         The closed mark is read again after an accepted put: the cleaner sets it before it drains for the last time,
         so a frame that was put after that drain is found here and counts as refused.
         """
-        result = self._outlet.put(*parts)
-        if (
-            result == Put.ACCEPTED
-            and self._status is not None
-            and self._status.words[status.CLOSED]
-        ):
+        if self._outlet is None:
+            return Put.FULL
+        try:
+            result = self._outlet.put(*parts)
+        except CorruptError:
+            return self._damaged()
+        if result == Put.FULL or self._status is None:
+            return result
+        if self._status.words[status.CLOSED]:
             return Put.CLOSED
-        return result
+        # Closed, and the receiver has not ended: it has another mailbox.
+        return result if result == Put.ACCEPTED else self._damaged()
+
+    def _damaged(self) -> Put:
+        self.is_damaged = True
+        return Put.FULL
+
+    def repair(self, outlet: Outlet, inode: int) -> None:
+        """Go on with the mailbox that has taken the place of a damaged one."""
+        if self._outlet is not None:
+            self._outlet.close()
+        self._outlet = outlet
+        self.inode = inode
+        self.is_damaged = False
 
     def fileno(self) -> int | None:
         """Return a descriptor that is writable when there is room, where the transport has one."""
-        return self._outlet.fileno()
+        return None if self._outlet is None else self._outlet.fileno()
 
     def queue(self, letter: Letter) -> bool:
         """Let *letter* wait for room; False when there is no place for it here either."""
@@ -108,5 +142,6 @@ class Route:
 
     def close(self) -> None:
         """Let go of the outlet."""
-        self._outlet.close()
+        if self._outlet is not None:
+            self._outlet.close()
         self._status = None

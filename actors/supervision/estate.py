@@ -23,7 +23,7 @@ from transports import registry
 from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import CorruptError
-from transports.mailbox import Transport
+from transports.mailbox import Mailbox, Transport
 
 
 @attrs.define(eq=False)
@@ -35,6 +35,7 @@ class Estate:
     transport: Transport
     page: status.StatusPage
     mailbox_fd: int
+    mailbox_bytes: int | None
 
     @classmethod
     def create(
@@ -72,7 +73,26 @@ class Estate:
                 directory.fd, mailbox_name(number), options.mailbox_bytes
             )
             undo.pop_all()
-        return cls(number, directory, transport, page, held)
+        return cls(number, directory, transport, page, held, options.mailbox_bytes)
+
+    def replace_mailbox(self) -> int:
+        """Put an empty mailbox in the place of a damaged one, which nobody will read any more, and return the inode of that.
+
+        Raises:
+            TransportError: None could be made.
+            OSError: The same.
+        """
+        name = mailbox_name(self.number)
+        inode = os.fstat(self.mailbox_fd).st_ino
+        self.transport.unlink(self.directory.fd, name)
+        held = self.transport.create(self.directory.fd, name, self.mailbox_bytes)
+        os.dup2(held, self.mailbox_fd, inheritable=False)
+        os.close(held)
+        return inode
+
+    def is_mailbox(self, inode: int) -> bool:
+        """Return whether *inode* is the mailbox's, and not that of one before it."""
+        return os.fstat(self.mailbox_fd).st_ino == inode
 
     def in_hand(self) -> Iterator[Header]:
         """Yield the messages the dead incarnation had started, and empty their slots afterwards.
@@ -106,42 +126,53 @@ class Estate:
         return self.page.words[status.HANDLED]
 
     def _depth(self) -> int:
-        mailbox = self.transport.open(
+        with contextlib.suppress(CorruptError):  # nobody will read what is in it
+            mailbox = self._open_mailbox()
+            try:
+                return mailbox.depth().frames
+            finally:
+                mailbox.close()
+        return 0
+
+    def _open_mailbox(self) -> Mailbox:
+        return self.transport.open(
             self.mailbox_fd, self.directory.fd, mailbox_name(self.number)
         )
-        try:
-            return mailbox.depth().frames
-        finally:
-            mailbox.close()
 
     def close(self, drop: Callable[[Header], None]) -> None:
         """End it: nothing is accepted any more, and *drop* gets what was queued, oldest first."""
         self.page.words[status.CLOSED] = (
             1  # before the drain: a sender that puts later finds it and knows
         )
-        mailbox = self.transport.open(
-            self.mailbox_fd, self.directory.fd, mailbox_name(self.number)
-        )
-        for slot in self.page.slots():
-            if slot.filled:
-                mailbox.settle(slot)
-                for header in self._header(slot.frame()):
-                    drop(header)
-                slot.clear()
-        limit = self.transport.inline_limit
-        scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
-        # What a corrupt ring held cannot be told.
+        # What a damaged mailbox held cannot be told.
         with contextlib.suppress(CorruptError):
-            while (data := mailbox.take(scratch)) is not None:
-                for header in self._header(data):
-                    drop(header)
-                scratch.clear()
-        mailbox.close()
+            mailbox = self._open_mailbox()
+            try:
+                self._drain(mailbox, drop)
+            finally:
+                mailbox.close()
+        for slot in self.page.slots():
+            self._empty(slot, drop)
         self.transport.unlink(self.directory.fd, mailbox_name(self.number))
         os.close(self.mailbox_fd)
         lanes.unlink(self.directory.fd, self.number)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(status.file_name(self.number), dir_fd=self.directory.fd)
+
+    def _drain(self, mailbox: Mailbox, drop: Callable[[Header], None]) -> None:
+        for slot in self.page.slots():
+            if slot.filled:
+                mailbox.settle(slot)
+                self._empty(slot, drop)
+        limit = self.transport.inline_limit
+        scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
+        while mailbox.take(scratch) is not None:
+            self._empty(scratch, drop)
+
+    def _empty(self, slot: Slot, drop: Callable[[Header], None]) -> None:
+        for header in self._header(slot.frame()):
+            drop(header)
+        slot.clear()
 
     def _header(self, data: bytes | None) -> Iterator[Header]:
         """Yield the header of a message that nobody will handle, without its blob."""

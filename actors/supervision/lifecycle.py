@@ -6,6 +6,7 @@ Nothing here blocks on a child.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -16,10 +17,11 @@ from typing import Any
 
 import attrs
 
+from actors.errors import MailboxFullError
 from actors.exits import ExitKind, ExitReason, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import Outgoing
+from actors.runtime.outgoing import ROOT, GoneError, Outgoing
 from actors.supervision import linux, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child, Goal, State
@@ -29,7 +31,7 @@ from actors.supervision.payloads import Payloads
 from actors.supervision.restart import Decision, decide
 from actors.supervision.verdict import classify
 from actors.wire.frame import Codec, Header, Kind
-from transports.errors import limit_behind
+from transports.errors import TransportError, limit_behind
 
 KILL_GRACE = 10.0  # seconds from SIGKILL to calling a process unkillable
 ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
@@ -364,6 +366,8 @@ class Lifecycle:
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
+        if reason.kind is ExitKind.MAILBOX_CORRUPT:
+            self._replace_mailbox(child)
         if goal is not None:
             self._check_stop(child, reason)
         if goal is None:
@@ -372,6 +376,32 @@ class Lifecycle:
             self._restart(child)
         else:
             self.end(child, reason)
+
+    def _replace_mailbox(self, child: Child) -> None:
+        """Give *child* an empty mailbox, and tell everybody who may have put something into the damaged one."""
+        try:
+            inode = child.estate.replace_mailbox()
+        except (TransportError, OSError) as exc:
+            # The next incarnation finds it as it is, and intensity ends that.
+            self._events.warn("mailbox_not_replaced", child, error=str(exc))
+            return
+        body = reports.to_bytes({"inode": inode})
+        for number in lanes.owners(self._directory.fd):
+            # Who has ended waits for nothing, nor does one that takes none of what we send.
+            with contextlib.suppress(GoneError, MailboxFullError):
+                if number not in {ROOT, child.number}:
+                    self._outgoing.notify(number, Kind.LOST, body)
+        self._events.publish("mailbox_lost", child)
+        self._events.warn(
+            "mailbox_lost", child, text="it was damaged; what was queued is lost"
+        )
+
+    def damaged(self, number: int, inode: int) -> None:
+        """A sender has found the mailbox *inode* of child *number* damaged."""
+        child = self.children.get(number)
+        if child is not None and child.pidfd >= 0 and child.estate.is_mailbox(inode):
+            child.cause = child.cause or ExitReason(ExitKind.MAILBOX_CORRUPT)
+            self.kill(child, "mailbox_corrupt")
 
     def _decide(self, child: Child, reason: ExitReason) -> None:
         decision = decide(child.options.restart, reason)

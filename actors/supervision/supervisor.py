@@ -128,6 +128,9 @@ class Supervisor:
             "leaving": lambda _asker, _sender, facts, _payload: self.lifecycle.leaving(
                 facts["number"], facts["incarnation"]
             ),
+            "damaged": lambda _asker, _sender, facts, _payload: self.lifecycle.damaged(
+                facts["number"], facts["inode"]
+            ),
             "kill": self._on_kill,
             "restart": self._on_restart,
             "ended": self._on_ended,

@@ -21,6 +21,7 @@ _SIGNALS_FOR = {
     ExitKind.HEARTBEAT_LOST: _ABORT_PATH,
     ExitKind.HANDLER_TIMEOUT: _ABORT_PATH,
     ExitKind.INIT_TIMEOUT: _ABORT_PATH,
+    ExitKind.MAILBOX_CORRUPT: frozenset({"SIGKILL"}),
     ExitKind.CONTROL_LOST: _TERM_PATH,
     ExitKind.LINKED: _TERM_PATH,
 }

@@ -53,6 +53,7 @@ class Kind(enum.IntEnum):
     REQUEST = 16  # to the supervisor; the method is the operation
     ANSWER = 17  # from the supervisor, to a request
     REFUSAL = 18  # from the supervisor, to a request
+    LOST = 20  # from the supervisor: the mailbox of a process was damaged, with all that was in it
     EVENT = 19  # life-cycle events and dead letters
 
 
