@@ -21,7 +21,7 @@ from actors.errors import MailboxFullError
 from actors.exits import ExitKind, ExitReason, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import ROOT, GoneError, Outgoing
+from actors.runtime.outgoing import GoneError, Outgoing
 from actors.supervision import linux, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child, Goal, State
@@ -389,7 +389,7 @@ class Lifecycle:
         for number in lanes.owners(self._directory.fd):
             # Who has ended waits for nothing, nor does one that takes none of what we send.
             with contextlib.suppress(GoneError, MailboxFullError):
-                if number not in {ROOT, child.number}:
+                if number not in {lanes.ROOT, child.number}:
                     self._outgoing.notify(number, Kind.LOST, body)
         self._events.publish("mailbox_lost", child)
         self._events.warn(
