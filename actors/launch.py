@@ -98,33 +98,38 @@ def _execute(
     directory: RuntimeDirectory, name: str, transport: str
 ) -> tuple[subprocess.Popen[bytes], int]:
     path = _module_path()  # before anything is open: its warning may be an error
-    door_fd = door.create(directory.fd)
-    main_pidfd = os.pidfd_open(os.getpid())
-    config_fd = os.memfd_create("config", os.MFD_CLOEXEC)
-    config = {
-        "path": path,
-        "directory": str(directory.path),
-        "lock_fd": directory.lock_fd,
-        "main_pidfd": main_pidfd,
-        "door_fd": door_fd,
-        "name": name,
-        "transport": transport,
-    }
-    os.write(config_fd, json.dumps(config).encode())
-    os.lseek(config_fd, 0, os.SEEK_SET)
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
-    try:
+    with contextlib.ExitStack() as given:
+        fds = {"door_fd": door.create(directory.fd)}
+        given.callback(os.close, fds["door_fd"])
+        fds["main_pidfd"] = os.pidfd_open(os.getpid())
+        given.callback(os.close, fds["main_pidfd"])
+        config_fd = os.memfd_create("config", os.MFD_CLOEXEC)
+        given.callback(os.close, config_fd)
+        fds["lock_fd"] = directory.lock_fd
+        config = {
+            "path": path,
+            "directory": str(directory.path),
+            "name": name,
+            "transport": transport,
+            **fds,
+        }
+        os.write(config_fd, json.dumps(config).encode())
+        os.lseek(config_fd, 0, os.SEEK_SET)
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
             [sys.executable, *flags, "-c", _PROGRAM, str(config_fd)],
             stdin=subprocess.DEVNULL,
-            pass_fds=(config_fd, directory.lock_fd, main_pidfd, door_fd),
+            pass_fds=(config_fd, *fds.values()),
             start_new_session=True,  # Ctrl-C is for this program only, which then stops the others in order
         )
-    finally:
-        for fd in (config_fd, main_pidfd, door_fd):
-            os.close(fd)
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
     directory.release_lock()  # the root holds it now: locks belong to the open file, not to a process
-    return process, os.pidfd_open(process.pid)
+    return process, pidfd
 
 
 def _module_path() -> list[str]:

@@ -21,6 +21,7 @@ from transports.errors import NoSpaceError
 
 WINDOW = 8  # unacknowledged events: their frames must fit the share of the lane that no credit covers
 MAX_WAITING = 10_000
+DROPPED = "events_dropped"
 
 
 @attrs.define(eq=False)
@@ -30,6 +31,13 @@ class Subscriber:
     window: int = WINDOW
     waiting: deque[dict[str, Any]] = attrs.field(factory=deque)
     dropped: int = 0
+
+    def add_dropped(self) -> None:
+        """Say how many have been dropped where they are missing, as soon as there is a place for that."""
+        if self.dropped and len(self.waiting) < MAX_WAITING:
+            record = {"event": DROPPED, "count": self.dropped}
+            self.waiting.append(record)
+            self.dropped = 0
 
 
 class Events:
@@ -81,19 +89,17 @@ class Events:
 
     def _send(self, number: int, subscriber: Subscriber) -> None:
         try:
-            while subscriber.window and subscriber.waiting:
-                body = reports.to_bytes(subscriber.waiting.popleft())
+            while subscriber.window and (subscriber.waiting or subscriber.dropped):
+                subscriber.add_dropped()
+                record = subscriber.waiting.popleft()
                 try:
-                    self._outgoing.notify(number, Kind.EVENT, body)
+                    self._outgoing.notify(number, Kind.EVENT, reports.to_bytes(record))
                     subscriber.window -= 1
                 except (NoSpaceError, OSError):  # a large one, and no room for it
+                    if record["event"] == DROPPED:
+                        subscriber.dropped += record["count"]
+                        return
                     subscriber.dropped += 1
-                    return
-                if subscriber.dropped and len(subscriber.waiting) < MAX_WAITING:
-                    subscriber.waiting.append(
-                        {"event": "events_dropped", "count": subscriber.dropped}
-                    )
-                    subscriber.dropped = 0
         except GoneError:
             self.unsubscribe(number)
 

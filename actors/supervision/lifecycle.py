@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 
 from actors.errors import MailboxFullError
-from actors.exits import ExitKind, ExitReason, from_bytes
+from actors.exits import ExitKind, ExitReason, bounded, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing
@@ -39,6 +39,7 @@ UNCLEAR_SECONDS = (
     0.002  # until it is asked again whose a process in the middle of an exec is
 )
 MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
+SHORTENED = 16  # their texts are cut to this part of what they may be: some KiB each
 
 
 class Lifecycle:
@@ -60,6 +61,7 @@ class Lifecycle:
         self._ended: dict[int, ExitReason] = {}
         self._payloads = payloads
         self._dropped: dict[str, int] = {}
+        self._spared: set[int] = set()  # strays that we may not kill
         self._directory = directory
         self._outgoing = outgoing
         self._events = events
@@ -218,10 +220,9 @@ class Lifecycle:
         if child.state is State.STOPPING:
             return
         child.state = State.STOPPING
-        signal.pidfd_send_signal(child.pidfd, signal.SIGTERM)
-        signal.pidfd_send_signal(
-            child.pidfd, signal.SIGCONT
-        )  # a stopped process acts on nothing else
+        reaper.may_signal(child.pidfd, signal.SIGTERM)
+        # A stopped process acts on nothing else.
+        reaper.may_signal(child.pidfd, signal.SIGCONT)
         self._limit_stop(child)
 
     def restart(self, child: Child) -> None:
@@ -237,7 +238,7 @@ class Lifecycle:
             return
         child.cause = child.cause or ExitReason(ExitKind.KILLED, cause=cause)
         reaper.kill_session(child.pid)
-        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        reaper.may_signal(child.pidfd, signal.SIGKILL)
         self._alarms.set(("unkillable", child.number), time.monotonic() + KILL_GRACE)
 
     def on_alarm(self, kind: str, number: int) -> None:
@@ -250,8 +251,8 @@ class Lifecycle:
             return
         if kind == "init":
             child.cause = ExitReason(ExitKind.INIT_TIMEOUT)
-            signal.pidfd_send_signal(child.pidfd, signal.SIGABRT)
-            signal.pidfd_send_signal(child.pidfd, signal.SIGCONT)
+            reaper.may_signal(child.pidfd, signal.SIGABRT)
+            reaper.may_signal(child.pidfd, signal.SIGCONT)
             self._alarms.set(("abort", number), time.monotonic() + ABORT_GRACE)
         elif kind == "abort":
             self.kill(child, "init_timeout")
@@ -312,19 +313,23 @@ class Lifecycle:
     def _kill_strays(self, child: Child) -> None:
         """Kill what the dead incarnation left to us; go on when all of it is gone."""
         with linux.file_reserve():
+            self._spared &= linux.children()
             strays, unclear = reaper.strays_of(
-                child.pid, child.marker, self.known_pids()
+                child.pid, child.marker, {*self.known_pids(), *self._spared}
             )
             pidfds = {pid: os.pidfd_open(pid) for pid in strays}
         for pid, pidfd in pidfds.items():
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            self._events.publish("stray", child, stray=pid)
+            if not reaper.may_signal(pidfd, signal.SIGKILL):
+                os.close(pidfd)
+                self._spare(child, pid)
+                continue
             child.strays[pid] = pidfd
             self._selector.register(
                 pidfd,
                 selectors.EVENT_READ,
                 lambda pid=pid: self._on_stray_death(child, pid),
             )
-            self._events.publish("stray", child, stray=pid)
         if child.strays:
             return
         assert child.reason is not None  # noqa: S101 - set by the death; for the checkers
@@ -333,6 +338,12 @@ class Lifecycle:
             self._alarms.set(("strays", child.number), now + UNCLEAR_SECONDS)
         else:
             self._after_death(child, child.reason)
+
+    def _spare(self, child: Child, pid: int) -> None:
+        """Go on without the end of a stray that has changed its user: we may not kill it, and it may live for ever."""
+        self._spared.add(pid)
+        self._events.publish("unkillable", child, stray=pid)
+        self._events.warn("unkillable", child, pid=pid, reason="no permission")
 
     def _on_stray_death(self, child: Child, pid: int) -> None:
         pidfd = child.strays.pop(pid)
@@ -502,7 +513,7 @@ class Lifecycle:
         del self.children[child.number]
         if child.options.name is not None:
             del self.names[child.options.name]
-        self._ended[child.number] = reason
+        self._ended[child.number] = bounded(reason, SHORTENED)
         while len(self._ended) > MAX_REMEMBERED:
             del self._ended[next(iter(self._ended))]
         self._outgoing.forget(child.number)

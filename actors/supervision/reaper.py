@@ -42,6 +42,15 @@ def kill_session(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def may_signal(pidfd: int, signum: int) -> bool:
+    """Send *signum*; False when we may not, because the process has changed its user."""
+    try:
+        signal.pidfd_send_signal(pidfd, signum)
+    except PermissionError:
+        return False
+    return True
+
+
 def strays_of(
     pid: int, marker: str, known: Iterable[int]
 ) -> tuple[list[int], list[int]]:
@@ -69,12 +78,23 @@ def reap_adopted(known: Iterable[int]) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
-def kill_adopted(known: Iterable[int]) -> None:
-    """Kill and reap every process left to us; used at the very end, when blocking does no harm."""
-    while strangers := linux.children().difference(known):
+def kill_adopted(known: Iterable[int]) -> set[int]:
+    """Kill and reap every process left to us; used at the very end, when blocking does no harm.
+
+    Returns:
+        Those that we may not kill, because they have changed their user.
+    """
+    spared: set[int] = set()
+    while strangers := linux.children().difference(known, spared):
         for pid in strangers:
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 # Our unreaped child, so the number is its own.
                 os.kill(pid, signal.SIGKILL)
+            except PermissionError:
+                spared.add(pid)
+                continue
+            except ProcessLookupError:
+                pass
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+    return spared

@@ -26,7 +26,7 @@ from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
-from actors.supervision import reaper
+from actors.supervision import reaper, repeats
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child, Goal
 from actors.supervision.estate import Estate
@@ -35,6 +35,7 @@ from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
 from actors.supervision.programs import Programs
+from actors.supervision.repeats import Repeats
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
@@ -92,6 +93,7 @@ class Supervisor:
         self._outgoing = Outgoing(directory, ROOT, self._page, questions, self._blobs)
         self._events = Events(self._outgoing)
         self._alarms = Alarms()
+        self._repeats = Repeats(self._events, self._alarms)
         self._selector = selectors.EpollSelector()
         self._payloads = Payloads(directory.blob_fd, self._alarms, self._is_quiet)
         self.lifecycle = Lifecycle(
@@ -169,14 +171,13 @@ class Supervisor:
         self._outgoing.flush()
         for kind, number in list(self._alarms.take_due(time.monotonic())):
             self._on_alarm(kind, number)
-        if (
-            self.lifecycle.to_start
-            or (self._is_stopping and not self.lifecycle.children)
-            or arm(self._readers)
+        if self.lifecycle.to_start or (
+            self._is_stopping and not self.lifecycle.children
         ):
             return
+        # Also when there are requests already: a process that sends them without end must not hide the others' deaths.
         try:
-            ready = self._selector.select(self._timeout())
+            ready = self._selector.select(0 if arm(self._readers) else self._timeout())
         finally:
             disarm(self._readers)
         self._drain()  # what a process has said before its death counts before it
@@ -192,7 +193,11 @@ class Supervisor:
         return None if left == math.inf else min(left, MAX_SLEEP_SECONDS)
 
     def _drain(self) -> None:
-        while (data := self._lane.take()) is not None:
+        """Handle the requests that are here now; what arrives meanwhile has to wait for its turn."""
+        for _ in range(max(1, self._lane.reader.depth().frames)):
+            data = self._lane.take()
+            if data is None:
+                return
             try:
                 header = frame.read(data)
             except frame.FrameError as exc:
@@ -227,6 +232,8 @@ class Supervisor:
             self._stop_all()
         elif kind == PAYLOADS:
             self._payloads.look()
+        elif kind == repeats.ALARM:
+            self._repeats.on_alarm(number)
         elif kind == "orphans":
             self._kill_all("orphan")
         else:
@@ -389,7 +396,7 @@ class Supervisor:
                 method=child.method(facts["method"]),
                 text=facts["text"],
             )
-            self._events.warn(
+            self._repeats.warn(
                 "dead_letter",
                 child,
                 cause=facts["cause"],
@@ -474,7 +481,9 @@ class Supervisor:
 
     def leave(self) -> None:
         """Say that everything has ended."""
-        reaper.kill_adopted(())
+        self._repeats.finish()
+        for pid in reaper.kill_adopted(()):
+            self._events.warn("unkillable", pid=pid, reason="no permission")
         dropped = self.lifecycle.take_dropped()
         if dropped:
             self._events.warn("messages_dropped", counts=dropped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from actors.launch import Root
 from tests.support.actors_under_test import Counter, Proxy
 from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import Parent, is_alive, notes
+from tests.support.programs import SCRIPTS, Program
 
 NextEvent = Callable[[str, str], Event]
 
@@ -238,3 +240,29 @@ def test_an_actor_maps_no_memory_of_its_siblings(system: ActorSystem) -> None:
     files = {line.split()[5] for line in maps.splitlines() if names in line}
     numbers = {Path(file).name.split(".")[0] for file in files}
     assert numbers <= {"0", "1", str(last._number)}
+
+
+# Processes that we may not kill.
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="only root can start processes of other users",
+)
+def test_a_stray_that_has_changed_its_user_ends_neither_its_actor_nor_the_system() -> (
+    None
+):
+    """The root supervisor ended: it may not signal what ``sudo`` started."""
+    program = Program(str(SCRIPTS / "other_user.py"), interactive=True)
+    try:
+        (pid,) = map(int, program.line())
+        status = Path(f"/proc/{pid}/status")
+        wait_until(lambda: "Uid:\t1234567" in status.read_text(), "the other user")
+        program.say("go on")
+
+        assert program.line() == ["True"]
+        assert program.line() == ["closed"]
+        assert is_alive(pid)
+        assert program.wait()[0] == 0
+    finally:
+        program.kill()

@@ -22,12 +22,15 @@ SCRIPTS = Path(__file__).resolve().parent / "scripts"
 class Program:
     """A Python program in a process group of its own, with everything that it starts."""
 
-    def __init__(self, *arguments: str, tty: int | None = None) -> None:
-        """Start ``python ARGUMENTS``; with *tty*, in a new session with that controlling terminal."""
+    def __init__(
+        self, *arguments: str, tty: int | None = None, interactive: bool = False
+    ) -> None:
+        """Start ``python ARGUMENTS``; with *tty*, in a new session with that controlling terminal; *interactive*, to be talked to."""
+        keyboard = subprocess.PIPE if interactive else subprocess.DEVNULL
         self._marker = uuid.uuid4().hex
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
-            stdin=subprocess.DEVNULL if tty is None else tty,
+            stdin=keyboard if tty is None else tty,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -44,6 +47,12 @@ class Program:
         if not line:
             raise AssertionError(self.process.communicate()[1])
         return line.split()
+
+    def say(self, text: str) -> None:
+        """Give the program a line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
 
     def pids(self) -> dict[int, str]:
         """Return what runs of the program, the program included: names by pid."""

@@ -1,0 +1,65 @@
+"""What a supervisor takes on in one turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.runtime import directory as directories
+from actors.runtime import door, lanes, status
+from actors.runtime.client import MAIN, pack_request
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.lanes import ROOT
+from actors.supervision.supervisor import Supervisor
+from actors.wire import frame
+from actors.wire.frame import Codec, Kind
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
+    made = directories.create(tmp_path / "base", "supervisor")
+    for number in (ROOT, MAIN):
+        fd = made.create_file(status.file_name(number), status.size(0, 0, 9))
+        status.StatusPage.format(fd, 0, 0, "")
+        os.close(fd)
+        lanes.create(made.fd, number, lanes.MAIN_LANE_BYTES)
+    yield made
+    made.remove()
+    made.close()
+
+
+def test_requests_that_come_without_end_have_to_wait_for_their_turn(
+    directory: RuntimeDirectory,
+) -> None:
+    """Deaths and deadlines had to wait for the last of them."""
+    reading, writing = os.pipe()
+    main_pidfd = os.pidfd_open(os.getpid())
+    supervisor = Supervisor(
+        directory, main_pidfd, door.create(directory.fd), reading, "shm"
+    )
+    outlet = lanes.connect(directory.fd, ROOT, None)
+    request = frame.HEADER.pack(
+        frame.VERSION, Kind.REQUEST, 0, Codec.JSON, 5, 0, MAIN, 0, 0, 0, 0, 0
+    )
+    handled = []
+
+    def handle(*_: object) -> None:
+        handled.append(True)
+        if len(handled) < 100:
+            outlet.put(request, b"hello", pack_request({}, b""))
+
+    supervisor._requests["hello"] = handle
+    handle()
+
+    supervisor._drain()
+
+    assert len(handled) == 2
+    outlet.close()
+    supervisor._lane.close()
+    supervisor._selector.close()
+    supervisor._programs._door.close()
+    for fd in (reading, writing, main_pidfd, supervisor._programs._root_pidfd):
+        os.close(fd)

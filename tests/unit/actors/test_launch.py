@@ -1,0 +1,32 @@
+"""A start that fails leaves nothing behind; that no descriptor and no process is left is checked after every test."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from actors.launch import launch
+
+
+@pytest.mark.parametrize("failing", [1, 2], ids=["before", "behind"])
+def test_descriptors_that_run_out_around_the_start_of_the_root_leave_nothing(
+    failing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root went on, on a directory that had been removed."""
+    pidfd_open, calls = os.pidfd_open, []
+
+    def fail(pid: int) -> int:
+        calls.append(pid)
+        if len(calls) == failing:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return pidfd_open(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", fail)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        launch(tmp_path / "base", "unlucky", "shm")
+
+    assert list((tmp_path / "base").iterdir()) == []
