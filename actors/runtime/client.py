@@ -125,6 +125,7 @@ class Client:
         """
         body = self.codec.encode(arguments)
         outgoing = self.outgoing
+        parts: tuple[bytes, ...] = ()
         try:
             route = outgoing.routes.get(number) or self._route(number)
             parts = outgoing.pack(route, _TELL, method, body)
@@ -134,7 +135,7 @@ class Client:
             self.questions.describe(pending, number, name, label, timeout)
             outgoing.post(route, parts, pending, is_question=False)
         except GoneError:
-            return self._undeliverable(number, name, label, is_question=False)
+            return self._undeliverable(number, name, label, _sent_ns(parts))
         return pending
 
     def ask(
@@ -160,7 +161,7 @@ class Client:
             route = self.outgoing.routes.get(number) or self._route(number)
             self._question(route, pending, _ASK, method, body)
         except GoneError:
-            self._give_up(pending, number, is_question=True)
+            self._give_up(pending, number, None)
         return pending
 
     def stop(self, number: int, name: str) -> Pending[None]:
@@ -235,9 +236,16 @@ class Client:
         outgoing.post(route, parts, pending, is_question=True)
 
     def _undeliverable(
-        self, number: int, name: str, method: str, *, is_question: bool
+        self, number: int, name: str, method: str, told_ns: int | None
     ) -> Pending[Any]:
-        """Report a message to somebody who has ended; fails with the reason the root supervisor remembers."""
+        """Report a message to somebody who has ended; fails with the reason the root supervisor remembers.
+
+        Args:
+            number: Who has ended.
+            name: The same, for people.
+            method: What was to be called.
+            told_ns: When a tell was sent, by which the root knows it if it was accepted after all; None for a question.
+        """
 
         def stopped(facts: dict[str, Any]) -> None:
             raise ActorStoppedError(name, exits.from_json(facts["reason"]))
@@ -247,7 +255,7 @@ class Client:
             "number": number,
             "name": name,
             "method": method,
-            "is_question": is_question,
+            "told_ns": told_ns,
         }
         return self.request("undeliverable", facts, convert=stopped)
 
@@ -257,21 +265,18 @@ class Client:
         if pending.method == STOP:
             pending.resolve(None)  # that it has ended is what was asked for
             return
-        self._give_up(pending, number, is_question=letter.is_question)
+        told_ns = None if letter.is_question else _sent_ns(letter.parts)
+        self._give_up(pending, number, told_ns)
 
-    def _give_up(
-        self, pending: Pending[Any], number: int, *, is_question: bool
-    ) -> None:
+    def _give_up(self, pending: Pending[Any], number: int, told_ns: int | None) -> None:
         """Fail *pending* with the reason why actor *number* has ended, unless its answer comes first.
 
         An actor may take a message, answer and end before the sender sees that its put succeeded.
         The root's word comes after that answer, because the actor was dead before the root spoke.
         """
-        if is_question and not pending.corr:
+        if told_ns is None and not pending.corr:
             self.questions.number(pending)
-        fate = self._undeliverable(
-            number, pending.target, pending.method, is_question=is_question
-        )
+        fate = self._undeliverable(number, pending.target, pending.method, told_ns)
 
         def settle() -> None:
             self.questions.leave(pending.corr)
@@ -510,3 +515,8 @@ def _disown_all() -> None:
 
 
 os.register_at_fork(after_in_child=_disown_all)
+
+
+def _sent_ns(parts: tuple[bytes, ...]) -> int:
+    """Return when the frame of *parts* was sent, 0 for one that was not made."""
+    return frame.read(parts[0] + parts[1]).sent_ns if parts else 0

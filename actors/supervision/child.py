@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 
 import attrs
 
@@ -10,7 +11,9 @@ from actors.exits import ExitReason
 from actors.options import Options
 from actors.supervision.estate import Estate
 from actors.supervision.intensity import Window
+from actors.wire.frame import Header
 
+MAX_LISTED = 4  # kinds of messages that one line of a log names
 Asker = tuple[int, int]  # process number of the lane, and correlation id
 
 
@@ -53,6 +56,7 @@ class Child:
     goal: Goal | None = None
     cause: ExitReason | None = None  # recorded before we send a signal that kills
     reason: ExitReason | None = None  # of the last death
+    hands: list[Header] = attrs.field(factory=list)  # what it had in hand then
     strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
     spawner: Asker | None = None  # waits for the first incarnation to be ready
     restarters: list[Asker] = attrs.field(factory=list)  # wait for the next one
@@ -62,6 +66,17 @@ class Child:
     def marker(self) -> str:
         """What identifies the incarnation in an environment."""
         return f"{self.estate.directory.path.name}/{self.number}.{self.incarnation}"
+
+    def listed(self, headers: list[Header]) -> str:
+        """Return the messages of *headers* for one line of a log: how many of which, the first few kinds."""
+        counts = Counter(self.method(header.method) for header in headers)
+        kinds = [
+            name if count == 1 else f"{name} ({count})"
+            for name, count in counts.most_common(MAX_LISTED)
+        ]
+        if len(counts) > MAX_LISTED:
+            kinds.append("…")
+        return ", ".join(kinds)
 
     def method(self, name: str) -> str:
         """Return the full name of a message."""

@@ -61,6 +61,7 @@ class Lifecycle:
         self._ended: dict[int, ExitReason] = {}
         self._payloads = payloads
         self._dropped: dict[str, int] = {}
+        self._dropped_tells: dict[tuple[int, int], None] = {}  # an ordered set
         self._spared: set[int] = set()  # strays that we may not kill
         self._directory = directory
         self._outgoing = outgoing
@@ -365,7 +366,7 @@ class Lifecycle:
         hands = [header for header in started if header.kind != Kind.STOP]
         if hands and reason.during is None:
             reason = attrs.evolve(reason, during=child.method(hands[0].method))
-        child.reason = reason
+        child.reason, child.hands = reason, hands
         for header in hands:
             self._crashed(child, header, reason)
         is_first_start = child.spawner is not None
@@ -448,6 +449,10 @@ class Lifecycle:
             "uptime": f"{reason.uptime or 0:.3f} s",
             "next": following,
         }
+        if len(child.hands) > 1:  # one is named in the reason
+            facts["in_hand"] = child.listed(child.hands)
+        if lost := [header for header in child.hands if header.kind == Kind.TELL]:
+            facts["dead_letters"] = str(len(lost))  # nobody else is told of these
         evidence = reason if reason.traceback or not reason.inner else reason.inner
         if evidence.traceback:  # the log shows these two below the line, as they are
             facts["exception"] = evidence.traceback.rstrip()
@@ -506,6 +511,7 @@ class Lifecycle:
                 )
             elif header.kind == Kind.TELL:
                 self._dropped[child.label] = self._dropped.get(child.label, 0) + 1
+                self._remember_tell(header)
                 self._dead_letter(child, header, "stopped")
 
         child.estate.close(drop)
@@ -526,6 +532,18 @@ class Lifecycle:
             )
         self._answer_all(child.restarters, Kind.STOPPED, facts)
         self._answer_all(child.mourners, Kind.ANSWER, facts)
+
+    def _remember_tell(self, header: Header) -> None:
+        self._dropped_tells[header.sender, header.sent_ns] = None
+        while len(self._dropped_tells) > MAX_REMEMBERED:
+            del self._dropped_tells[next(iter(self._dropped_tells))]
+
+    def has_dropped(self, sender: int, sent_ns: int) -> bool:
+        """Return whether a tell has been found in the mailbox of somebody who was ending, and is a dead letter already.
+
+        Its sender, who saw the mailbox close while it put, does not know that it was accepted.
+        """
+        return (sender, sent_ns) in self._dropped_tells
 
     def take_dropped(self) -> dict[str, int]:
         """Return how many tells were dropped at the end of each actor, and forget."""

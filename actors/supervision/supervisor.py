@@ -372,8 +372,8 @@ class Supervisor:
     def _on_undeliverable(
         self, asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        number = facts["number"]
-        if not facts["is_question"]:
+        number, told_ns = facts["number"], facts["told_ns"]
+        if told_ns is not None and not self.lifecycle.has_dropped(sender, told_ns):
             self._events.publish(
                 "dead_letter",
                 cause="stopped",

@@ -8,13 +8,17 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from actors import (
     Actor,
+    ActorError,
+    ActorStoppedError,
     ActorSystem,
     AskTimeoutError,
     Event,
@@ -25,6 +29,10 @@ from actors import (
 from tests.support.actors_under_test import Counter, Inbox, Trouble
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import Troubled
+from transports.mailbox import Outlet, Put
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 @pytest.fixture
@@ -370,7 +378,7 @@ def test_the_log_tells_a_crash_in_a_line_with_the_traceback_below() -> None:
     assert re.match(
         r"\d\d:\d\d:\d\d \[warning  \] actor_died +actor=troubled incarnation=1 "
         r"reason='raised ZeroDivisionError: division by zero while running Trouble\.divide' "
-        r"uptime='\d+\.\d+ s' next=restarting$",
+        r"uptime='\d+\.\d+ s' next=restarting dead_letters=1$",
         died,
     )
     assert re.match(
@@ -391,10 +399,94 @@ def test_the_log_tells_a_signal_in_a_line_with_the_stacks_below() -> None:
     died, *dump, restarted = log_of(("tell", "segfault"))
 
     assert "reason='killed by SIGSEGV while running Trouble.segfault'" in died
-    assert died.endswith("next=restarting")
+    assert died.endswith("next=restarting dead_letters=1")
     assert any("in segfault" in line for line in dump)
     assert "actor_restarted" in restarted
 
 
+def test_the_log_tells_everything_that_was_in_hand() -> None:
+    script = """
+import os, signal, sys
+from actors import ActorCrashedError, ActorSystem
+from tests.support.actors_under_test import Gate
+
+with ActorSystem() as system:
+    gate = system.spawn(Gate).result()
+    pid = gate.ask(Gate.pid).result()
+    staying = gate.ask(Gate.enter)
+    for name in ("one", "two"):
+        path = sys.argv[1] + name
+        gate.tell(Gate.stay, path)
+        while not os.path.exists(path):
+            os.sched_yield()
+    os.kill(pid, signal.SIGKILL)
+    try:
+        staying.result()
+    except ActorCrashedError:
+        print("ok")
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", script, f"{folder}/"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert done.stdout == "ok\n"
+    (died,) = (line for line in done.stderr.splitlines() if "actor_died" in line)
+    assert "in_hand='Gate.stay (2), Gate.enter' dead_letters=2" in died
+
+
 def test_an_expected_stop_is_silent() -> None:
     assert log_of() == []
+
+
+class SlowOutlet:
+    """An outlet whose sender is held up between its put and the look whether the receiver has ended."""
+
+    def __init__(self, outlet: Outlet, meanwhile: Callable[[], None]) -> None:
+        self._outlet = outlet
+        self._meanwhile = meanwhile
+
+    def put(self, *parts: ReadableBuffer) -> Put:
+        result = self._outlet.put(*parts)
+        meanwhile, self._meanwhile = self._meanwhile, lambda: None
+        meanwhile()
+        return result
+
+    def fileno(self) -> int | None:
+        return self._outlet.fileno()
+
+    def close(self) -> None:
+        self._outlet.close()
+
+
+def test_a_tell_that_is_accepted_while_its_actor_ends_is_one_dead_letter(
+    system: ActorSystem, events: Events, gate: Gate
+) -> None:
+    """The cleaner found it, and its sender, who saw the mailbox closed, told of it again."""
+    inbox = system.spawn(Inbox).result()
+    holding = inbox.ask(Inbox.wait_for, gate.path)
+    gate.wait_until_entered()
+    assert system._client is not None
+    route = system._client.outgoing.route(inbox._number)
+    assert route._outlet is not None
+    route._outlet = SlowOutlet(route._outlet, lambda: inbox.kill().result())
+
+    told = inbox.tell(Inbox.keep, 1)
+
+    with pytest.raises(ActorStoppedError):
+        told.result()
+    with pytest.raises(ActorError):
+        holding.result()
+    again = inbox.tell(Inbox.kept)
+    with pytest.raises(ActorStoppedError):
+        again.result()
+    methods = []
+    while "Inbox.kept" not in methods:
+        event = events.next().result(SECONDS)
+        if (event.kind, event.facts.get("number")) == ("dead_letter", inbox._number):
+            methods.append(event.facts["method"])
+    assert methods == ["Inbox.wait_for", "Inbox.keep", "Inbox.kept"]
