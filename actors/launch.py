@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -48,6 +49,19 @@ class Root:
     def finish(self, drain: float) -> Pending[Any]:
         """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
         return self.client.finish(drain)
+
+    async def exited(self) -> None:
+        """Wait until the root is gone, for as long as that may take, while the loop runs on."""
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        fd = os.dup(self.pidfd)  # a loop watches a descriptor once
+        loop.add_reader(fd, gone.set)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), EXIT_SECONDS)
+        finally:
+            loop.remove_reader(fd)
+            os.close(fd)
 
     def end(self, *, at_once: bool) -> None:
         """Wait until the root is gone, or kill it *at_once* and all its children with it; remove what it left."""

@@ -282,6 +282,8 @@ class ActorSystem:
                 # The loop flushes what waits for room.
                 await asyncio.sleep(FLUSH_SECONDS)
             await self._ask_to_close(limit)
+            if isinstance(self._part, Root):
+                await self._part.exited()
         except BaseException:  # a second Ctrl-C: it has waited long enough
             self._end(at_once=True)
             raise

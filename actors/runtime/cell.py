@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 import threading
 import time
 from collections import deque
@@ -174,7 +175,12 @@ class Cell:
 
     def _handle(self, slot: Slot, data: bytes) -> None:
         slot.start()
-        _, kind, flags, _, length, _, _, lane, corr, _, deadline, _ = _UNPACK(data)
+        try:
+            _, kind, flags, _, length, _, _, lane, corr, _, deadline, _ = _UNPACK(data)
+        except struct.error:
+            text = f"{self._name}: {len(data)} bytes are no message"
+            self._refuse((slot, Kind.TELL, b"", 0, 0), "unhandled", text)
+            return
         body_at = _HEADER_BYTES + length
         name = data[_HEADER_BYTES:body_at]
         job = (slot, kind, name, lane, corr)

@@ -134,6 +134,7 @@ class Client:
             pending: Pending[None] = Pending(self)
             self.questions.describe(pending, number, name, label, timeout)
             outgoing.post(route, parts, pending, is_question=False)
+            self._end_too(pending)
         except GoneError:
             return self._undeliverable(number, name, label, _sent_ns(parts))
         return pending
@@ -172,6 +173,7 @@ class Client:
             route = self._route(number)
             parts = self.outgoing.pack(route, Kind.STOP, b"", b"")
             self.outgoing.post(route, parts, pending, is_question=False)
+            self._end_too(pending)
             return pending
         return self._accepted  # it has ended, which is what was asked for
 
@@ -234,6 +236,14 @@ class Client:
             route, kind, method, body, codec, corr, self.number, pending.deadline_ns
         )
         outgoing.post(route, parts, pending, is_question=True)
+        if self.ended_with is not None:
+            self._end_too(pending)
+
+    def _end_too(self, pending: Pending[Any]) -> None:
+        """Fail *pending* if the system has ended: another thread may have been through all that was open before it was."""
+        if self.ended_with is not None:
+            self.questions.leave(pending.corr)
+            pending.fail(self.ended_with)
 
     def _undeliverable(
         self, number: int, name: str, method: str, told_ns: int | None

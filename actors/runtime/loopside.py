@@ -120,7 +120,18 @@ class LoopSide:
         self._watch_rooms()
 
     def detach(self) -> None:
-        """Take everything out of the loop."""
+        """Take everything out of the loop; soon, when it runs in another thread, because it may be looking through it now."""
+        loop = self._loop()
+        if (
+            loop is not None
+            and loop.is_running()
+            and threading.get_ident() != self._thread
+        ):
+            self._call(self._detach)
+        else:
+            self._detach()
+
+    def _detach(self) -> None:
         loop = self._loop()
         if loop is not None and not loop.is_closed():
             for fd in self._watched:

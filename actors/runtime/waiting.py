@@ -71,6 +71,7 @@ class Waiting:
         self._questions = questions
         self._outgoing = outgoing
         self._pump = threading.Lock()
+        self._pumping = 0  # the thread that has the lock
         self._registering = threading.RLock()  # signal handlers may re-enter
         self._sleepers: list[threading.Event] = []
         self._sides: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSide] = (
@@ -80,7 +81,7 @@ class Waiting:
         self._spin = Spin()
         self._breath_ns = 0
         self._blocked: list[Pending[Any]] = []  # what threads wait for
-        self._is_copy = False
+        self._is_over = False  # closed, or the copy of a fork
         _places.add(self)
 
     def drive(self, loop: RingLoop, source: Source) -> None:
@@ -163,6 +164,7 @@ class Waiting:
             return False
         # Asked with the lock in hand: from here on a loop that wants to drive waits until we let go.
         if self._is_pumping_allowed():
+            self._pumping = threading.get_ident()
             return True
         self._pump.release()
         return False
@@ -189,13 +191,16 @@ class Waiting:
 
     def _let_go(self) -> None:
         """Release the pump lock, with the lane armed for whoever sleeps without holding it."""
-        while (
-            (self._has_loops or self._sleepers)
-            and not self._driver
-            and arm(self._readers)
-        ):
-            self._inlet.drain()
-        self._pump.release()
+        try:
+            while (
+                (self._has_loops or self._sleepers)
+                and not self._driver
+                and arm(self._readers)
+            ):
+                self._inlet.drain()
+        finally:  # Ctrl-C may come at any time, and without the lock nobody could wait any more
+            self._pumping = 0
+            self._pump.release()
         if self._sleepers:
             with contextlib.suppress(IndexError):  # it woke by itself in between
                 self._sleepers[0].set()
@@ -223,7 +228,7 @@ class Waiting:
         return side
 
     def _on_bell(self) -> None:
-        if self._is_copy:  # the parent's bell
+        if self._is_over:  # the parent's bell, or one that the loop is about to forget
             return
         # Whoever has the lock may sleep on the same bell: hushing it here would leave that one asleep.
         # Until it has hushed the bell itself, we are called again.
@@ -273,6 +278,9 @@ class Waiting:
     def _block(self, pending: Pending[Any], end: float) -> None:
         while pending.state == WAITING and time.monotonic() < end:
             if not self._take_pump():
+                if self._pumping == threading.get_ident():
+                    msg = "a signal handler that has interrupted result() cannot call it: it would wait for itself"
+                    raise RuntimeError(msg)
                 self._queue_up(pending, end)
                 continue
             try:
@@ -348,11 +356,12 @@ class Waiting:
 
         What a loop of the parent watches is left there: epoll sets are shared, so taking it out would silence the parent.
         """
-        self._is_copy = True
+        self._is_over = True
         self._sides.clear()
 
     def close(self) -> None:
         """Take everything out of the loops."""
+        self._is_over = True
         for loop in list(self._sides):
             if isinstance(loop, RingLoop) and not loop.is_closed():
                 loop.rings.unwatch(self)

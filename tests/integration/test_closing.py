@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,11 +18,12 @@ from actors import (
     ActorError,
     ActorRef,
     ActorSystem,
+    Pending,
     SystemClosedError,
     SystemFailedError,
 )
-from tests.support.actors_under_test import Counter
-from tests.support.gates import SECONDS
+from tests.support.actors_under_test import Counter, Inbox
+from tests.support.gates import SECONDS, Gate, wait_until
 
 
 class Sleeper(Actor):
@@ -32,6 +35,10 @@ class Sleeper(Actor):
     def sleep_and_add(self, seconds: float, counter: ActorRef[Counter]) -> None:
         self.sleep(seconds)
         counter.tell(Counter.add, 1)
+
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 
 def root_pid() -> int:
@@ -103,3 +110,85 @@ def test_closing_a_system_whose_root_has_died_says_that_it_failed() -> None:
         system.close()
 
     system.close()  # nothing is left to close
+
+
+# From where else.
+
+
+def test_closing_in_a_thread_leaves_a_running_loop_to_itself() -> None:
+    """Its selector was changed by a thread that was not its own."""
+    threads = []
+
+    class Loop(asyncio.SelectorEventLoop):
+        def remove_reader(self, fd: FileDescriptorLike) -> bool:
+            threads.append(threading.current_thread())
+            return super().remove_reader(fd)
+
+    async def main() -> None:
+        system = ActorSystem(drain=0)
+        await system.__aenter__()
+        await asyncio.to_thread(system.close)
+        await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main())
+
+    assert set(threads) == {threading.current_thread()}
+
+
+def test_what_is_asked_while_the_system_ends_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It waited for ever: who ended the system had been through what was open."""
+    with ActorSystem(drain=0) as system:
+        counter = system.spawn(Counter).result()
+        counter.ask(Counter.add, 1).result()
+        client = system._opened()
+        enter = client.questions.enter
+
+        def end_and_enter(pending: Pending[int]) -> bool:
+            error = SystemClosedError("the system was closed")
+            client.ended_with = error
+            client.questions.fail_all(error)
+            return enter(pending)
+
+        monkeypatch.setattr(client.questions, "enter", end_and_enter)
+        asked = counter.within(None).ask(Counter.add, 1)
+        monkeypatch.undo()
+        client.ended_with = None
+
+    assert isinstance(asked.value, SystemClosedError)
+    assert client.questions.open == {}
+
+
+def test_a_signal_handler_cannot_wait_in_the_middle_of_a_wait(gate: Gate) -> None:
+    """It waited for what the code that it had interrupted had in hand, for ever."""
+    with ActorSystem(drain=0) as system:
+        inbox = system.spawn(Inbox).result().within(SECONDS)
+        held = inbox.ask(Inbox.wait_for, gate.path)
+        gate.wait_until_entered()
+        errors = []
+
+        def on_signal(*_: object) -> None:
+            try:
+                inbox.ask(Inbox.kept).result()
+            except RuntimeError as exc:
+                errors.append(str(exc))
+            gate.open()
+
+        before = signal.signal(signal.SIGUSR1, on_signal)
+        try:
+            waiting = system._opened().waiting
+
+            def interrupt() -> None:
+                wait_until(lambda: waiting._pumping, "the wait")
+                os.kill(os.getpid(), signal.SIGUSR1)
+
+            sender = threading.Thread(target=interrupt)
+            sender.start()
+            held.result()
+            sender.join()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+    assert [error[:16] for error in errors] == ["a signal handler"]

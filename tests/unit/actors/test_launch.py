@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -30,3 +31,21 @@ def test_descriptors_that_run_out_around_the_start_of_the_root_leave_nothing(
         launch(tmp_path / "base", "unlucky", "shm")
 
     assert list((tmp_path / "base").iterdir()) == []
+
+
+async def test_the_loop_runs_on_while_the_root_takes_its_time_to_exit(
+    tmp_path: Path,
+) -> None:
+    """It stood still for up to five seconds."""
+    root = launch(tmp_path / "base", "slow", "shm")
+    try:
+        task = asyncio.create_task(root.exited())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        was_waiting = not task.done()
+        root.process.kill()
+        await task
+    finally:
+        root.end(at_once=True)
+
+    assert was_waiting

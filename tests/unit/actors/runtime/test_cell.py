@@ -136,3 +136,20 @@ def test_an_answer_counts_although_the_actor_has_ended_before_the_put_returned(
 
     assert listener.heard == [1]
     assert asked.result(0) is None
+
+
+def test_bytes_that_are_no_message_are_dropped_and_the_actor_goes_on(
+    bench: Bench,
+) -> None:
+    """They crashed it, and its next incarnation, and the one after that."""
+    cell, listener, _ = bench.cell()
+    outlet = bench.estate.transport.connect(bench.directory.fd, mailbox_name(NUMBER))
+    bench.stack.callback(outlet.close)
+    outlet.put(b"short")
+    bench.send(1)
+
+    while not listener.heard:
+        cell.drain()
+
+    assert listener.heard == [1]
+    assert cell.reason is None
