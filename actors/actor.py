@@ -131,6 +131,12 @@ def _check_on_error(value: object) -> None:
         raise OptionError(msg)
 
 
+def _check_flag(setting: str, value: object) -> None:
+    if not isinstance(value, bool):
+        msg = f"{setting}={value!r}: True or False"
+        raise OptionError(msg)
+
+
 class Actor:
     """Base class of actors.
 
@@ -143,17 +149,21 @@ class Actor:
         concurrency: How many messages it may have in hand at once; only ``async`` handlers profit from more than one.
         on_error: What an exception in a handler does. None: one of an ask goes to the asker and the actor goes on, one of a tell
             crashes it. ``crash`` and ``continue`` do the same for both.
+        writable_buffers: Whether arrays and other large buffers in its messages may be written to: each page becomes a copy of the
+            actor's own as it is. What its sender could not write to stays read-only all the same, as pickle has it.
+            False leaves all of them read-only, and lets the actor send them on without a copy.
     """
 
     concurrency: ClassVar[int] = 1
     on_error: ClassVar[OnError | None] = None
+    writable_buffers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Refuse a class that would break its own runtime.
 
         Raises:
             TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting.
-            OptionError: ``concurrency`` or ``on_error`` is not acceptable.
+            OptionError: ``concurrency``, ``on_error`` or ``writable_buffers`` is not acceptable.
         """
         super().__init_subclass__(**kwargs)
         for name in vars(cls):
@@ -166,6 +176,7 @@ class Actor:
             raise OptionError(msg)
         if cls.on_error is not None:
             _check_on_error(cls.on_error)
+        _check_flag(f"{cls.__name__}.writable_buffers", cls.writable_buffers)
 
     # Hooks.
 
@@ -260,7 +271,9 @@ class Actor:
         return context().start_task(coro)
 
 
-_HOOKS = frozenset({"on_start", "on_stop", "concurrency", "on_error"})
+_HOOKS = frozenset(
+    {"on_start", "on_stop", "concurrency", "on_error", "writable_buffers"}
+)
 _RESERVED = frozenset(name for name in vars(Actor) if not name.startswith("_")) - _HOOKS
 _OWN_SIGNALS = frozenset(
     {

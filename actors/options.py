@@ -17,7 +17,7 @@ RestartType = Literal["permanent", "transient", "temporary"]
 OnError = Literal["crash", "continue"]
 
 MAX_CONCURRENCY = 1024
-_OF_THE_CLASS = ("concurrency", "on_error")
+_OF_THE_CLASS = ("concurrency", "on_error", "writable_buffers")
 MIN_MAILBOX_BYTES, MAX_MAILBOX_BYTES = 4096, 1 << 30
 _MAX_NAME = 200
 

@@ -188,7 +188,7 @@ class BlobStore:
         return self._map(fd, name, private=False)
 
     def view_of(self, buffer: ReadableBuffer) -> View | None:
-        """Return the view that all of the contiguous *buffer* lies in, if there is one."""
+        """Return the view, not a private one, that all of the contiguous *buffer* lies in, if there is one."""
         start = address_of(buffer)
         end = start + memoryview(buffer).nbytes
         for view in list(self._views):
@@ -231,7 +231,8 @@ class BlobStore:
         finally:
             os.close(fd)
         view.claim(name, self._dir_fd)
-        self._views.add(view)
+        if not private:  # what has been written there is not in the blob
+            self._views.add(view)
         return view
 
     def _make(self, name: str, parts: Sequence[ReadableBuffer], size: int) -> int:

@@ -77,6 +77,7 @@ class Cell:
         self._idle: list[Runner] = []
         self._running = 0
         self._is_open = False
+        self._may_write = False  # to the buffers of its messages
         self._name = ""
         self._lane_only: tuple[Reader, ...] = (client.lane.reader,)
         self._readers: tuple[Reader, ...] = self._lane_only
@@ -107,6 +108,7 @@ class Cell:
         cls = type(actor)
         self._name = cls.__name__
         self._actor = actor
+        self._may_write = cls.writable_buffers
         self._policies = {name: on_error_of(cls, name) for name in method_names(cls)}
         self._handlers = {
             name.encode(): getattr(actor, name) for name in handler_names(cls)
@@ -205,7 +207,10 @@ class Cell:
         try:
             body = data[body_at:]
             if flags & _BLOB:
-                args, kwargs = self._loads(parcel.receive(body, self._client.blobs))
+                opened = parcel.receive(
+                    body, self._client.blobs, private=self._may_write
+                )
+                args, kwargs = self._loads(opened)
             else:
                 args, kwargs = self._loads(body)
             handler = self._handlers[name]

@@ -478,3 +478,8 @@ def test_a_class_that_hides_a_method_of_the_runtime_is_refused() -> None:
 def test_an_unknown_on_error_is_refused_with_the_accepted_values(value: object) -> None:
     with pytest.raises(OptionError, match="'crash', 'continue'"):
         handler(on_error=value)  # type: ignore[arg-type]  # the mistake
+
+
+def test_a_class_whose_setting_makes_no_sense_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"Odd\.writable_buffers=1: True or False"):
+        type("Odd", (Actor,), {"writable_buffers": 1})

@@ -17,7 +17,7 @@ from actors import ActorCrashedError, ActorRef, ActorStoppedError, ActorSystem
 from actors.errors import ActorError, MailboxFullError
 from actors.runtime import status
 from tests.support.actors_under_test import Inbox
-from tests.support.gallery import Gallery, Image
+from tests.support.gallery import Gallery, Image, Studio
 from tests.support.gates import SECONDS, Gate, wait_until
 
 MIB = 2**20
@@ -66,6 +66,28 @@ def test_array_arrives_as_a_view_that_cannot_be_written_to(
     assert gallery.ask(Gallery.is_view, image()).result() == (True, False)
     with pytest.raises(ValueError, match="read-only"):
         gallery.ask(Gallery.scribble, image()).result()
+
+
+def test_actor_that_asks_for_writable_buffers_changes_a_copy_of_its_own(
+    system: ActorSystem,
+) -> None:
+    studio = system.spawn(Studio).result().within(SECONDS)
+    mine = image()
+
+    assert studio.ask(Studio.scribble, mine).result() == 7
+    assert mine[0] == 1
+    studio.kill().result()
+
+
+def test_what_was_written_to_a_copy_is_sent_on(
+    system: ActorSystem, gallery: ActorRef[Gallery]
+) -> None:
+    studio = system.spawn(Studio).result().within(SECONDS)
+
+    studio.ask(Studio.scribble_and_hand_on, image(), gallery).result()
+
+    assert gallery.ask(Gallery.sums).result() == [MIB + 6]
+    studio.kill().result()
 
 
 def test_array_may_be_kept_and_stays_what_it_was_when_it_was_sent(

@@ -47,6 +47,10 @@ class Gallery(Actor):
         image[0] = 7
         return int(image[0])
 
+    def scribble_and_hand_on(self, image: Image, to: ActorRef[Gallery]) -> None:
+        image[0] = 7
+        to.ask(Gallery.add, image[:]).result()
+
     def hand_on(self, image: Image, to: ActorRef[Gallery]) -> None:
         to.tell(Gallery.add, image)
 
@@ -57,3 +61,9 @@ class Gallery(Actor):
     def die_with(self, image: Image) -> None:
         del image
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Studio(Gallery):
+    """Paints on what it is given."""
+
+    writable_buffers = True

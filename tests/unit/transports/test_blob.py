@@ -68,6 +68,12 @@ def test_private_memory_is_copied_as_it_is_written(pair: Pair) -> None:
     assert (bytes(private), bytes(memoryview(shared))) == (b"mineinal", b"original")
 
 
+def test_private_memory_is_not_referred_to(pair: Pair) -> None:
+    private = pair.receiver.take(pair.sender.write([b"original"], "7"), private=True)
+
+    assert pair.receiver.view_of(private) is None
+
+
 def test_more_parts_than_one_system_call_takes_are_all_written(pair: Pair) -> None:
     name = pair.sender.write([b"%04d" % n for n in range(3000)], "7")
 
