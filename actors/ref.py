@@ -32,6 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_TIMEOUT = 5.0  # seconds an ask may take unless ``within`` says otherwise
+MAX_TIMEOUT = 1e9  # 31 years; deadlines travel as nanoseconds in 64 bits
 
 
 class ActorRef(Generic[A_co]):
@@ -162,13 +163,13 @@ class ActorRef(Generic[A_co]):
         """Return the same ref with another deadline.
 
         Args:
-            timeout: Seconds from the call to the answer; None for no deadline.
+            timeout: Seconds from the call to the answer, at most ``MAX_TIMEOUT``; None for no deadline.
 
         Raises:
             OptionError: *timeout* is neither.
         """
-        if timeout is not None and not is_seconds(timeout):
-            msg = f"timeout={timeout!r}: a number of seconds, 0 or more, or None for no deadline"
+        if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
+            msg = f"timeout={timeout!r}: a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
             raise OptionError(msg)
         return ActorRef(
             self._client, self._system, self._number, self._name, self._class, timeout
