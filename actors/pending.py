@@ -22,7 +22,13 @@ WAITING, DONE, FAILED = 0, 1, 2
 
 
 class Source(Protocol):
-    """The process's end of a system, which brings results in."""
+    """The process's end of a system, which brings results in.
+
+    Attributes:
+        is_finishing: Whether the program is closing the system.
+    """
+
+    is_finishing: bool
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """Give control away until *pending* is settled."""
@@ -210,9 +216,14 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         if self.state == WAITING:
             self.value = error
             self.state = FAILED
-            if self.corr and self.number:  # an ask: of a tell nobody expects an answer
+            # An ask: of a tell nobody expects an answer.
+            if self.corr and self.number and not self._is_expected():
                 self._unread = Unread(self.target, self.method, error)
             self._wake()
+
+    def _is_expected(self) -> bool:
+        """Return whether it has failed because the program is closing the system."""
+        return self._source is not None and self._source.is_finishing
 
     def _wake(self) -> None:
         if self.wakers is not None:

@@ -44,6 +44,18 @@ class Unread:
         error, self._error = self._error, None
         if error is None or isinstance(error, EXPECTED):
             return
+        reason = goodbye.from_exception(error)
+        facts = {
+            "actor": self._actor,
+            "method": self._method,
+            "error": f"{reason.exc_type}: {reason.message}",
+        }
+        if _is_at_exit and "structlog" not in sys.modules:
+            # Importing it executes code from strings, by which Python forgets that Ctrl-C has ended the program:
+            # its status would be 1.
+            text = " ".join(f"{key}={value!r}" for key, value in facts.items())
+            print("ask_failed_unseen", text, file=sys.stderr)  # noqa: T201 - see above
+            return
         import structlog  # noqa: PLC0415 - a program that has nothing to log need not pay 95 ms
 
         # What structlog does by itself is to print where the program writes its results.
@@ -52,13 +64,7 @@ class Unread:
             if structlog.is_configured()
             else structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
         )
-        reason = goodbye.from_exception(error)
-        log.error(
-            "ask_failed_unseen",
-            actor=self._actor,
-            method=self._method,
-            error=f"{reason.exc_type}: {reason.message}",
-        )
+        log.error("ask_failed_unseen", **facts)
 
     def __del__(self) -> None:
         if not sys.is_finalizing():  # report_all has been here
@@ -66,10 +72,13 @@ class Unread:
 
 
 _unread: weakref.WeakSet[Unread] = weakref.WeakSet()
+_is_at_exit = False
 
 
 @atexit.register
 def report_all() -> None:
     """Log what nobody has looked at, at the end of the program."""
+    global _is_at_exit  # noqa: PLW0603 - the program ends once
+    _is_at_exit = True
     for unread in list(_unread):
         unread.report()

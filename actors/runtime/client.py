@@ -68,6 +68,7 @@ class Client:
         """Join as process *number*, whose lane and status page exist."""
         self.directory = directory
         self.number = number
+        self.is_finishing = False
         self.status = status.StatusPage.open(directory.fd, number)
         self.lane = lanes.Lane(directory.fd, number)
         self.lane.reader.fileno()  # opens the bell now: a system that has ended has no files
@@ -437,6 +438,7 @@ class Client:
             self.loss = lambda: SystemClosedError("the system was closed")
             self.dropped = facts["dropped"]
 
+        self.is_finishing = True
         # Not before its answer: a root that dies without one has failed.
         return self.request("close", {"drain": drain}, convert=close)
 

@@ -242,7 +242,7 @@ import sys
 
 def test_it():
     assert "_actors_pytestplugin" in sys.modules
-    assert not {"actors", "transports", "attrs", "structlog"} & set(sys.modules)
+    assert not {"actors", "transports", "structlog"} & set(sys.modules)
 """)
 
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
