@@ -13,6 +13,7 @@ from actors.errors import DeadlockError as DeadlockError
 from actors.errors import ForkedHandleError as ForkedHandleError
 from actors.errors import MailboxFullError as MailboxFullError
 from actors.errors import MailboxLostError as MailboxLostError
+from actors.errors import MessageTooLargeError as MessageTooLargeError
 from actors.errors import NameTakenError as NameTakenError
 from actors.errors import NotSerializableError as NotSerializableError
 from actors.errors import OptionError as OptionError

@@ -67,6 +67,26 @@ class MailboxFullError(ActorError):
     """Neither the mailbox nor this process's outbox had room; the message was not sent, so sending it again later is safe."""
 
 
+class MessageTooLargeError(ActorError, ValueError):
+    """A message, or a result, is larger than the system takes; it was not sent.
+
+    Attributes:
+        size: What of it would have to be copied, in bytes; memory that is shared already does not count.
+        limit: The largest that is taken.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(size, limit)
+        self.size = size
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"{self.size} bytes in one message: the system takes {self.limit}; "
+            "raise it with ActorSystem(max_message_bytes=…), or send a part at a time"
+        )
+
+
 class SystemClosedError(ActorError):
     """The system was closed, or is being closed, by the program that owns it; or this program has left it."""
 

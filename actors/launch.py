@@ -80,7 +80,9 @@ class Root:
         self.client.directory.close()
 
 
-def launch(base: Path | None, name: str, transport: str) -> Root:
+def launch(
+    base: Path | None, name: str, transport: str, max_message_bytes: int
+) -> Root:
     """Start a root supervisor for a new system, whose actors have mailboxes of *transport* by default.
 
     Raises:
@@ -97,7 +99,10 @@ def launch(base: Path | None, name: str, transport: str) -> Root:
             fd = directory.create_file(
                 status.file_name(number), status.size(0, 0, questions)
             )
-            status.StatusPage.format(fd, 0, 0, "").words[status.PID] = os.getpid()
+            page = status.StatusPage.format(
+                fd, 0, 0, "", max_message_bytes=max_message_bytes
+            )
+            page.words[status.PID] = os.getpid()
             os.close(fd)
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         client = Client(directory, MAIN)

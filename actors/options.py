@@ -56,6 +56,16 @@ def above_zero(option: str, value: object) -> None:
         raise _refused(option, value, "a number of seconds above 0")
 
 
+def whole(option: str, value: object, least: int) -> None:
+    """Check a whole number that is at least *least* and fits into 63 bits.
+
+    Raises:
+        OptionError: It is not.
+    """
+    if not is_whole(value) or not least <= value < 2**63:
+        raise _refused(option, value, f"a whole number, {least} or more")
+
+
 def _refused(option: str, value: object, accepted: str) -> OptionError:
     return OptionError(f"{option}={value!r}: {accepted}")
 

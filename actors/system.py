@@ -22,11 +22,12 @@ from actors.attach import Attachment, join
 from actors.errors import ForkedHandleError, OptionError, SystemClosedError
 from actors.events import Events
 from actors.launch import Root, launch
-from actors.options import OptionKeywords, Options, seconds
+from actors.options import OptionKeywords, Options, seconds, whole
 from actors.pending import Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
+from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports import registry
 from transports.errors import EndpointError
 
@@ -36,6 +37,7 @@ P = ParamSpec("P")
 SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
 DRAIN_SECONDS = 5.0
+MIN_MAX_MESSAGE_BYTES = 2**20
 FLUSH_SECONDS = 0.001
 IN_ONE_PROCESS = "memory"  # the one transport that does not reach another process
 
@@ -69,6 +71,7 @@ class ActorSystem:
         transport: str = "shm",
         directory: Path | str | None = None,
         drain: float = DRAIN_SECONDS,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         """Describe a system; nothing is started yet.
 
@@ -78,6 +81,7 @@ class ActorSystem:
             directory: Where the system keeps its files; must be on a memory file system, belong to this user and be closed to others.
                 None for ``/dev/shm/actors-<uid>``.
             drain: Seconds that a normal end gives actors to finish what is queued.
+            max_message_bytes: The largest message, or result, that is taken: 1 MiB or more. Memory that is shared already does not count.
 
         Raises:
             OptionError: An argument is not acceptable.
@@ -85,10 +89,12 @@ class ActorSystem:
         _check_name(name)
         _check_transport(transport)
         seconds("drain", drain)
+        whole("max_message_bytes", max_message_bytes, MIN_MAX_MESSAGE_BYTES)
         self._name = name
         self._transport = transport
         self._base = _checked_directory(directory)
         self._drain = drain
+        self._max_message_bytes = max_message_bytes
         self._part: Root | Attachment | None = None  # what there is to close
         self._client: Client | None = None
 
@@ -203,7 +209,9 @@ class ActorSystem:
         if self._client is not None:
             msg = "the system was started before; make a new ActorSystem"
             raise SystemClosedError(msg)
-        self._part = launch(self._base, self._name, self._transport)
+        self._part = launch(
+            self._base, self._name, self._transport, self._max_message_bytes
+        )
         self._client = self._part.client
         _open.add(self)
         return self._client.request("hello", {})

@@ -19,7 +19,12 @@ from typing import Any, TypeGuard
 
 from actors import goodbye, messages
 from actors.actor import Actor, handler_names, method_names, on_error_of
-from actors.errors import DecodeError, MailboxFullError, NotSerializableError
+from actors.errors import (
+    DecodeError,
+    MailboxFullError,
+    MessageTooLargeError,
+    NotSerializableError,
+)
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
@@ -267,7 +272,11 @@ class Cell:
         if kind == _ASK:
             try:
                 self._answer(lane, _REPLY, corr, self._encode(result))
-            except (NotSerializableError, TransportError) as exc:
+            except (
+                NotSerializableError,
+                MessageTooLargeError,
+                TransportError,
+            ) as exc:
                 exc.add_note(
                     f"the result of {self._name}.{_text(name)} could not be sent"
                 )

@@ -122,6 +122,7 @@ class Client:
         Raises:
             MailboxFullError: Neither mailbox nor outbox has room.
             NotSerializableError: The arguments cannot travel.
+            MessageTooLargeError: They are larger than the system takes.
             NoSpaceError: They are large, and shared memory has no room for them.
         """
         body = self.codec.encode(arguments)
@@ -154,6 +155,7 @@ class Client:
         Raises:
             MailboxFullError: Neither mailbox nor outbox has room.
             NotSerializableError: The arguments cannot travel.
+            MessageTooLargeError: They are larger than the system takes.
             NoSpaceError: They are large, and shared memory has no room for them.
         """
         body = self.codec.encode(arguments)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from actors.errors import MailboxFullError
+from actors.errors import MailboxFullError, MessageTooLargeError
 from actors.pending import WAITING, Pending
 from actors.runtime import lanes, reports, status
 from actors.runtime.directory import RuntimeDirectory
@@ -72,6 +72,7 @@ class Outgoing:
         self._directory = directory
         self._number = number
         self._blobs = blobs
+        self.max_message_bytes = page.words[status.MAX_MESSAGE]
         self._status = page
         self._questions = questions
         # Around outboxes only; signal handlers may re-enter.
@@ -172,12 +173,15 @@ class Outgoing:
         """Return a frame for *route* in parts; what is too large for it becomes a blob.
 
         Raises:
+            MessageTooLargeError: The system takes none of this size.
             NoSpaceError: Shared memory has no room for the blob.
         """
         flags, length = 0, len(method)
         if isinstance(body, Parcel) or _HEADER_BYTES + length + len(body) > route.limit:
             large = body if isinstance(body, Parcel) else Parcel((body,))
-            body = parcel.send(large, self._blobs, str(route.number))
+            body = parcel.send(
+                large, self._blobs, str(route.number), self.max_message_bytes
+            )
             flags = frame.BLOB
         # fmt: off
         header = _PACK(
@@ -196,13 +200,13 @@ class Outgoing:
     ) -> None:
         """Answer question *corr* of process *lane*; an asker that has ended needs no answer.
 
-        An answer that is large and finds no room in shared memory becomes one that says so.
+        An answer that is too large, or finds no room in shared memory, becomes one that says so.
         """
         try:
             route = self.lanes.get(lane) or self.lane(lane)
             try:
                 parts = self.pack(route, kind, b"", body, codec, corr)
-            except (NoSpaceError, OSError) as exc:
+            except (MessageTooLargeError, NoSpaceError, OSError) as exc:
                 if kind == Kind.REPLY:  # the actor makes an error of it
                     raise
                 # What says so needs no room.

@@ -22,6 +22,7 @@ Layout (64-bit words of the first page):
     10   scheme of the mailbox's transport, ASCII, zero-padded
     11   ready: 1 once this incarnation takes messages
     12   withdrawn: how many of the questions it has asked it does not want handled any more
+    13   the largest message that the system takes, in bytes
     ==== =========================================================================
 
 Further parts:
@@ -45,6 +46,7 @@ import mmap
 import os
 import struct
 
+from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports._ring import Slot
 from transports.errors import limit_behind
 
@@ -64,7 +66,8 @@ WORDS_BYTES = 4096
     SCHEME,
     READY,
     WITHDRAWN,
-) = range(13)
+    MAX_MESSAGE,
+) = range(14)
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER = 1, 2
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
@@ -115,10 +118,13 @@ class StatusPage:
         limit: int,
         scheme: str,
         names: tuple[str, str] = ("", ""),
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> StatusPage:
         """Write the first contents of a new page of ``size(slots, limit, …)`` bytes; *names* are the actor's and its class's."""
         # First what says where the parts lie.
-        header = [0] * len(range(SCHEME + 1))
+        header = [0] * (MAX_MESSAGE + 1)
+        header[MAX_MESSAGE] = max_message_bytes
         header[MAGIC_WORD] = MAGIC
         header[SLOTS], header[LIMIT] = slots, limit
         header[SCHEME] = int.from_bytes(

@@ -19,6 +19,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.wire import frame, parcel
 from actors.wire.frame import Header
+from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports import registry
 from transports._ring import Slot
 from transports.blob import BlobStore
@@ -45,6 +46,8 @@ class Estate:
         options: Options,
         slots: int,
         names: tuple[str, str] = ("", ""),
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> Estate:
         """Make everything; nothing is left behind when something cannot be made.
 
@@ -61,7 +64,14 @@ class Estate:
                 status.file_name(number), status.size(slots, limit, questions)
             )
             undo.callback(os.unlink, status.file_name(number), dir_fd=directory.fd)
-            page = status.StatusPage.format(fd, slots, limit, transport.scheme, names)
+            page = status.StatusPage.format(
+                fd,
+                slots,
+                limit,
+                transport.scheme,
+                names,
+                max_message_bytes=max_message_bytes,
+            )
             os.close(fd)
             # The processes of its siblings would keep it alive, and each fork would cost more with each actor.
             page.map.madvise(mmap.MADV_DONTFORK)

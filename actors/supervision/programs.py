@@ -87,7 +87,8 @@ class Programs:
         questions = lanes.credits_of(lanes.MAIN_LANE_BYTES)
         fd = directory.create_file(name, status.size(0, 0, questions))
         try:
-            page = status.StatusPage.format(fd, 0, 0, "")
+            limit = self._outgoing.max_message_bytes
+            page = status.StatusPage.format(fd, 0, 0, "", max_message_bytes=limit)
             page.words[status.PID] = pid
             page.close()
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)

@@ -293,6 +293,7 @@ class Supervisor:
                 options,
                 facts["slots"],
                 (label, facts["class_name"]),
+                max_message_bytes=self._outgoing.max_message_bytes,
             )
         except (TransportError, ActorError, OSError) as exc:
             limit = limit_behind(exc, label) if isinstance(exc, OSError) else None

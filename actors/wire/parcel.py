@@ -4,7 +4,7 @@ A parcel is a pickle in pieces and the buffers it refers to (pickle protocol 5, 
 Sending it copies each into one blob, except buffers in memory that came from a blob: those are referred to.
 Receiving it maps the blobs and copies nothing.
 
-What travels: the names of the blobs, one a line, an empty line, and the table unless the first blob begins with it.
+What travels: u64 how many bytes were copied, the names of the blobs, one a line, an empty line, and the table unless the first blob begins with it.
 The table: u32 count, then for the pickle and for each buffer u32 number of the blob, u64 offset, u64 length.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from actors.errors import MessageTooLargeError
 from transports._mapping import address_of
 from transports.blob import BlobStore
 
@@ -22,9 +23,11 @@ from transports.blob import BlobStore
 # So beyond eight blobs, buffers are copied, and only a small pickle travels with the names.
 MAX_REFERENCES = 8
 MAX_INLINE_BYTES = 400
+MAX_MESSAGE_BYTES = 2**30
 ALIGNMENT = 64  # bytes: a cache line, and what vector instructions want
 
 _HERE = 0xFFFF_FFFF  # in the place of a number: in what travelled
+_SIZE = struct.Struct("<Q")
 _COUNT = struct.Struct("<I")
 _ENTRY = struct.Struct("<IQQ")
 
@@ -59,10 +62,13 @@ class Opened:
     buffers: Sequence[memoryview]
 
 
-def send(parcel: Parcel, blobs: BlobStore, to: str) -> bytes:
+def send(
+    parcel: Parcel, blobs: BlobStore, to: str, max_bytes: int = MAX_MESSAGE_BYTES
+) -> bytes:
     """Bring *parcel* on its way to the mailbox *to* and return the body of the frame.
 
     Raises:
+        MessageTooLargeError: More than *max_bytes* would have to be copied.
         NoSpaceError: The file system is full; nothing is left behind.
     """
     homes = [blobs.view_of(part) for part in parcel.buffers]
@@ -84,10 +90,12 @@ def send(parcel: Parcel, blobs: BlobStore, to: str) -> bytes:
             entries.append((0, at + gap, len(part)))
             at += gap + len(part)
     table = _COUNT.pack(len(entries)) + b"".join(_ENTRY.pack(*one) for one in entries)
+    if at > max_bytes:
+        raise MessageTooLargeError(at, max_bytes)
     names = [] if is_inline else [blobs.write([table, *copied], to)]
     names += [blobs.post(view, to) for view in referred]
     rest = b"".join([table, *copied]) if is_inline else b""
-    return b"\n".join(names) + b"\n\n" + rest
+    return _SIZE.pack(0 if is_inline else at) + b"\n".join(names) + b"\n\n" + rest
 
 
 def receive(body: bytes, blobs: BlobStore, *, private: bool = False) -> Opened:
@@ -118,6 +126,15 @@ def receive(body: bytes, blobs: BlobStore, *, private: bool = False) -> Opened:
         raise ValueError(msg) from exc
 
 
+def size(body: bytes) -> int:
+    """Return how many bytes were copied for what *body* names.
+
+    Raises:
+        struct.error: *body* makes no sense.
+    """
+    return int(_SIZE.unpack_from(body)[0])
+
+
 def drop(body: bytes, blobs: BlobStore) -> None:
     """Remove unread what *body* names; it may be gone already."""
     for name in _split(body)[0]:
@@ -125,7 +142,7 @@ def drop(body: bytes, blobs: BlobStore) -> None:
 
 
 def _split(body: bytes) -> tuple[list[bytes], bytes]:
-    names, end, rest = body.partition(b"\n\n")
+    names, end, rest = body[_SIZE.size :].partition(b"\n\n")
     if not end or names.count(b"\n") > MAX_REFERENCES:
         msg = "not the body of a parcel"
         raise ValueError(msg)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from actors import ActorCrashedError, ActorRef, ActorStoppedError, ActorSystem
-from actors.errors import ActorError, MailboxFullError
+from actors.errors import ActorError, MailboxFullError, MessageTooLargeError
 from actors.runtime import status
 from tests.support.actors_under_test import Inbox
 from tests.support.gallery import Gallery, Image, Studio
@@ -32,6 +32,14 @@ def gallery(system: ActorSystem) -> Iterator[ActorRef[Gallery]]:
     ref = system.spawn(Gallery).result().within(SECONDS)
     yield ref
     ref.kill().result()
+
+
+@pytest.fixture
+def small_system(system: ActorSystem) -> Iterator[ActorSystem]:
+    """A system that takes messages of a MiB."""
+    transport = system._transport
+    with ActorSystem(transport=transport, drain=0, max_message_bytes=MIB) as small:
+        yield small
 
 
 def blobs_of(system: ActorSystem) -> Path:
@@ -253,3 +261,40 @@ def test_large_message_in_hand_of_a_killed_actor_fails_its_ask(
         gallery.ask(Gallery.die_with, image()).result()
 
     assert gallery.ask(Gallery.look, image(value=5)).result() == 5
+
+
+def test_message_that_is_too_large_is_refused_where_it_is_sent(
+    small_system: ActorSystem,
+) -> None:
+    gallery = small_system.spawn(Gallery).result().within(SECONDS)
+
+    for send in (gallery.tell, gallery.ask):
+        with pytest.raises(MessageTooLargeError, match="max_message_bytes") as caught:
+            send(Gallery.look, image(2 * MIB))
+        assert (caught.value.size > 2 * MIB, caught.value.limit) == (True, MIB)
+
+    assert gallery.ask(Gallery.look, image(MIB - 4096)).result() == 1
+    wait_until(lambda: not files(small_system), "nothing is left")
+
+
+def test_result_that_is_too_large_fails_its_ask_and_the_actor_goes_on(
+    small_system: ActorSystem,
+) -> None:
+    gallery = small_system.spawn(Gallery).result().within(SECONDS)
+
+    with pytest.raises(MessageTooLargeError, match="2097") as caught:
+        gallery.ask(Gallery.make, 2 * MIB).result()
+
+    assert "the result of Gallery.make" in caught.value.__notes__[0]
+    assert gallery.ask(Gallery.make, 7).result().size == 7
+
+
+def test_error_that_is_too_large_fails_its_ask_with_what_was_lost(
+    small_system: ActorSystem,
+) -> None:
+    gallery = small_system.spawn(Gallery).result().within(SECONDS)
+
+    with pytest.raises(ActorError, match="the answer is lost"):
+        gallery.ask(Gallery.fail_with, 2 * MIB).result()
+
+    assert gallery.ask(Gallery.make, 7).result().size == 7

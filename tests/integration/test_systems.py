@@ -376,6 +376,9 @@ SYSTEM_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"drain": -1}, r"drain=-1: a number of seconds, 0 or more"),
     ({"drain": math.nan}, r"drain=nan: a number of seconds"),
     ({"drain": "5"}, r"drain='5': a number of seconds"),
+    ({"max_message_bytes": 2**20 - 1}, r"=1048575: a whole number, 1048576 or more"),
+    ({"max_message_bytes": 2**63}, r"a whole number, 1048576 or more"),
+    ({"max_message_bytes": 1e9}, r"=1000000000\.0: a whole number, 1048576"),
 ]
 
 

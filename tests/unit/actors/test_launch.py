@@ -11,6 +11,8 @@ import pytest
 
 from actors.launch import launch
 
+MIB = 2**20
+
 
 @pytest.mark.parametrize("failing", [1, 2], ids=["before", "behind"])
 def test_descriptors_that_run_out_around_the_start_of_the_root_leave_nothing(
@@ -28,7 +30,7 @@ def test_descriptors_that_run_out_around_the_start_of_the_root_leave_nothing(
     monkeypatch.setattr(os, "pidfd_open", fail)
 
     with pytest.raises(OSError, match="Too many open files"):
-        launch(tmp_path / "base", "unlucky", "shm")
+        launch(tmp_path / "base", "unlucky", "shm", MIB)
 
     assert list((tmp_path / "base").iterdir()) == []
 
@@ -37,7 +39,7 @@ async def test_the_loop_runs_on_while_the_root_takes_its_time_to_exit(
     tmp_path: Path,
 ) -> None:
     """It stood still for up to five seconds."""
-    root = launch(tmp_path / "base", "slow", "shm")
+    root = launch(tmp_path / "base", "slow", "shm", MIB)
     try:
         task = asyncio.create_task(root.exited())
         for _ in range(10):

@@ -111,7 +111,7 @@ def test_body_fits_into_the_smallest_mailbox_however_many_buffers_there_are(
     opened = parcel.receive(body, pair.receiver)
 
     assert len(body) < 900
-    assert body.partition(b"\n\n")[0].count(b"\n") == MAX_REFERENCES
+    assert body[8:].partition(b"\n\n")[0].count(b"\n") == MAX_REFERENCES
     assert list(map(bytes, opened.buffers[:20])) == [b"%d" % n for n in range(20)]
 
 
@@ -152,7 +152,7 @@ def test_dropped_parcel_leaves_nothing(pair: Pair) -> None:
     ids=["empty", "count", "none", "length", "wrap", "number"],
 )
 def test_table_that_makes_no_sense_is_refused(pair: Pair, table: bytes) -> None:
-    name = pair.sender.write([table or b"\0"], "7")
+    name = bytes(8) + pair.sender.write([table or b"\0"], "7")
 
     with pytest.raises(ValueError, match="makes no sense"):
         parcel.receive(name + b"\n\n", pair.receiver)
@@ -160,7 +160,9 @@ def test_table_that_makes_no_sense_is_refused(pair: Pair, table: bytes) -> None:
     assert pair.names() == []
 
 
-@pytest.mark.parametrize("body", [b"", b"7@5.1+1", b"\n" * 20 + b"\n\n", b"x\n\n"])
+@pytest.mark.parametrize(
+    "body", [b"", bytes(8) + b"7@5.1+1", b"\n" * 20 + b"\n\n", b"x\n\n"]
+)
 def test_body_that_is_no_parcel_is_refused(pair: Pair, body: bytes) -> None:
     with pytest.raises((ValueError, OSError)):
         parcel.receive(body, pair.receiver)
