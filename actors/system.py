@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
 
 import attrs
 
@@ -33,6 +33,7 @@ from transports.errors import EndpointError
 
 A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
+T = TypeVar("T")
 
 SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
@@ -317,7 +318,8 @@ class ActorSystem:
 
         Args:
             cls: A subclass of ``Actor``; ``__main__`` and notebook classes work.
-            args: For its ``__init__``, which runs in the new process, again at every restart.
+            args: For its ``__init__``, which runs in the new process, again at every restart. Large buffers in them are kept once, in
+                shared memory, until the actor has ended.
             kwargs: Likewise.
 
         Raises (when awaited):
@@ -329,6 +331,8 @@ class ActorSystem:
         Raises (at the call):
             TypeError: *cls* is not a subclass of ``Actor``, or the arguments do not fit its ``__init__``.
             NotSerializableError: The class or an argument cannot travel.
+            MessageTooLargeError: The arguments are larger than the system takes; what ``share`` returned does not count.
+            NoSpaceError: They are large, and shared memory has no room for them.
             SystemClosedError: The system is not running.
             SystemFailedError: It has ended by itself.
 
@@ -354,11 +358,12 @@ class ActorSystem:
                 _class_name(base) for base in cls.__mro__ if base is not object
             ],
             "slots": cls.concurrency,
+            "is_writable": cls.writable_buffers,
         }
         return client.request(
             "spawn",
             facts,
-            client.codec.dumps((cls, args, kwargs)),
+            client.codec.encode((cls, args, kwargs)),
             self._ref_maker(client, cls),
             about=options.name or cls.__name__,
         )
@@ -386,6 +391,25 @@ class ActorSystem:
         facts = {"name": name, "class": _class_name(cls)}
         convert = self._ref_maker(client, cls)
         return client.request("lookup", facts, convert=convert, about=name)
+
+    def share(self, value: T) -> T:
+        """Return a copy of *value* whose buffers lie in shared memory, read-only: whatever sends it copies nothing.
+
+        It may be sent to any number of actors, in messages, results and constructors, and sent on by them; all look at the same memory,
+        which is given back when the last of them, or the last process that holds it, is gone.
+        What *value* holds besides its buffers is copied with each message.
+
+        Args:
+            value: A contiguous numpy array, or anything that holds some: whatever has buffers that pickle takes out of band (protocol 5).
+
+        Raises:
+            TypeError: There is no buffer in it.
+            NotSerializableError: It cannot travel.
+            NoSpaceError: Shared memory has no room for it.
+            SystemClosedError: The system is not running.
+            SystemFailedError: It has ended by itself.
+        """
+        return cast("T", self._opened().share(value))
 
     def events(self) -> Events:
         """Return the life-cycle events and dead letters of the system from now on.

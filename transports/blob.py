@@ -4,7 +4,8 @@ A blob is a file in a directory that its processes share, and each of its names 
 claim to it, so that the kernel counts the claims:
 
 - ``<to>@<owner>+<n>``: on its way from *owner* to the mailbox *to*;
-- ``<owner>+<n>``: held by *owner*, who looks at it or will use its memory again.
+- ``<owner>+<n>``: held by *owner*, who looks at it, will use its memory again, or
+  holds it for another.
 
 Whoever takes it renames the first kind to the second; the last view into it removes
 that.  So nothing has to be told to anybody: what a dead process held is found by its
@@ -62,9 +63,10 @@ class View(Mapping):
     _dir_fd: int
     _pid: int
 
-    def claim(self, name: str, dir_fd: int) -> None:
-        """Remove *name* when nobody looks into this any more."""
-        self.name, self._dir_fd, self._pid = name, dir_fd, os.getpid()
+    def claim(self, name: str, dir_fd: int, *, is_ours: bool) -> None:
+        """Be reached by *name*, which is removed, if it *is_ours*, when nobody looks into this any more."""
+        self.name, self._dir_fd = name, dir_fd
+        self._pid = os.getpid() if is_ours else -1
         self.start = address_of(self)
 
     def __del__(self) -> None:
@@ -151,7 +153,7 @@ class BlobStore:
             FileNotFoundError: It was taken or dropped before.
             ValueError: *name* is not one that ``write`` returns.
         """
-        text = _checked(name)
+        text = _checked(name, _SENT)
         with os.fdopen(self._open(text), "rb") as file:
             data = file.read()
         os.unlink(text, dir_fd=self._dir_fd)
@@ -168,13 +170,37 @@ class BlobStore:
             FileNotFoundError: It was taken or dropped before.
             ValueError: *name* is not one that ``write`` returns.
         """
-        text, held = _checked(name), self._next()
-        os.rename(text, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        held = self.hold(name).decode()
         try:
             return self._map(self._open(held), held, private=private)
         except BaseException:
             os.unlink(held, dir_fd=self._dir_fd)
             raise
+
+    def hold(self, name: bytes) -> bytes:
+        """Take the payload without looking into it; return the name of what is ours from now on.
+
+        Raises:
+            FileNotFoundError: It was taken or dropped before.
+            ValueError: *name* is not one that ``write`` returns.
+        """
+        text, held = _checked(name, _SENT), self._next()
+        os.rename(text, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        return held.encode()
+
+    def borrow(self, name: bytes, *, private: bool = False) -> View:
+        """Map what another process holds, and goes on holding for as long as this one lives.
+
+        Args:
+            name: As its ``hold`` has returned it.
+            private: As in ``take``.
+
+        Raises:
+            FileNotFoundError: It holds it no more.
+            ValueError: *name* is not one that ``hold`` returns.
+        """
+        text = _checked(name, _HELD)
+        return self._map(self._open(text), text, private=private, is_ours=False)
 
     def share(self, parts: Sequence[ReadableBuffer]) -> View:
         """Store the concatenation of *parts* and map it: memory to be posted to many.
@@ -205,7 +231,11 @@ class BlobStore:
     def drop(self, name: bytes) -> None:
         """Remove the payload unread; it may be gone already."""
         with contextlib.suppress(ValueError):
-            drop(self._dir_fd, _checked(name))
+            drop(self._dir_fd, _checked(name, _SENT))
+
+    def release(self, name: bytes) -> None:
+        """Let go of what ``hold`` has named; it may be gone already."""
+        drop(self._dir_fd, _checked(name, _HELD))
 
     def close(self) -> None:
         """Let go of all memory that is kept; what was sent stays."""
@@ -225,12 +255,12 @@ class BlobStore:
             raise ValueError(str(exc)) from exc
         return fd
 
-    def _map(self, fd: int, name: str, *, private: bool) -> View:
+    def _map(self, fd: int, name: str, *, private: bool, is_ours: bool = True) -> View:
         try:
             view = View(fd, os.fstat(fd).st_size, private)
         finally:
             os.close(fd)
-        view.claim(name, self._dir_fd)
+        view.claim(name, self._dir_fd, is_ours=is_ours)
         if not private:  # what has been written there is not in the blob
             self._views.add(view)
         return view
@@ -315,9 +345,9 @@ def drop(dir_fd: int, name: str) -> None:
         os.unlink(name, dir_fd=dir_fd)
 
 
-def _checked(name: bytes) -> str:
+def _checked(name: bytes, pattern: re.Pattern[str]) -> str:
     text = name[:128].decode("ascii", "replace")
-    if not _SENT.fullmatch(text):
+    if not pattern.fullmatch(text):
         msg = f"not the name of a blob: {text!r}"
         raise ValueError(msg)
     return text

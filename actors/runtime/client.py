@@ -184,12 +184,26 @@ class Client:
         self,
         operation: str,
         facts: dict[str, Any],
-        payload: bytes = b"",
+        payload: bytes | Parcel = b"",
         convert: Callable[[Any], Any] | None = None,
         about: str = "the root supervisor",
     ) -> Pending[Any]:
-        """Ask the root supervisor for something *about* somebody; it reads *facts* (JSON) and never looks into *payload*."""
+        """Ask the root supervisor for something *about* somebody; it reads *facts* (JSON) and never looks into *payload*.
+
+        Raises:
+            MailboxFullError: Neither its lane nor the outbox has room.
+            MessageTooLargeError: The payload is larger than the system takes.
+            NoSpaceError: It is large, and shared memory has no room for it.
+        """
         self._check()
+        if isinstance(payload, Parcel):
+            body = self.outgoing.parcel_for(ROOT, payload)
+            try:
+                facts = {**facts, "is_parcel": True}
+                return self.request(operation, facts, body, convert, about)
+            except BaseException:
+                parcel.drop(body, self.blobs)
+                raise
         pending: Pending[Any] = Pending(self)
         pending.convert = convert
         self.questions.describe(pending, ROOT, about, operation, None)
@@ -207,6 +221,24 @@ class Client:
             self.questions.leave(pending.corr)
             pending.fail(self.ended_with or self.loss())
         return pending
+
+    def share(self, obj: object) -> object:
+        """Return *obj* with its buffers in shared memory.
+
+        Raises:
+            TypeError: It has none.
+            NotSerializableError: It cannot travel.
+            NoSpaceError: Shared memory has no room for it.
+        """
+        self._check()
+        split = self.codec.split(obj)
+        if not split.buffers:
+            msg = (
+                f"share({type(obj).__name__}): it holds nothing that can lie in shared memory: "
+                "numpy arrays can if they are contiguous, and other objects with buffers (pickle protocol 5)"
+            )
+            raise TypeError(msg)
+        return self.codec.loads(parcel.share(split, self.blobs))
 
     def notify_root(self, operation: str, facts: dict[str, Any]) -> None:
         """Tell the root supervisor something that it does not answer."""

@@ -179,9 +179,7 @@ class Outgoing:
         flags, length = 0, len(method)
         if isinstance(body, Parcel) or _HEADER_BYTES + length + len(body) > route.limit:
             large = body if isinstance(body, Parcel) else Parcel((body,))
-            body = parcel.send(
-                large, self._blobs, str(route.number), self.max_message_bytes
-            )
+            body = self.parcel_for(route.number, large)
             flags = frame.BLOB
         # fmt: off
         header = _PACK(
@@ -189,6 +187,10 @@ class Outgoing:
         )
         # fmt: on
         return header, method, body
+
+    def parcel_for(self, number: int, large: Parcel) -> bytes:
+        """Bring *large* on its way to process *number*; see ``parcel.send``."""
+        return parcel.send(large, self._blobs, str(number), self.max_message_bytes)
 
     def answer(
         self,

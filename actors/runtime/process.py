@@ -34,6 +34,8 @@ from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
 from actors.tracebacks import of_user
+from actors.wire import parcel
+from actors.wire.parcel import Opened
 from transports import registry
 from transports.errors import CorruptError
 
@@ -41,6 +43,21 @@ R = TypeVar("R")
 
 GOODBYE_BYTES = 64 * 1024  # the record; the stack dump of faulthandler comes behind it
 FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
+
+
+@attrs.frozen
+class Arguments:
+    """What each incarnation of an actor is made of: (class, args, kwargs), decoded in its process and nowhere else.
+
+    Attributes:
+        data: The pickle, or the parcel it is in, which the supervisor holds.
+        is_parcel: Which of them.
+        is_private: Its buffers may be written to.
+    """
+
+    data: bytes
+    is_parcel: bool = False
+    is_private: bool = False
 
 
 @attrs.frozen
@@ -54,7 +71,7 @@ class Start:
     scheme: str
     mailbox_fd: int
     goodbye_fd: int
-    payload: bytes  # (class, args, kwargs), decoded here and nowhere else
+    arguments: Arguments
 
 
 class Process:
@@ -130,9 +147,8 @@ class Process:
                 self.cell.end(goodbye.from_exception(exc))
 
     async def _begin(self) -> Actor:
-        decoded: Any = self.client.codec.loads(self._start.payload)
-        cls, args, kwargs = decoded
         start = self._start
+        cls, args, kwargs = self._decode(start.arguments)
         self.ref = ActorRef(
             self.client, str(start.directory.path), start.number, start.name, cls
         )
@@ -147,6 +163,17 @@ class Process:
         if result is not None and inspect.isawaitable(result):
             await result
         return instance
+
+    def _decode(self, arguments: Arguments) -> Any:  # noqa: ANN401 - what a user has sent
+        data: bytes | Opened = arguments.data
+        if arguments.is_parcel:
+            data = parcel.receive(
+                arguments.data,
+                self.client.blobs,
+                private=arguments.is_private,
+                is_held=True,
+            )
+        return self.client.codec.loads(data)
 
     def _end(self) -> int:
         incarnation = {

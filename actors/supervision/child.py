@@ -9,6 +9,7 @@ import attrs
 
 from actors.exits import ExitReason
 from actors.options import Options
+from actors.runtime.process import Arguments
 from actors.supervision.estate import Estate
 from actors.supervision.intensity import Window
 from actors.wire.frame import Header
@@ -43,7 +44,7 @@ class Child:
     class_name: str
     classes: list[str]  # names of the class and its bases, for typed look-ups
     options: Options
-    payload: bytes
+    arguments: Arguments
     estate: Estate
     state: State = State.STARTING
     incarnation: int = 0

@@ -103,7 +103,7 @@ class Lifecycle:
             scheme=child.estate.transport.scheme,
             mailbox_fd=child.estate.mailbox_fd,
             goodbye_fd=child.goodbye_fd,
-            payload=child.payload,
+            arguments=child.arguments,
         )
         own = {
             directory.fd,
@@ -516,6 +516,7 @@ class Lifecycle:
 
         child.estate.close(drop)
         self._payloads.ended(child.number)
+        self._payloads.release(child.arguments)
         del self.children[child.number]
         if child.options.name is not None:
             del self.names[child.options.name]

@@ -1,4 +1,4 @@
-"""Payloads outside the mailboxes that dead processes have left behind.
+"""Payloads outside the mailboxes: those that dead processes have left behind, and those that actors are made of.
 
 What a dead process held goes at once.
 What it sent may have been accepted or not, and nobody but the receiver can tell: it goes when the receiver has nothing waiting
@@ -8,23 +8,32 @@ any more and it is still there.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from actors.runtime.process import Arguments
 from actors.supervision.alarms import Alarms
+from actors.wire import parcel
 from transports import blob
+from transports.blob import BlobStore
 
 ALARM = "payloads"
 LOOK_SECONDS = 1.0  # between two looks at what was sent
 
 
 class Payloads:
-    """The blobs of one system, after deaths."""
+    """The blobs of one system, after deaths and across them."""
 
     def __init__(
-        self, blob_fd: int, alarms: Alarms, is_quiet: Callable[[int], bool]
+        self,
+        blob_fd: int,
+        blobs: BlobStore,
+        alarms: Alarms,
+        is_quiet: Callable[[int], bool],
     ) -> None:
-        """Look after the directory *blob_fd*; *is_quiet* tells whether nothing waits for a process."""
+        """Look after the directory *blob_fd*, hold what is held in *blobs*; *is_quiet* tells whether nothing waits for a process."""
         self._blob_fd = blob_fd
+        self._blobs = blobs
         self._alarms = alarms
         self._is_quiet = is_quiet
         self._sent: dict[str, bool] = {}  # name: whether nobody will take it, it seems
@@ -54,6 +63,22 @@ class Payloads:
     def ended(self, number: int) -> None:
         """Remove what is on its way to a process that takes nothing any more."""
         blob.sweep_mailbox(self._blob_fd, str(number))
+
+    def hold(self, facts: Mapping[str, Any], payload: bytes) -> Arguments:
+        """Take what a new actor is made of, for all its incarnations; *facts* are those of its spawn.
+
+        Raises:
+            OSError: It is gone, as whoever has sent it is.
+            ValueError: It makes no sense.
+        """
+        is_parcel = facts.get("is_parcel", False)
+        data = parcel.hold(payload, self._blobs) if is_parcel else payload
+        return Arguments(data, is_parcel, facts["is_writable"])
+
+    def release(self, arguments: Arguments) -> None:
+        """Let go of what an actor was made of."""
+        if arguments.is_parcel:
+            parcel.release(arguments.data, self._blobs)
 
     def _wait(self) -> None:
         if self._sent:

@@ -24,6 +24,7 @@ from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import Outgoing
+from actors.runtime.process import Arguments
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import reaper, repeats
@@ -95,7 +96,9 @@ class Supervisor:
         self._alarms = Alarms()
         self._repeats = Repeats(self._events, self._alarms)
         self._selector = selectors.EpollSelector()
-        self._payloads = Payloads(directory.blob_fd, self._alarms, self._is_quiet)
+        self._payloads = Payloads(
+            directory.blob_fd, self._blobs, self._alarms, self._is_quiet
+        )
         self.lifecycle = Lifecycle(
             directory,
             self._outgoing,
@@ -267,6 +270,12 @@ class Supervisor:
     def _on_spawn(
         self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
     ) -> None:
+        arguments = self._payloads.hold(facts, payload)
+        if not self._add(asker, facts, arguments):
+            self._payloads.release(arguments)
+
+    def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
+        """Make a child, or tell *asker* why not; return whether there is one."""
         options = Options(**facts["options"])
         if options.transport is None:
             options = attrs.evolve(options, transport=self._transport)
@@ -276,14 +285,14 @@ class Supervisor:
                 "closing",
                 text="the system is closing: nothing is started any more",
             )
-            return
+            return False
         if options.name is not None and options.name in self.lifecycle.names:
             self._refuse(
                 asker,
                 "name_taken",
                 text=f"name={options.name!r}: an actor of this name runs already",
             )
-            return
+            return False
         number = next(self._numbers)
         label = options.name or f"{facts['class_name']}-{number}"
         try:
@@ -299,18 +308,19 @@ class Supervisor:
             limit = limit_behind(exc, label) if isinstance(exc, OSError) else None
             reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or exc))
             self._refuse(asker, "spawn", name=label, reason=reason.to_json())
-            return
+            return False
         child = Child(
             number,
             label,
             facts["class_name"],
             facts["classes"],
             options,
-            payload,
+            arguments,
             estate,
             spawner=asker,
         )
         self.lifecycle.add(child)
+        return True
 
     def _on_kill(
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes

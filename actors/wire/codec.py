@@ -90,6 +90,19 @@ class Codec:
             return self._by_value(obj)
         return b"".join(encoded.pieces)
 
+    def split(self, obj: object) -> Parcel:
+        """Return *obj* with all its buffers, however small, out of the pickle; not for messages, because it takes longer.
+
+        Raises:
+            As ``encode``.
+        """
+        buffers: list[memoryview] = []
+        try:
+            data = self._by_value(obj, _keeper(buffers, least=1))
+        except Exception as exc:
+            raise self._translated(obj, exc) from exc
+        return Parcel([data], buffers)
+
     def try_dumps(self, obj: object) -> bytes | None:
         """Return *obj* as bytes, or None when it cannot travel."""
         try:
@@ -124,13 +137,16 @@ class Codec:
                 return Parcel([data], buffers) if buffers else data
             except Exception as exc:  # noqa: BLE001 - told apart below
                 refusal = exc
+        raise self._translated(obj, refusal) from refusal
+
+    def _translated(self, obj: object, refusal: Exception) -> Exception:
         if isinstance(refusal, MemoryError | NoSpaceError):
-            raise refusal
+            return refusal
         if isinstance(refusal, RecursionError):
             msg = f"{type(obj).__name__}: nested too deeply to be sent"
         else:
             msg = diagnosis.explain(obj, refusal, self._refusal)
-        raise NotSerializableError(msg) from refusal
+        return NotSerializableError(msg)
 
     def _by_value(self, obj: object, keep: Keep | None = None) -> bytes:
         return _dump(obj, lambda part: self._refer(part, self._publish), keep)
@@ -234,15 +250,15 @@ def _dump(obj: object, refer: Refer, keep: Keep | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def _keeper(buffers: list[memoryview]) -> Keep:
-    """Return a callback for a pickler that keeps large buffers out of the pickle."""
+def _keeper(buffers: list[memoryview], least: int = MIN_BUFFER_BYTES) -> Keep:
+    """Return a callback for a pickler that keeps buffers of *least* bytes or more out of the pickle."""
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
         try:
             raw = buffer.raw()
         except BufferError:  # not contiguous: the pickler copies it
             return True
-        if len(raw) < MIN_BUFFER_BYTES:
+        if len(raw) < least:
             return True
         buffers.append(raw)
         return False

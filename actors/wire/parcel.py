@@ -98,20 +98,24 @@ def send(
     return _SIZE.pack(0 if is_inline else at) + b"\n".join(names) + b"\n\n" + rest
 
 
-def receive(body: bytes, blobs: BlobStore, *, private: bool = False) -> Opened:
+def receive(
+    body: bytes, blobs: BlobStore, *, private: bool = False, is_held: bool = False
+) -> Opened:
     """Take what *body* names.
 
     Args:
         body: What ``send`` returned.
         blobs: Of this process.
         private: The buffers may be written to; each page becomes a copy of our own as it is.
+        is_held: *body* is what ``hold`` returned, in a process that lives longer than this one: only look.
 
     Raises:
         OSError: A blob cannot be opened, or is gone.
         ValueError: *body* makes no sense.
     """
     names, rest = _split(body)
-    views = [memoryview(blobs.take(name, private=private)) for name in names]
+    take = blobs.borrow if is_held else blobs.take
+    views = [memoryview(take(name, private=private)) for name in names]
     first = memoryview(rest) if rest else views[0]
     try:
         (count,) = _COUNT.unpack_from(first)
@@ -124,6 +128,56 @@ def receive(body: bytes, blobs: BlobStore, *, private: bool = False) -> Opened:
     except (IndexError, struct.error) as exc:
         msg = f"the table of a parcel makes no sense: {exc}"
         raise ValueError(msg) from exc
+
+
+def hold(body: bytes, blobs: BlobStore) -> bytes:
+    """Take what *body* names without looking into it; return what to ``receive`` and to ``release`` in its place.
+
+    Raises:
+        OSError: A blob is gone; nothing is held then.
+        ValueError: *body* makes no sense.
+    """
+    names, rest = _split(body)
+    held: list[bytes] = []
+    try:
+        for name in names:
+            held.append(blobs.hold(name))  # noqa: PERF401 - what is held when one is gone must be known
+    except BaseException:
+        for name in held:
+            blobs.release(name)
+        raise
+    return body[: _SIZE.size] + b"\n".join(held) + b"\n\n" + rest
+
+
+def release(body: bytes, blobs: BlobStore) -> None:
+    """Let go of what ``hold`` has returned as *body*."""
+    for name in _split(body)[0]:
+        blobs.release(name)
+
+
+def share(parcel: Parcel, blobs: BlobStore) -> Opened:
+    """Copy the buffers of *parcel* into memory that is only referred to when they are sent; those that lie in such stay there.
+
+    Raises:
+        NoSpaceError: The file system is full; nothing is left behind.
+    """
+    copied: list[bytes | memoryview] = []
+    spans: list[slice | None] = []
+    at = 0
+    for part in parcel.buffers:
+        if blobs.view_of(part) is not None:
+            spans.append(None)
+            continue
+        gap = -at % ALIGNMENT
+        copied += [bytes(gap), part]
+        spans.append(slice(at + gap, at + gap + len(part)))
+        at += gap + len(part)
+    memory = memoryview(blobs.share(copied) if copied else b"")
+    buffers = [
+        part if span is None else memory[span]
+        for part, span in zip(parcel.buffers, spans, strict=True)
+    ]
+    return Opened(memoryview(b"".join(parcel.pieces)), buffers)
 
 
 def size(body: bytes) -> int:

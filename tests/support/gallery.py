@@ -73,3 +73,42 @@ class Studio(Gallery):
     """Paints on what it is given."""
 
     writable_buffers = True
+
+
+class Reader(Actor):
+    """Is made of an array."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+
+    def total(self) -> int:
+        return int(self.image.sum(dtype=np.int64))
+
+    def total_of(self, image: Image) -> int:
+        return int(image.sum(dtype=np.int64))
+
+    def give(self) -> Image:
+        return self.image
+
+    def hand_on(self, to: ActorRef[Gallery]) -> None:
+        to.ask(Gallery.add, self.image).result()
+
+    def scribble(self) -> int:
+        self.image[0] += 1
+        return int(self.image[0])
+
+    def share_and_hand_on(self, size: int, to: ActorRef[Gallery]) -> None:
+        self.image = self.system.share(np.ones(size, np.uint8))
+        to.ask(Gallery.add, self.image).result()
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Painter(Reader):
+    """Writes to what it is made of."""
+
+    writable_buffers = True

@@ -182,3 +182,55 @@ def test_pickled_buffers_keep_their_order_through_the_codec_of_python(
     first, middle, last = pickle.loads(opened.data, buffers=opened.buffers)  # noqa: TID251 - what this test has dumped
 
     assert (bytes(first), middle, bytes(last)) == (LARGE, 1, b"2")
+
+
+def test_held_parcel_is_received_any_number_of_times_until_it_is_released(
+    pair: Pair,
+) -> None:
+    shared = memoryview(pair.sender.share([LARGE]))
+    held = parcel.hold(send(pair, shared, memoryview(b"x")), pair.receiver)
+    del shared
+    child = BlobStore(pair.receiver._dir_fd, "8.1")
+
+    for _ in range(3):
+        opened = parcel.receive(held, child, is_held=True)
+        assert list(map(bytes, opened.buffers)) == [LARGE, b"x"]
+        del opened
+    before = pair.names()
+    parcel.release(held, pair.receiver)
+
+    assert (before, pair.names()) == (["7.1+1", "7.1+2"], [])
+
+
+def test_nothing_is_held_when_a_part_of_the_parcel_is_gone(pair: Pair) -> None:
+    shared = memoryview(pair.sender.share([LARGE]))
+    body = send(pair, shared, memoryview(b"x"))
+    del shared
+    (pair.path / body[8:].split(b"\n")[1].decode()).unlink()
+
+    with pytest.raises(FileNotFoundError):
+        parcel.hold(body, pair.receiver)
+
+    assert pair.names() == []
+
+
+def test_shared_buffers_are_aligned_and_share_one_file(pair: Pair) -> None:
+    opened = parcel.share(
+        Parcel(STREAM, [memoryview(b"x"), memoryview(LARGE)]), pair.sender
+    )
+
+    assert (bytes(opened.data), list(map(bytes, opened.buffers))) == (
+        b"the pickle",
+        [b"x", LARGE],
+    )
+    assert {address_of(view) % ALIGNMENT for view in opened.buffers} == {0}
+    assert len(pair.names()) == 1
+
+
+def test_what_is_shared_already_is_not_copied_again(pair: Pair) -> None:
+    shared = memoryview(pair.sender.share([LARGE]))
+
+    opened = parcel.share(Parcel(STREAM, [shared[5:]]), pair.sender)
+
+    assert address_of(opened.buffers[0]) == address_of(shared) + 5
+    assert len(pair.names()) == 1
