@@ -18,7 +18,12 @@ MARKER = "ACTORS_TEST_LINUX=yes"
 
 
 def start(*command: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, env=env, stdin=subprocess.PIPE)
+    process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE)
+    # Popen returns in the middle of the exec.
+    wait_until(
+        lambda: linux.environment_has(process.pid, "") is not None, "the program"
+    )
+    return process
 
 
 @pytest.fixture
