@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 if TYPE_CHECKING:
     from types import TracebackType
 
-from actors.unread import Unread
+from actors.unread import ENDS, Unread
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -217,13 +217,17 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             self.value = error
             self.state = FAILED
             # An ask: of a tell nobody expects an answer.
-            if self.corr and self.number and not self._is_expected():
+            if self.corr and self.number and not self._is_expected(error):
                 self._unread = Unread(self.target, self.method, error)
             self._wake()
 
-    def _is_expected(self) -> bool:
+    def _is_expected(self, error: BaseException) -> bool:
         """Return whether it has failed because the program is closing the system."""
-        return self._source is not None and self._source.is_finishing
+        return (
+            isinstance(error, ENDS)
+            and self._source is not None
+            and self._source.is_finishing
+        )
 
     def _wake(self) -> None:
         if self.wakers is not None:

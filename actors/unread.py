@@ -13,7 +13,13 @@ import sys
 import weakref
 
 from actors import goodbye
-from actors.errors import ForkedHandleError, SystemClosedError, SystemFailedError
+from actors.errors import (
+    ActorCrashedError,
+    ActorStoppedError,
+    ForkedHandleError,
+    SystemClosedError,
+    SystemFailedError,
+)
 
 # The program has brought these about itself, or has been told in another way.
 EXPECTED = (
@@ -22,6 +28,8 @@ EXPECTED = (
     SystemClosedError,
     SystemFailedError,
 )
+# What closing a system brings about.
+ENDS = (ActorCrashedError, ActorStoppedError)
 
 
 class Unread:

@@ -211,13 +211,8 @@ class Cell:
             return
         try:
             body = data[body_at:]
-            if flags & _BLOB:
-                opened = parcel.receive(
-                    body, self._client.blobs, private=self._may_write
-                )
-                args, kwargs = self._loads(opened)
-            else:
-                args, kwargs = self._loads(body)
+            # Nothing here holds on to what a parcel came in, which may be large.
+            args, kwargs = self._loads(self._open(body) if flags & _BLOB else body)
             handler = self._handlers[name]
         except KeyError:
             known = ", ".join(map(_text, self._handlers)) or "none"
@@ -229,6 +224,9 @@ class Cell:
             self._refuse(job, "unhandled", text)
             return
         self._run(job, handler, args, kwargs)
+
+    def _open(self, body: bytes) -> Opened:
+        return parcel.receive(body, self._client.blobs, private=self._may_write)
 
     def _page_of(self, lane: int) -> status.StatusPage | None:
         """Return the status page of an asker that is new, or has ended."""
