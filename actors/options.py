@@ -6,7 +6,7 @@ Settings come before the constructor's own arguments: ``system.options(name="cou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict, TypeGuard, get_args
 
 import attrs
@@ -43,7 +43,7 @@ def seconds(option: str, value: object) -> None:
         OptionError: Not a number, negative, or infinite.
     """
     if not is_seconds(value):
-        raise _refused(option, value, "a number of seconds, 0 or more")
+        raise refused(option, value, "a number of seconds, 0 or more")
 
 
 def above_zero(option: str, value: object) -> None:
@@ -53,7 +53,7 @@ def above_zero(option: str, value: object) -> None:
         OptionError: Not a number, 0, negative, or infinite.
     """
     if not is_seconds(value) or not value:
-        raise _refused(option, value, "a number of seconds above 0")
+        raise refused(option, value, "a number of seconds above 0")
 
 
 def whole(option: str, value: object, least: int) -> None:
@@ -63,26 +63,28 @@ def whole(option: str, value: object, least: int) -> None:
         OptionError: It is not.
     """
     if not is_whole(value) or not least <= value < 2**63:
-        raise _refused(option, value, f"a whole number, {least} or more")
+        raise refused(option, value, f"a whole number, {least} or more")
 
 
-def _refused(option: str, value: object, accepted: str) -> OptionError:
+def refused(option: str, value: object, accepted: str) -> OptionError:
+    """Return the error that says what is *accepted* in the place of *value*."""
     return OptionError(f"{option}={value!r}: {accepted}")
 
 
-def _must(
+def must(
     is_accepted: Callable[[object], bool], accepted: str
 ) -> Callable[[object, attrs.Attribute[Any], Any], None]:
     """Return a validator that says what is *accepted* when it refuses a value."""
 
     def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not is_accepted(value):
-            raise _refused(attribute.name, value, accepted)
+            raise refused(attribute.name, value, accepted)
 
     return validate
 
 
-def _is_name(value: object) -> bool:
+def is_name(value: object) -> bool:
+    """Return whether *value* can be an actor's name; None can, for an actor without one."""
     return value is None or (
         isinstance(value, str)
         and 1 <= len(value) <= _MAX_NAME
@@ -96,7 +98,8 @@ def _is_count(value: object) -> bool:
     return value == math.inf or (is_whole(value) and value >= 0)
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
+    """Return whether *value* is a number of seconds, 0 or more; infinity is one."""
     return _is_number(value) and value >= 0
 
 
@@ -106,28 +109,43 @@ def _is_size(value: object) -> bool:
     )
 
 
-_name = _must(_is_name, "1 to 200 printable characters without '/'")
-_transport = _must(
+valid_name = must(is_name, "1 to 200 printable characters without '/'")
+valid_transport = must(
     lambda value: value is None or isinstance(value, str),
     "the scheme of a transport, such as 'shm' or 'unix'",
 )
-_restart = _must(
+valid_restart = must(
     lambda value: value in get_args(RestartType),
     "one of " + ", ".join(map(repr, get_args(RestartType))),
 )
-_count = _must(_is_count, "a whole number of restarts, 0 or more, or math.inf")
-_period = _must(
+valid_count = must(_is_count, "a whole number of restarts, 0 or more, or math.inf")
+valid_period = must(
     lambda value: is_seconds(value) and value > 0, "a number of seconds above 0"
 )
-_time = _must(_is_time, "a number of seconds, 0 or more, or math.inf")
-_patience = _must(
-    lambda value: _is_time(value) and value != 0,
+valid_time = must(is_time, "a number of seconds, 0 or more, or math.inf")
+valid_patience = must(
+    lambda value: is_time(value) and value != 0,
     "a number of seconds above 0, or math.inf",
 )
-_size = _must(
+valid_size = must(
     _is_size,
     f"a whole number of bytes from {MIN_MAILBOX_BYTES} to {MAX_MAILBOX_BYTES}",
 )
+
+
+def check_names(keywords: Mapping[str, object], names: set[str]) -> None:
+    """Refuse a keyword that is none of *names*.
+
+    Raises:
+        OptionError: There is no such option.
+    """
+    for name, value in keywords.items():
+        if name in _OF_THE_CLASS:
+            accepted = "no option, but an attribute of the actor's class"
+            raise refused(name, value, accepted)
+        if name not in names:
+            there_are = ", ".join(sorted(names))
+            raise refused(name, value, f"no such option; there are {there_are}")
 
 
 @attrs.frozen(kw_only=True)
@@ -146,14 +164,14 @@ class Options:
             a limit of the machine, say, is a ``SpawnError``.
     """
 
-    name: str | None = attrs.field(default=None, validator=_name)
-    transport: str | None = attrs.field(default=None, validator=_transport)
-    restart: RestartType = attrs.field(default="transient", validator=_restart)
-    intensity: float = attrs.field(default=3, validator=_count)
-    period: float = attrs.field(default=5.0, validator=_period)
-    shutdown: float = attrs.field(default=5.0, validator=_time)
-    init_timeout: float = attrs.field(default=30.0, validator=_patience)
-    mailbox_bytes: int | None = attrs.field(default=None, validator=_size)
+    name: str | None = attrs.field(default=None, validator=valid_name)
+    transport: str | None = attrs.field(default=None, validator=valid_transport)
+    restart: RestartType = attrs.field(default="transient", validator=valid_restart)
+    intensity: float = attrs.field(default=3, validator=valid_count)
+    period: float = attrs.field(default=5.0, validator=valid_period)
+    shutdown: float = attrs.field(default=5.0, validator=valid_time)
+    init_timeout: float = attrs.field(default=30.0, validator=valid_patience)
+    mailbox_bytes: int | None = attrs.field(default=None, validator=valid_size)
 
     @classmethod
     def from_keywords(cls, keywords: OptionKeywords) -> Options:
@@ -162,13 +180,7 @@ class Options:
         Raises:
             OptionError: There is no such option, or its value is not acceptable.
         """
-        for name, value in keywords.items():
-            if name in _OF_THE_CLASS:
-                accepted = "no option, but an attribute of the actor's class"
-                raise _refused(name, value, accepted)
-            if name not in cls.names():
-                there_are = ", ".join(sorted(cls.names()))
-                raise _refused(name, value, f"no such option; there are {there_are}")
+        check_names(keywords, cls.names())
         return cls(**keywords)
 
     @classmethod
