@@ -43,6 +43,9 @@ class Echo(Actor):
         """Count a message with an object in it."""
         self.hits += 1
 
+    def look(self, _array: object) -> None:
+        """Take something large."""
+
     def count(self) -> int:
         """Return how many messages came."""
         return self.hits

@@ -25,6 +25,15 @@ def run(serve: Serve, near: Pipe, far: Pipe, core: int | None) -> None:
         serve(far.recv, far.send)
 
 
+def acknowledge(
+    receive: Callable[[], object], send: Callable[[object], object]
+) -> None:
+    """Be the other end of large messages."""
+    while True:
+        receive()
+        send(None)
+
+
 @contextlib.contextmanager
 def other_end(serve: Serve, cores: Cores) -> Iterator[Pipe]:
     near, far = CONTEXT.Pipe()
@@ -66,4 +75,18 @@ def tell(cores: Cores) -> Values:
         )
 
 
-MEASURES = {"ask": ask, "asks": asks, "tell": tell}
+def large(cores: Cores) -> Values:
+    values: dict[str, float] = {}
+    with other_end(acknowledge, cores) as pipe:
+        for row, mib in measuring.LARGE_MIB.items():
+            message = measuring.large_message(mib)
+
+            def pass_on(message: bytearray = message) -> None:
+                pipe.send(message)
+                pipe.recv()
+
+            values |= measuring.megabytes_per_second(row, mib, pass_on)
+    return values
+
+
+MEASURES = {"ask": ask, "asks": asks, "tell": tell, "large": large}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pickle
 import signal
 import tempfile
 import time
@@ -148,6 +149,22 @@ async def answered_by_another(echo: ActorRef[Echo], pid: int) -> None:
             answer = await echo.ask(Echo.pid)
 
 
+def large(cores: Cores) -> Values:
+    """Send a buffer, which an array has inside, in asks that return None."""
+    values: dict[str, float] = {}
+    with ActorSystem("bench") as system, measuring.running_on(cores.near):
+        echo = system.spawn(Echo).result()
+        echo.ask(Echo.run_on, cores.far).result()
+        for row, mib in measuring.LARGE_MIB.items():
+            message = pickle.PickleBuffer(measuring.large_message(mib))
+
+            def pass_on(message: pickle.PickleBuffer = message) -> None:
+                echo.ask(Echo.look, message).result()
+
+            values |= measuring.megabytes_per_second(row, mib, pass_on)
+    return values
+
+
 def memory(_: Cores) -> Values:
     """Measure processes, and what an actor has in shared memory: its mailbox, lane and status page."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=SHARED_MEMORY) as base:
@@ -175,5 +192,6 @@ MEASURES = {
     "tell_from_many": in_a_system(tell_from_many),
     "spawn": in_a_system(spawn),
     "recover": in_a_system(recover),
+    "large": large,
     "memory": memory,
 }

@@ -12,6 +12,7 @@ from tests.bench import (
     multiprocessing_pipe,
     ours,
     process_pool,
+    shared_memory,
     simple_queue,
 )
 from tests.bench.measuring import Measure
@@ -50,6 +51,8 @@ ROWS = (
         "tell_objects",
         "CPU time to send a __main__ class, to an imported one",
     ),
+    Row("mb_per_s_1mib", "large", "1 MiB buffers one way, MB/s", is_rate=True),
+    Row("mb_per_s_64mib", "large", "64 MiB buffers one way, MB/s", is_rate=True),
     Row("spawn_ms", "spawn", "spawn to first reply, ms"),
     Row("pss_mib", "memory", "memory of an idle process (PSS), MiB"),
     Row("mailbox_mib", "memory", "shared memory of an idle actor, MiB"),
@@ -59,6 +62,7 @@ ROWS = (
 SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
     "ours": ours.MEASURES,
     "multiprocessing_pipe": multiprocessing_pipe.MEASURES,
+    "shared_memory": shared_memory.MEASURES,
     "simple_queue": simple_queue.MEASURES,
     "fork": fork.MEASURES,
     "forkserver": forkserver.MEASURES,
