@@ -35,7 +35,6 @@ _HEADER_BYTES = frame.HEADER_BYTES
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _now_ns = time.monotonic_ns
-_FLAGS_AT = 2  # in a header
 _RECORD_BYTES = 16  # what the ring puts before a frame
 
 
@@ -259,7 +258,7 @@ class Outgoing:
 
     def _discard(self, parts: tuple[bytes, ...]) -> None:
         """Remove the payload of a frame that was not accepted."""
-        if parts[0][_FLAGS_AT] & frame.BLOB:
+        if parts[0][frame.FLAGS_AT] & frame.BLOB:
             parcel.drop(parts[-1], self._blobs)
 
     def _offer(

@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.runtime import lanes, status
+from actors.wire import frame, parcel
 from transports.errors import CorruptError
 from transports.mailbox import Outlet, Put
 
@@ -23,7 +24,14 @@ OUTBOX_BYTES = 16 * 2**20
 
 
 class Letter:
-    """A frame that waits for room."""
+    """A frame that waits for room.
+
+    Attributes:
+        parts: Of the frame.
+        size: What it takes, in bytes: with a payload of its own, without memory that it only refers to.
+        pending: Settled when it is accepted, or when its answer comes.
+        is_question: Which of them.
+    """
 
     __slots__ = ("is_question", "parts", "pending", "size")
 
@@ -32,6 +40,8 @@ class Letter:
     ) -> None:
         self.parts = parts
         self.size = sum(map(len, parts))
+        if parts[0][frame.FLAGS_AT] & frame.BLOB:
+            self.size += parcel.size(parts[-1])
         self.pending = pending
         self.is_question = is_question
 
@@ -122,7 +132,8 @@ class Route:
     def queue(self, letter: Letter) -> bool:
         """Let *letter* wait for room; False when there is no place for it here either."""
         is_bounded = self._status is not None or self.number == lanes.ROOT
-        if is_bounded and self.outbox_bytes + letter.size > OUTBOX_BYTES:
+        is_full = self.outbox_bytes + letter.size > OUTBOX_BYTES
+        if is_bounded and is_full and self.outbox:  # one always fits
             return False
         self.outbox.append(letter)
         self.outbox_bytes += letter.size

@@ -34,6 +34,7 @@ BLOB = 1  # the body is the name of a blob that holds the real one
 
 HEADER = struct.Struct("<BBBBHHIIQQQQ")
 HEADER_BYTES = HEADER.size
+FLAGS_AT = 2
 LANE, CORR = 7, 8  # where these stand among the fields of ``HEADER``
 MAX_METHOD_BYTES = 1024
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from actors import ActorSystem
 from tests.support.accounts import Account
+from tests.support.gates import SECONDS, wait_until
+from tests.support.lives import Ledger, Stream, notes
 
 KILLS = 100
 # Messages sent before each kill, more than are handled until then.
@@ -39,3 +45,84 @@ def test_a_saturated_actor_killed_at_random_points_loses_at_most_what_is_in_hand
     assert wrong == []
     assert account.kills == KILLS
     assert account.letters.total() <= KILLS
+
+
+LARGE_KILLS = 25
+LARGE = np.ones(2**20, np.uint8)
+LARGE_AHEAD = 6
+
+
+@pytest.mark.parametrize("transport", ["shm", "unix"])
+@pytest.mark.parametrize(
+    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 12))]
+)
+def test_a_receiver_of_large_messages_killed_at_random_points_loses_at_most_what_is_in_hand(
+    transport: str, run: int, tmp_path: Path
+) -> None:
+    del run  # twelve of them make three hundred kills
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown with a failure
+    rng = random.Random(seed)
+
+    with ActorSystem(transport=transport) as system:
+        account = Account.open(system, tmp_path / "ledger")
+        for _ in range(LARGE_KILLS):
+            for _ in range(LARGE_AHEAD):
+                account.send(LARGE)
+            account.let_run(rng.random() / 200)
+            account.kill()
+        wrong = account.close()
+        wait_until(lambda: not left_over(system), "no payload is left")
+
+    assert wrong == []
+    assert account.kills == LARGE_KILLS
+
+
+@pytest.mark.parametrize("transport", ["shm", "unix"])
+@pytest.mark.parametrize(
+    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 12))]
+)
+def test_a_sender_of_large_messages_killed_at_random_points_loses_nothing_that_was_accepted(
+    transport: str, run: int, tmp_path: Path
+) -> None:
+    del run
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown with a failure
+    rng = random.Random(seed)
+    accepted_path, ledger_path = tmp_path / "accepted", tmp_path / "ledger"
+
+    with ActorSystem(transport=transport) as system:
+        ledger = system.spawn(Ledger, str(ledger_path)).result().within(SECONDS)
+        for life in range(LARGE_KILLS):
+            stream = system.options(restart="temporary").spawn(
+                Stream, ledger, str(accepted_path), life
+            )
+            sender = stream.result()
+            pid = sender.ask(Stream.pid).result()
+            sender.tell(Stream.send_for_ever)
+            wait_for(rng.random() / 100)
+            os.kill(pid, signal.SIGKILL)
+            sender.ended().result(SECONDS)
+        ledger.ask(Ledger.pid).result()
+        wait_until(lambda: not left_over(system), "no payload is left")
+
+    accepted = [int(text) for _, text in notes(accepted_path)]
+    handled = [int(text) for _, text in notes(ledger_path)]
+    for life in range(LARGE_KILLS):
+        ours = [number for number in handled if number // Stream.MOST == life]
+        first = life * Stream.MOST
+        assert ours == list(range(first, first + len(ours)))
+        known = [number for number in accepted if number // Stream.MOST == life]
+        assert len(known) <= len(ours) <= len(known) + 1
+
+
+def left_over(system: ActorSystem) -> list[str]:
+    """Return the payloads that are there, without the memory that we use again."""
+    assert system._client is not None
+    system._client.blobs.close()
+    blobs = system._client.directory.path / "blob"
+    return [path.name for path in blobs.iterdir()]
+
+
+def wait_for(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: TID251 - the moment is what is random

@@ -41,7 +41,7 @@ class Account:
         account.wait_until_ready(1)
         return account
 
-    def send(self, padding: bytes = b"") -> None:
+    def send(self, padding: object = b"") -> None:
         """Tell the next number."""
         self.ref.tell(Ledger.record, self.sent, padding)
         self.sent += 1

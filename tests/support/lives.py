@@ -11,7 +11,9 @@ import threading
 from pathlib import Path
 from typing import Any, Literal
 
-from actors import Actor, ExitReason
+import numpy as np
+
+from actors import Actor, ActorRef, ExitReason
 
 Trouble = Literal["raise", "exit", "die", "hang"]
 
@@ -39,7 +41,7 @@ class Ledger(Actor):
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.head = b"%-10d " % os.getpid()
 
-    def record(self, number: int, padding: bytes = b"") -> int:
+    def record(self, number: int, padding: object = None) -> int:
         del padding  # only there to fill mailboxes
         # 32 bytes, so that no line lies on two pages: a kill can cut a write there.
         os.write(self.fd, self.head + b"%-20d\n" % number)
@@ -49,6 +51,27 @@ class Ledger(Actor):
         Path(gate + ".entered").touch()
         with Path(gate).open("rb") as fifo:
             fifo.read()
+
+    def pid(self) -> int:
+        return os.getpid()
+
+
+class Stream(Actor):
+    """Sends large messages to a ledger, and notes each that was accepted."""
+
+    MOST = 100_000  # messages of one life
+
+    def __init__(self, ledger: ActorRef[Ledger], path: str, life: int) -> None:
+        self.ledger = ledger
+        self.number = life * self.MOST
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    async def send_for_ever(self) -> None:
+        padding = np.ones(2**20, np.uint8)
+        while True:
+            await self.ledger.within(None).tell(Ledger.record, self.number, padding)
+            os.write(self.fd, b"%-10d %-20d\n" % (os.getpid(), self.number))
+            self.number += 1
 
     def pid(self) -> int:
         return os.getpid()

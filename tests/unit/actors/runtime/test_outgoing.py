@@ -22,6 +22,7 @@ from actors.runtime.withdrawn import Withdrawn
 from actors.supervision.estate import Estate
 from actors.wire import frame
 from actors.wire.frame import Kind
+from actors.wire.parcel import Parcel
 from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import NoSpaceError
@@ -50,6 +51,13 @@ class Bench:
         way = self.outgoing.route(RECEIVER)
         self.outgoing.post(way, FRAME, pending, is_question=is_question)
         return pending
+
+    def post_parcel(self, body: Parcel) -> None:
+        way = self.outgoing.route(RECEIVER)
+        parts = self.outgoing.pack(way, Kind.TELL, b"hear", body)
+        pending: Pending[None] = Pending()
+        pending.target = "receiver"
+        self.outgoing.post(way, parts, pending, is_question=False)
 
     def fill(self) -> list[Pending[None]]:
         """Post until letters wait."""
@@ -169,6 +177,32 @@ def test_an_outbox_that_is_full_refuses_and_keeps_what_it_has(
     assert bench.page.words[status.OUTBOX] == 5
 
 
+def test_a_letter_counts_its_payload_and_one_always_fits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "OUTBOX_BYTES", 100_000)
+    waiting = bench.outgoing.route(RECEIVER)
+    waiting._outlet = None  # as one whose mailbox is damaged: nothing finds room
+
+    bench.post_parcel(Parcel((bytes(200_000),)))
+    with pytest.raises(MailboxFullError, match=r"1 messages \(20\d+ bytes\)"):
+        bench.post_parcel(Parcel((bytes(1),)))
+
+    assert waiting.outbox_bytes >= 200_000
+    assert len(list(bench.directory.path.glob("blob/*"))) == 1
+
+
+def test_a_letter_does_not_count_what_it_only_refers_to(bench: Bench) -> None:
+    shared = memoryview(bench.outgoing._blobs.share([bytes(200_000)]))
+    bench.fill()
+    waiting = bench.outgoing.routes[RECEIVER]
+    before = waiting.outbox_bytes
+
+    bench.post_parcel(Parcel((b"pickle",), (shared,)))
+
+    assert waiting.outbox_bytes - before < 1_000
+
+
 def test_questions_wait_for_a_credit_and_the_answer_gives_it_back(
     bench: Bench,
 ) -> None:
@@ -213,7 +247,7 @@ def test_an_answer_to_one_who_has_ended_is_nobody_s_business(bench: Bench) -> No
 
 
 def test_a_letter_knows_its_size() -> None:
-    assert Letter((b"ab", b"", b"c"), Pending(), is_question=False).size == 3
+    assert Letter((b"ab\0", b"", b"c"), Pending(), is_question=False).size == 4
 
 
 def test_an_answer_that_finds_no_room_becomes_one_that_says_so(
