@@ -171,7 +171,7 @@ class ActorRef(Generic[A_co]):
         if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
             msg = f"timeout={timeout!r}: a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
             raise OptionError(msg)
-        return ActorRef(
+        return type(self)(
             self._client, self._system, self._number, self._name, self._class, timeout
         )
 

@@ -8,6 +8,9 @@ from typing import assert_type
 
 import actors
 from actors import Actor, ActorRef, ActorSystem, Event, ExitReason, Pending
+from actors.supervision.backoff import Backoff
+from actors.supervision.settings import Redeliver
+from actors.supervision.spec import ChildSpec, SupervisorSpec, options
 from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
 
 
@@ -116,6 +119,23 @@ def systems_without_a_loop() -> int:
         counter = system.spawn(Counter).result()
         assert_type(counter, ActorRef[Counter])
         return counter.ask(Counter.add, 1).result(timeout=2)
+
+
+def specifications() -> None:
+    settings = options(
+        name="counter",
+        restart="transient",
+        shutdown="brutal_kill",
+        backoff=Backoff(min=0.5),
+        on_crash=Redeliver(3),
+    )
+    counter = settings.child(LoudCounter, 10, step=2)
+    assert_type(counter, ChildSpec[LoudCounter])
+    assert_type(counter.ref, ActorRef[LoudCounter])
+    plain: ChildSpec[Counter] = counter
+    greeter = options(id="greeter").child(Greeter, counter.ref)
+    tree = options(id="all", strategy="rest_for_one", intensity=5)
+    assert_type(tree.supervisor(plain, greeter), SupervisorSpec)
 
 
 async def ends(counter: ActorRef[Counter]) -> None:

@@ -6,6 +6,8 @@ Left out of the project's own checks; tests/test_typing.py looks for the errors.
 from __future__ import annotations
 
 from actors import Actor, ActorRef, ActorSystem, ExitReason, Pending, handler
+from actors.supervision.backoff import Backoff
+from actors.supervision.spec import options
 from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
 
 
@@ -162,3 +164,32 @@ class WrongErrorSetting(Actor):
     @handler(on_error="ignore")  # error
     def tick(self) -> None:
         self.log.info("tick")
+
+
+def misspelt_option_of_a_child() -> None:
+    options(id="counter", restarts="transient")  # error
+
+
+def wrong_value_of_an_option_of_a_child() -> None:
+    options(id="counter", shutdown="at once")  # error
+
+
+def misspelt_strategy() -> None:
+    options(id="all", strategy="one_for_two")  # error
+
+
+def misspelt_option_of_a_delay() -> None:
+    Backoff(minimum=1.0)  # error
+
+
+def wrong_argument_of_a_child() -> None:
+    options(id="counter").child(Counter, "ten")  # error
+
+
+def ref_of_a_child_of_another_class() -> None:
+    greeter = options(id="greeter").child(Greeter)
+    options(id="other").child(Greeter, greeter.ref)  # error
+
+
+def class_in_the_place_of_a_child() -> None:
+    options(id="all").supervisor(Counter)  # error
