@@ -4,7 +4,8 @@ A parcel is a pickle in pieces and the buffers it refers to (pickle protocol 5, 
 Sending it copies each into one blob, except buffers in memory that came from a blob: those are referred to.
 Receiving it maps the blobs and copies nothing.
 
-What travels: u64 how many bytes were copied, the names of the blobs, one a line, an empty line, and the table unless the first blob begins with it.
+What travels: u64 how many bytes were copied, the names of the blobs, one a line, an empty line, and the table with the pickle behind it
+unless the first blob begins with them.
 The table: u32 count, then for the pickle and for each buffer u32 number of the blob, u64 offset, u64 length.
 """
 
@@ -74,28 +75,32 @@ def send(
     homes = [blobs.view_of(part) for part in parcel.buffers]
     referred = list(dict.fromkeys(home for home in homes if home is not None))
     del referred[MAX_REFERENCES:]
-    at = _COUNT.size + _ENTRY.size * (1 + len(homes))
-    size = sum(map(len, parcel.pieces))
-    is_inline = at + size <= MAX_INLINE_BYTES and all(map(referred.__contains__, homes))
-    entries = [(_HERE if is_inline else 0, at, size)]
-    copied: list[bytes | memoryview] = [*parcel.pieces]
-    at += size
+    pickle_at = _COUNT.size + _ENTRY.size * (1 + len(homes))
+    pickle_size = sum(map(len, parcel.pieces))
+    # A small one travels in the frame: the first look into a blob costs more than all the rest of it.
+    is_inline = pickle_at + pickle_size <= MAX_INLINE_BYTES
+    has_own = not (is_inline and all(map(referred.__contains__, homes)))
+    entries = [(_HERE if is_inline else 0, pickle_at, pickle_size)]
+    copied: list[bytes | memoryview] = []
+    at = 0 if is_inline else pickle_at + pickle_size
     for part, home in zip(parcel.buffers, homes, strict=True):
         if home is not None and home in referred:
-            number = referred.index(home) + (0 if is_inline else 1)
+            number = referred.index(home) + has_own
             entries.append((number, address_of(part) - home.start, len(part)))
         else:
             gap = -at % ALIGNMENT
             copied += [bytes(gap), part]
             entries.append((0, at + gap, len(part)))
             at += gap + len(part)
-    table = _COUNT.pack(len(entries)) + b"".join(_ENTRY.pack(*one) for one in entries)
     if at > max_bytes:
         raise MessageTooLargeError(at, max_bytes)
-    names = [] if is_inline else [blobs.write([table, *copied], to)]
+    table = _COUNT.pack(len(entries)) + b"".join(_ENTRY.pack(*one) for one in entries)
+    head = [table, *parcel.pieces]
+    own = copied if is_inline else [*head, *copied]
+    names = [blobs.write(own, to)] if has_own else []
     names += [blobs.post(view, to) for view in referred]
-    rest = b"".join([table, *copied]) if is_inline else b""
-    return _SIZE.pack(0 if is_inline else at) + b"\n".join(names) + b"\n\n" + rest
+    rest = b"".join(head) if is_inline else b""
+    return _SIZE.pack(at) + b"\n".join(names) + b"\n\n" + rest
 
 
 def receive(
