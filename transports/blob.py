@@ -88,6 +88,10 @@ class _Kept:
         self.used = used
         self._map: mmap.mmap | None = None
 
+    def fits(self, size: int) -> bool:
+        """Return whether it is large enough for *size* bytes, and not far too large."""
+        return size <= self.size <= 2 * size
+
     def overwrite(self, parts: Iterable[ReadableBuffer], now: float) -> None:
         """Store the concatenation of *parts* in it, which must have room for them."""
         if self._map is None:
@@ -286,7 +290,7 @@ class BlobStore:
     def _free(self, size: int) -> _Kept | None:
         """Return kept memory for *size* bytes that nobody but us has a name for."""
         for kept in self._kept:
-            if size <= kept.size <= 2 * size and os.fstat(kept.fd).st_nlink == 1:
+            if kept.fits(size) and os.fstat(kept.fd).st_nlink == 1:
                 return kept
         return None
 
@@ -297,12 +301,24 @@ class BlobStore:
         # Whoever sends one sends no other, as a rule; whoever sends two sends many.
         is_one_of_many = now - self._made < KEPT_SECONDS
         self._made = now
-        if not is_one_of_many or len(self._kept) == MAX_KEPT:
+        if not (is_one_of_many and self._has_place(size)):
             os.close(fd)
             return
         held = self._next()
         os.link(name, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
         self._kept.append(_Kept(held, fd, size, now))
+
+    def _has_place(self, size: int) -> bool:
+        """Return whether one more may be kept, in the place of one of another size if need be."""
+        if len(self._kept) < MAX_KEPT:
+            return True
+        others = [kept for kept in self._kept if not kept.fits(size)]
+        if not others:
+            return False
+        oldest = min(others, key=lambda kept: kept.used)
+        self._kept.remove(oldest)
+        self._let_go(oldest)
+        return True
 
     def _let_go_of_old(self, now: float) -> None:
         for kept in list(self._kept):
