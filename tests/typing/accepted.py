@@ -24,6 +24,11 @@ async def results(counter: ActorRef[Counter]) -> None:
     assert_type(counter.ask(Counter.add, 1).done(), bool)
 
 
+def shared_objects(system: ActorSystem, table: bytearray) -> None:
+    assert_type(system.share(table), bytearray)
+    assert_type(system.share({"a": (table, 1)}), dict[str, tuple[bytearray, int]])
+
+
 async def annotated_pendings(counter: ActorRef[Counter]) -> int:
     plain: Pending[int] = counter.ask(Counter.add, 1)
     waiting: Pending[int] = counter.ask(Counter.add_later, 1)
