@@ -59,6 +59,9 @@ class Child:
     reason: ExitReason | None = None  # of the last death
     hands: list[Header] = attrs.field(factory=list)  # what it had in hand then
     strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
+    is_unkillable: bool = (
+        False  # SIGKILL has not ended it: nobody waits for it any more
+    )
     spawner: Asker | None = None  # waits for the first incarnation to be ready
     restarters: list[Asker] = attrs.field(factory=list)  # wait for the next one
     mourners: list[Asker] = attrs.field(factory=list)  # wait for the end

@@ -38,6 +38,7 @@ ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SI
 UNCLEAR_SECONDS = (
     0.002  # until it is asked again whose a process in the middle of an exec is
 )
+TRACED_SECONDS = 0.01  # until it is asked again whether a dead process may be reaped
 MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
 SHORTENED = 16  # their texts are cut to this part of what they may be: some KiB each
 
@@ -58,6 +59,7 @@ class Lifecycle:
         self.children: dict[int, Child] = {}
         self.names: dict[str, int] = {}
         self.to_start: deque[Child] = deque()
+        self.unkillable: set[int] = set()  # processes that nobody waits for
         self._ended: dict[int, ExitReason] = {}
         self._payloads = payloads
         self._dropped: dict[str, int] = {}
@@ -250,7 +252,9 @@ class Lifecycle:
             return
         if child is None or child.pidfd < 0:
             return
-        if kind == "init":
+        if kind == "reap":
+            self._on_death(child)
+        elif kind == "init":
             child.cause = ExitReason(ExitKind.INIT_TIMEOUT)
             reaper.may_signal(child.pidfd, signal.SIGABRT)
             reaper.may_signal(child.pidfd, signal.SIGCONT)
@@ -260,6 +264,7 @@ class Lifecycle:
         elif kind == "shutdown":
             self.kill(child, "shutdown_timeout")
         else:
+            child.is_unkillable = True
             self._events.publish("unkillable", child)
             self._events.warn("unkillable", child, pid=child.pid, seconds=KILL_GRACE)
 
@@ -267,9 +272,12 @@ class Lifecycle:
 
     def _on_death(self, child: Child) -> None:
         death = reaper.reap(child.pid, child.pidfd)
-        if death is None:
+        if child.pidfd in self._selector.get_map():
+            self._selector.unregister(child.pidfd)
+        if death is None:  # a debugger, or strace, has to see it first
+            due = time.monotonic() + TRACED_SECONDS
+            self._alarms.set(("reap", child.number), due)
             return
-        self._selector.unregister(child.pidfd)
         os.close(child.pidfd)
         child.pidfd = -1
         for kind in ("init", "abort", "shutdown", "unkillable"):
@@ -492,6 +500,16 @@ class Lifecycle:
         self._dead_letter(child, header, "crashed")
 
     # The end.
+
+    def is_over(self) -> bool:
+        """Return whether nobody is left whose end can be waited for."""
+        return all(child.is_unkillable for child in self.children.values())
+
+    def give_up(self) -> None:
+        """End those for good whose processes cannot be ended."""
+        for child in list(self.children.values()):
+            self.unkillable.add(child.pid)
+            self.end(child, ExitReason(ExitKind.KILLED, cause="unkillable"))
 
     def end(self, child: Child, reason: ExitReason) -> None:
         """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""

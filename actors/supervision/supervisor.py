@@ -165,7 +165,8 @@ class Supervisor:
         while True:
             if self.lifecycle.to_start:
                 return Start(self.lifecycle.to_start.popleft())
-            if self._is_stopping and not self.lifecycle.children:
+            if self._is_stopping and self.lifecycle.is_over():
+                self.lifecycle.give_up()
                 return Leave()
             self._turn()
 
@@ -174,9 +175,7 @@ class Supervisor:
         self._outgoing.flush()
         for kind, number in list(self._alarms.take_due(time.monotonic())):
             self._on_alarm(kind, number)
-        if self.lifecycle.to_start or (
-            self._is_stopping and not self.lifecycle.children
-        ):
+        if self.lifecycle.to_start or (self._is_stopping and self.lifecycle.is_over()):
             return
         # Also when there are requests already: a process that sends them without end must not hide the others' deaths.
         try:
@@ -493,7 +492,7 @@ class Supervisor:
     def leave(self) -> None:
         """Say that everything has ended."""
         self._repeats.finish()
-        for pid in reaper.kill_adopted(()):
+        for pid in reaper.kill_adopted(self.lifecycle.unkillable):
             self._events.warn("unkillable", pid=pid, reason="no permission")
         dropped = self.lifecycle.take_dropped()
         if dropped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.support import programs
 from tests.support.gates import wait_until
 from tests.support.programs import SCRIPTS, Program
 
+PROMISED_SECONDS = 2.0
 GONE_SECONDS = 5.0  # the promise is 2 s; the rest is for machines that have more to do
 
 WAITING = [
@@ -121,6 +123,23 @@ def test_the_next_start_sweeps_what_a_killed_root_and_a_killed_program_left(
 
     (live,) = systems(base)
     assert live != stale
+
+
+@pytest.mark.slow  # with the long tests, which have the machine for themselves
+@pytest.mark.parametrize("how", ["script", "run:slow"])
+@pytest.mark.parametrize("victim", ["program", "root"])
+def test_nothing_is_left_two_seconds_after_a_sigkill(
+    start: Callable[..., Program], how: str, victim: str
+) -> None:
+    program = start(how)
+    root = program.root()
+
+    os.kill(root if victim == "root" else program.process.pid, signal.SIGKILL)
+    begun = time.monotonic()
+    program.process.wait()
+    program.wait_until_all_is_gone(GONE_SECONDS)
+
+    assert time.monotonic() - begun < PROMISED_SECONDS
 
 
 # Signals.
