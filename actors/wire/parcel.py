@@ -2,7 +2,7 @@
 
 A parcel is a pickle in pieces and the buffers it refers to (pickle protocol 5, out of band), none of which has been copied yet.
 Sending it copies each into one blob, except buffers in memory that came from a blob: those are referred to.
-Receiving it maps the blobs and copies nothing.
+Receiving it maps the blobs and copies nothing; only a pickle too large for the frame that is not very large is read.
 
 What travels: u64 how many bytes were copied, the names of the blobs, one a line, an empty line, and the table with the pickle behind it
 unless the first blob begins with them.
@@ -25,6 +25,7 @@ from transports.blob import BlobStore
 MAX_REFERENCES = 8
 MAX_INLINE_BYTES = 400
 MAX_MESSAGE_BYTES = 2**30
+MAX_READ_BYTES = 128 * 1024  # a pickle of this size is cheaper read than mapped
 ALIGNMENT = 64  # bytes: a cache line, and what vector instructions want
 
 _HERE = 0xFFFF_FFFF  # in the place of a number: in what travelled
@@ -119,8 +120,12 @@ def receive(
         ValueError: *body* makes no sense.
     """
     names, rest = _split(body)
-    take = blobs.borrow if is_held else blobs.take
-    views = [memoryview(take(name, private=private)) for name in names]
+    is_small = not rest and len(names) == 1 and size(body) <= MAX_READ_BYTES
+    if is_small and not (is_held or private):
+        views = [memoryview(blobs.read(names[0]))]
+    else:
+        take = blobs.borrow if is_held else blobs.take
+        views = [memoryview(take(name, private=private)) for name in names]
     first = memoryview(rest) if rest else views[0]
     try:
         (count,) = _COUNT.unpack_from(first)

@@ -234,3 +234,19 @@ def test_what_is_shared_already_is_not_copied_again(pair: Pair) -> None:
 
     assert address_of(opened.buffers[0]) == address_of(shared) + 5
     assert len(pair.names()) == 1
+
+
+def test_pickle_that_is_not_very_large_is_read_and_its_memory_given_back(
+    pair: Pair,
+) -> None:
+    opened = parcel.receive(send(pair, stream=(LARGE,)), pair.receiver)
+
+    assert (bytes(opened.data), pair.names()) == (LARGE, [])
+
+
+def test_small_pickle_does_not_have_what_it_refers_to_read(pair: Pair) -> None:
+    shared = memoryview(pair.sender.share([LARGE * 9]))
+
+    opened = parcel.receive(send(pair, shared, stream=(LARGE,)), pair.receiver)
+
+    assert pair.receiver.view_of(opened.buffers[0]) is not None
