@@ -1,0 +1,126 @@
+"""The protocol of ring, bell and slot, in every order and with a kill anywhere."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from tests.support import ring_model
+from tests.support.explorer import Exploration, explore
+from tests.support.ring_model import LIVE, PUT, Model, World, moved, replaced, without
+
+
+def exploration(model: Model, first: World) -> Exploration[World]:
+    return explore(first, model.steps, ring_model.wrong)
+
+
+@pytest.mark.parametrize(
+    "kills", [1, pytest.param(2, id="2-kills", marks=pytest.mark.slow)]
+)
+def test_every_committed_message_is_answered_or_reported_in_all_orders(
+    kills: int,
+) -> None:
+    found = exploration(Model(), World(kills=kills))
+
+    assert (found.wrong, found.trace) == (None, ())
+    assert found.states > 100_000  # it did look
+
+
+@attrs.frozen
+class Mistake:
+    """A protocol that somebody may find simpler, and what comes of it."""
+
+    model: Model
+    consequence: str
+
+
+MISTAKES = {
+    "the actor sleeps without looking again": Mistake(
+        Model(live=without(LIVE, "look again")), "asleep on a message"
+    ),
+    "the actor looks again before it has armed": Mistake(
+        Model(live=moved(LIVE, "look again", before="arm")), "asleep on a message"
+    ),
+    "the store of armed may pass the load of the tail": Mistake(
+        Model(live=replaced(LIVE, "arm", ring_model.arm_weakly)), "asleep on a message"
+    ),
+    "the bell is silenced just before the sleep": Mistake(
+        Model(live=moved(LIVE, "hush", before="sleep")), "asleep on a message"
+    ),
+    "a sender looks for a sleeper before the message is there": Mistake(
+        Model(put=moved(PUT, "look whether it sleeps", before="move the tail")),
+        "asleep on a message",
+    ),
+    "a sender clears its note before the bell": Mistake(
+        Model(put=moved(PUT, "clear the note", before="ring")), "asleep on a message"
+    ),
+    "a sender notes its mailbox after the message is there": Mistake(
+        Model(put=moved(PUT, "note the mailbox", before="unlock")),
+        "asleep on a message",
+    ),
+    "nobody rings for a dead sender": Mistake(
+        Model(ring_for=ring_model.ring_for_nobody), "asleep on a message"
+    ),
+    "senders do without the mutex": Mistake(Model(put=without(PUT, "lock")), "torn"),
+    "a sender does not look for room": Mistake(
+        Model(
+            put=replaced(
+                without(PUT, "look for room"), "wait for room", ring_model.hope_for_room
+            )
+        ),
+        "torn",
+    ),
+    "the tail moves before the record is whole": Mistake(
+        Model(put=moved(PUT, "move the tail", before="copy the rest")), "torn"
+    ),
+    "the mutex is not robust": Mistake(
+        Model(put=replaced(PUT, "lock", ring_model.lock_unless_dead)),
+        "a sender waits for ever",
+    ),
+    "the head moves before the copy": Mistake(
+        Model(live=moved(LIVE, "move the head", before="copy to the slot")), "torn"
+    ),
+    "the head moves before the slot is marked": Mistake(
+        Model(live=moved(LIVE, "move the head", before="mark the slot")),
+        "lost without a word",
+    ),
+    "the slot is marked before the copy": Mistake(
+        Model(live=moved(LIVE, "mark the slot", before="copy to the slot")), "torn"
+    ),
+    "a new life does not settle what is in ring and slot": Mistake(
+        Model(live=replaced(LIVE, "settle", ring_model.adopt_without_settling)),
+        "handled twice",
+    ),
+    "started before the slot holds the message": Mistake(
+        Model(live=moved(LIVE, "start", before="copy to the slot")),
+        "reported and handled later",
+    ),
+    "handled before it is started": Mistake(
+        Model(
+            live=replaced(
+                replaced(LIVE, "start", ring_model.handle), "handle", ring_model.start
+            )
+        ),
+        "handled twice",
+    ),
+    "done before the answer": Mistake(
+        Model(live=moved(LIVE, "empty the slot again", before="answer")),
+        "lost without a word",
+    ),
+    "the start is forgotten before the slot is empty": Mistake(
+        Model(
+            live=moved(LIVE, "forget the start again", before="empty the slot again")
+        ),
+        "handled twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_in_the_protocol_is_found_with_one_kill(name: str) -> None:
+    few = World(kills=1, senders=ring_model.ONE_SENDER)  # where that shows it: sooner
+    found = exploration(MISTAKES[name].model, few)
+    if found.wrong is None:
+        found = exploration(MISTAKES[name].model, World(kills=1))
+
+    assert found.wrong == MISTAKES[name].consequence, "\n".join(found.trace)
