@@ -97,10 +97,9 @@ def test_any_object_with_buffers_is_shared(system: ActorSystem) -> None:
     shared = system.share(model)
 
     assert shared[0] == "a model"
-    for mine, theirs in zip(layers, shared[1], strict=True):
-        assert not theirs.flags.writeable
-        np.testing.assert_array_equal(mine, theirs)
-    del shared, theirs
+    assert not any(layer.flags.writeable for layer in shared[1])
+    assert all(map(np.array_equal, layers, shared[1]))
+    del shared
     wait_until_nothing_is_left(system)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from actors.exits import ExitKind, ExitReason
 from actors.supervision import administration, progress, strategy
@@ -39,11 +40,13 @@ class Tree:
         self.now = 100.0
         self.log: list[str] = []
         self.left: ExitReason | None = None
-        settings = [{"restart": c} if isinstance(c, str) else c for c in children]
+        settings: list[Mapping[str, Any]] = [
+            {"restart": c} if isinstance(c, str) else c for c in children
+        ]
         self.group = Group.of(
             SupervisorOptions(**options),
             {
-                key: ChildOptions(**{"id": chr(ord("a") + key), **setting})
+                key: ChildOptions(**cast("Any", {"id": chr(ord("a") + key), **setting}))
                 for key, setting in enumerate(settings)
             },
         )
