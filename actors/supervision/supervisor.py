@@ -392,6 +392,14 @@ class Supervisor:
                 method=facts["method"],
                 sender=sender,
             )
+            self._repeats.warn(
+                "dead_letter",
+                number,
+                facts["name"],
+                method=facts["method"],
+                cause="stopped",
+                text="the actor has ended",
+            )
         self._answer(asker, {"reason": self.lifecycle.reason_of(number).to_json()})
 
     def _on_dead_letter(
@@ -408,9 +416,10 @@ class Supervisor:
             )
             self._repeats.warn(
                 "dead_letter",
-                child,
+                child.number,
+                child.label,
+                method=child.method(facts["method"]),
                 cause=facts["cause"],
-                method=facts["method"],
                 text=facts["text"],
             )
 

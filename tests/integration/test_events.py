@@ -490,3 +490,29 @@ def test_a_tell_that_is_accepted_while_its_actor_ends_is_one_dead_letter(
         if (event.kind, event.facts.get("number")) == ("dead_letter", inbox._number):
             methods.append(event.facts["method"])
     assert methods == ["Inbox.wait_for", "Inbox.keep", "Inbox.kept"]
+
+
+def test_the_log_tells_a_message_to_an_actor_that_has_ended() -> None:
+    script = """
+from actors import ActorSystem
+from tests.support.actors_under_test import Counter
+
+with ActorSystem() as system:
+    counter = system.options(name="gone").spawn(Counter).result()
+    counter.kill().result()
+    counter.tell(Counter.add, 1)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    (line,) = done.stderr.splitlines()
+    assert re.match(
+        r"\d\d:\d\d:\d\d \[warning  \] dead_letter +actor=gone method=Counter\.add "
+        r"cause=stopped text='the actor has ended'$",
+        line,
+    )
