@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 if TYPE_CHECKING:
     from types import TracebackType
 
-from actors.unread import ENDS, Unread
+from actors.unread import ENDS, SPAWN, Unread
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -216,10 +216,13 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         if self.state == WAITING:
             self.value = error
             self.state = FAILED
-            # An ask: of a tell nobody expects an answer.
-            if self.corr and self.number and not self._is_expected(error):
+            if self.corr and self._is_awaited() and not self._is_expected(error):
                 self._unread = Unread(self.target, self.method, error)
             self._wake()
+
+    def _is_awaited(self) -> bool:
+        """Return whether somebody is expected to look: of other requests to the supervisor, nobody."""
+        return bool(self.number) or self.method == SPAWN
 
     def _is_expected(self, error: BaseException) -> bool:
         """Return whether it has failed because the program is closing the system."""

@@ -28,6 +28,7 @@ EXPECTED = (
     SystemClosedError,
     SystemFailedError,
 )
+SPAWN = "spawn"  # the request by which an actor comes into being
 # What closing a system brings about.
 ENDS = (ActorCrashedError, ActorStoppedError)
 
@@ -53,16 +54,17 @@ class Unread:
         if error is None or isinstance(error, EXPECTED):
             return
         reason = goodbye.from_exception(error)
-        facts = {
-            "actor": self._actor,
-            "method": self._method,
-            "error": f"{reason.exc_type}: {reason.message}",
-        }
+        text = (reason.message or "").partition("\n\n")[0]  # without its traceback
+        facts = {"error": f"{reason.exc_type}: {text}"}
+        event = "spawn_failed_unseen"  # the error names the actor
+        if self._method != SPAWN:
+            event = "ask_failed_unseen"
+            facts = {"actor": self._actor, "method": self._method, **facts}
         if _is_at_exit and "structlog" not in sys.modules:
             # Importing it executes code from strings, by which Python forgets that Ctrl-C has ended the program:
             # its status would be 1.
             text = " ".join(f"{key}={value!r}" for key, value in facts.items())
-            print("ask_failed_unseen", text, file=sys.stderr)  # noqa: T201 - see above
+            print(event, text, file=sys.stderr)  # noqa: T201 - see above
             return
         import structlog  # noqa: PLC0415 - a program that has nothing to log need not pay 95 ms
 
@@ -72,7 +74,7 @@ class Unread:
             if structlog.is_configured()
             else structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
         )
-        log.error("ask_failed_unseen", **facts)
+        log.error(event, **facts)
 
     def __del__(self) -> None:
         if not sys.is_finalizing():  # report_all has been here

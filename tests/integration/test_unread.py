@@ -16,6 +16,7 @@ from actors import ActorRef, ActorSystem, Pending
 from actors.errors import ActorStoppedError
 from tests.support.actors_under_test import Counter, Inbox, Trouble
 from tests.support.gates import SECONDS, Gate
+from tests.support.lives import Troubled
 
 Logs = list[dict[str, object]]
 
@@ -157,3 +158,20 @@ def test_an_actor_logs_what_its_handlers_did_not_look_at(
     lines = [line for line in done.stderr.splitlines() if "ask_failed_unseen" in line]
     assert len(lines) == 2
     assert all("Bad.fail" in line and "ValueError: no" in line for line in lines)
+
+
+def test_a_spawn_that_failed_unseen_is_logged_in_one_line(
+    system: ActorSystem, logs: Logs, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    spawning = system.spawn(Troubled, str(flag), "__init__", "raise")
+    until_failed(spawning)
+
+    del spawning
+    gc.collect()
+
+    (log,) = logs
+    assert log["event"] == "spawn_failed_unseen"
+    assert str(log["error"]).startswith("SpawnError: Troubled-")
+    assert "\n" not in str(log["error"])
