@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import resource
 import signal
@@ -48,6 +49,9 @@ def fork(action: Fork) -> int:
     if pid:
         return pid
     try:
+        # What is garbage in the parent must not be collected here: of memory that is not inherited (MADV_DONTFORK) only the
+        # address is, and by then something else of ours may be mapped there.
+        gc.freeze()
         os.close(action.epoll_fd)
         action.release()
         _close_all_but({0, 1, 2, *action.keep})
