@@ -7,7 +7,6 @@ Inside an actor process the runtime installs a ``Context``; outside of one (in a
 from __future__ import annotations
 
 import inspect
-import signal
 from collections.abc import Callable, Coroutine
 from typing import (
     TYPE_CHECKING,
@@ -21,6 +20,7 @@ from typing import (
     get_args,
 )
 
+from actors import signals
 from actors.errors import OptionError
 from actors.options import MAX_CONCURRENCY, OnError, above_zero, is_whole, seconds
 
@@ -260,10 +260,7 @@ class Actor:
             OptionError: The signal cannot be caught, or the runtime needs it.
             TypeError: *method* is not a method of this actor's class.
         """
-        if signum in _OWN_SIGNALS or signum not in signal.valid_signals():
-            own = ", ".join(sorted(signal.Signals(s).name for s in _OWN_SIGNALS))
-            msg = f"signum={signum!r}: any signal but {own}, which end a process or belong to the runtime"
-            raise OptionError(msg)
+        signals.check_catchable(signum)
         context().on_signal(signum, _own(self, method))
 
     def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
@@ -275,18 +272,6 @@ _HOOKS = frozenset(
     {"on_start", "on_stop", "concurrency", "on_error", "writable_buffers"}
 )
 _RESERVED = frozenset(name for name in vars(Actor) if not name.startswith("_")) - _HOOKS
-_OWN_SIGNALS = frozenset(
-    {
-        signal.SIGKILL,
-        signal.SIGSTOP,
-        signal.SIGTERM,
-        signal.SIGABRT,
-        signal.SIGSEGV,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGILL,
-    }
-)
 
 
 def handler_names(cls: type[Any]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import (
     overload,
 )
 
-from actors import messages
+from actors import messages, signals
 from actors.errors import ActorError, OptionError
 from actors.exits import ExitReason, from_json
 from actors.options import is_seconds
@@ -222,11 +222,41 @@ class ActorRef(Generic[A_co]):
         """
         return self._request("ended", lambda facts: from_json(facts["reason"]))
 
+    # Its process.
+
+    def signal(self, signum: int) -> Pending[None]:
+        """Send a signal of the operating system to the actor's process; settled when it is sent.
+
+        What it does there is the process's business: see ``Actor.on_signal``. One that nobody catches ends the process, as a crash.
+        SIGTERM lets it finish the message in hand and end.
+        While the actor starts, restarts or stops, the signal waits for the next process that is ready; it never reaches another
+        process that happens to have got the same number.
+
+        Args:
+            signum: As ``signal.SIGHUP``.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good, or does so before a process of it is ready.
+            ActorError: The process has changed its user, and we may not signal it.
+
+        Raises (at the call):
+            OptionError: *signum* is no signal, or one that the runtime keeps for itself.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        signals.check_sendable(signum)
+        return self._request("signal", signum=int(signum))
+
     def _request(
-        self, operation: str, convert: Callable[[Any], Any] = lambda _: None
+        self,
+        operation: str,
+        convert: Callable[[Any], Any] = lambda _: None,
+        **details: object,
     ) -> Pending[Any]:
         client = self._client or self._join()
-        facts = {"number": self._number}
+        facts = {"number": self._number, **details}
         return client.request(operation, facts, convert=convert, about=self._name)
 
     # A value.

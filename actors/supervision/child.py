@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
+from collections.abc import Callable
 
 import attrs
 
@@ -63,6 +64,8 @@ class Child:
         False  # SIGKILL has not ended it: nobody waits for it any more
     )
     spawner: Asker | None = None  # waits for the first incarnation to be ready
+    # What is to be done to the next process that is ready, and who waits for it.
+    when_ready: list[tuple[Asker, Callable[[], None]]] = attrs.field(factory=list)
     restarters: list[Asker] = attrs.field(factory=list)  # wait for the next one
     mourners: list[Asker] = attrs.field(factory=list)  # wait for the end
 

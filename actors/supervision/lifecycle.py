@@ -189,6 +189,10 @@ class Lifecycle:
         self._answer_all(child.restarters, Kind.ANSWER, {})
         if child.goal is not None:  # stopped or restarted before it was ready
             self.stop(child, child.goal)
+            return
+        waiting, child.when_ready = child.when_ready, []
+        for _, act in waiting:
+            act()
 
     def leaving(self, number: int, incarnation: int) -> None:
         """An incarnation ends by itself: its time for that is bounded as if it had been asked to."""
@@ -550,6 +554,8 @@ class Lifecycle:
                 {"error": "spawn", "name": child.label, **facts},
             )
         self._answer_all(child.restarters, Kind.STOPPED, facts)
+        while child.when_ready:
+            self._answer(child.when_ready.pop()[0], Kind.STOPPED, facts)
         self._answer_all(child.mourners, Kind.ANSWER, facts)
 
     def _remember_tell(self, header: Header) -> None:

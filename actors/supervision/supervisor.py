@@ -30,6 +30,7 @@ from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import reaper, repeats
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child, Goal
+from actors.supervision.control import Control
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
@@ -149,6 +150,7 @@ class Supervisor:
             ),
             "close": self._on_close,
             "hurry": self._on_hurry,
+            **Control(self.lifecycle, self._outgoing).requests,
         }
         self._selector.register(
             self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
