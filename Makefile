@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SECONDS ?= 60
 
 # An environment for each interpreter: .venv for python3, .venv-3.13 for python3.13.
 VENV := .venv$(addprefix -,$(patsubst python%,%,$(filter-out python python3,$(notdir $(PYTHON)))))
@@ -22,10 +23,10 @@ COVERED_BY_run := run
 # The compiler that was checked is the one that builds.
 export CC
 
-.PHONY: help demo test soak lint bench clean
+.PHONY: help demo test soak sanitize fuzz lint bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
 	@echo 'PYTHON=python3.13 takes another interpreter, in an environment of its own.'
 
 demo: $(call stamp,run) ## count words with actors while they are being killed
@@ -36,6 +37,12 @@ test: $(call stamp,test) ## run the tests; PYTEST_ARGS="-k name" for some
 
 soak: $(call stamp,test) ## run the long tests: hundreds and thousands of kills
 	$(RUN) -m pytest --run-slow -m slow $(PYTEST_ARGS)
+
+sanitize: ## run the C core under sanitizers, with kills; SECONDS=60
+	@tests/native/check sanitize $(SECONDS)
+
+fuzz: ## run the C core under a fuzzer that changes the ring while it is read; SECONDS=60
+	@tests/native/check fuzz $(SECONDS)
 
 lint: $(call stamp,lint) ## check style, types, and that C compiles without a warning
 	$(RUN) -m ruff check

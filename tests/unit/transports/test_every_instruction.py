@@ -1,4 +1,4 @@
-"""The program beside this file, compiled here and judged."""
+"""The program ``kill_at_every_instruction.c``, compiled here and judged."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
-SOURCE = HERE / "kill_at_every_instruction.c"
-INCLUDE = HERE.parents[2] / "transports"
+NATIVE = Path(__file__).parents[2] / "native"
+SOURCE = NATIVE / "kill_at_every_instruction.c"
+INCLUDE = NATIVE.parents[1] / "transports"
 NOT_ALLOWED = 77
 
 

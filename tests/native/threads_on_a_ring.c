@@ -2,7 +2,9 @@
  * cannot see across processes.  They share one mapping, because a race is seen only
  * where both sides use the same address.
  *
- * Exits with 0 when every frame arrived once, whole and in its sender's order.
+ *     threads_on_a_ring SECONDS
+ *
+ * Again and again until the time is over, but once at least.  Exits with 0 when every frame arrived once, whole and in its sender's order.
  */
 #include "ring.h"
 
@@ -115,8 +117,8 @@ receive_all(void)
     return 0;
 }
 
-int
-main(void)
+static int
+exchange_all(void)
 {
     pthread_t threads[SENDERS];
     int ring_fd = memfd_create("ring", MFD_CLOEXEC);
@@ -134,5 +136,22 @@ main(void)
         pthread_join(threads[i], NULL);
     }
     ring_unmap(&ring);
+    close(ring_fd);
+    close(bell[0]);
+    close(bell[1]);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 2) {
+        return 7;
+    }
+    int64_t deadline = monotonic_ns() + atoi(argv[1]) * INT64_C(1000000000);
+    int status;
+    do {
+        status = exchange_all();
+    } while (status == 0 && monotonic_ns() < deadline);
     return status;
 }
