@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from collections.abc import Callable
 
@@ -12,28 +11,11 @@ from actors.exits import ExitReason
 from actors.options import Options
 from actors.runtime.process import Arguments
 from actors.supervision.estate import Estate
-from actors.supervision.intensity import Window
+from actors.supervision.group import Fate, Group, Member, Phase
 from actors.wire.frame import Header
 
 MAX_LISTED = 4  # kinds of messages that one line of a log names
 Asker = tuple[int, int]  # process number of the lane, and correlation id
-
-
-class State(enum.Enum):
-    """Where a child is in its life; the words are OTP's."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    CLEANING = "cleaning"  # dead, but processes it left behind are not gone yet
-    ENDED = "ended"
-
-
-class Goal(enum.Enum):
-    """What shall become of a child after the death that was asked for."""
-
-    END = "end"
-    RESTART = "restart"
 
 
 @attrs.define(eq=False)
@@ -47,15 +29,14 @@ class Child:
     options: Options
     arguments: Arguments
     estate: Estate
-    state: State = State.STARTING
+    group: Group  # of this one alone
     incarnation: int = 0
     restarts: int = 0
     pid: int = 0
     pidfd: int = -1
     goodbye_fd: int = -1
     born: float = 0.0
-    window: Window = attrs.field(factory=Window)
-    goal: Goal | None = None
+    ready_at: float | None = None  # None while this incarnation is not ready
     cause: ExitReason | None = None  # recorded before we send a signal that kills
     reason: ExitReason | None = None  # of the last death
     hands: list[Header] = attrs.field(factory=list)  # what it had in hand then
@@ -68,6 +49,21 @@ class Child:
     when_ready: list[tuple[Asker, Callable[[], None]]] = attrs.field(factory=list)
     restarters: list[Asker] = attrs.field(factory=list)  # wait for the next one
     mourners: list[Asker] = attrs.field(factory=list)  # wait for the end
+
+    @property
+    def member(self) -> Member | None:
+        """Where it is in its life, and what is to become of it; None once it is to be forgotten."""
+        return self.group.members.get(self.number)
+
+    @property
+    def fate(self) -> Fate | None:
+        """What becomes of it at its next death, where that is settled."""
+        return None if self.member is None else self.member.fate
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is ready, and nobody has asked it to end."""
+        return self.member is not None and self.member.phase is Phase.RUNNING
 
     @property
     def marker(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from actors.runtime import reports
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import reaper
-from actors.supervision.child import Asker, Child, State
+from actors.supervision.child import Asker, Child
 from actors.supervision.lifecycle import Lifecycle
 from actors.wire.frame import Codec, Kind
 
@@ -55,7 +55,7 @@ class Control:
     @staticmethod
     def _when_ready(child: Child, asker: Asker, act: Callable[[], None]) -> None:
         """Call *act* when a process of *child* is ready; *asker* hears of it if there will be none."""
-        if child.state is State.RUNNING:
+        if child.is_running:
             act()
         else:
             child.when_ready.append((asker, act))

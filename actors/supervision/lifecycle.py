@@ -1,6 +1,6 @@
 """The life of the children: start, ready, death, what a death means, end.
 
-What a death means is decided by pure functions (``restart.py``, ``intensity.py``); this carries it out.
+What a death means, and what is to be done, is decided by pure functions of a group (``strategy.py``, ``progress.py``); this carries it out.
 Nothing here blocks on a child.
 """
 
@@ -22,13 +22,15 @@ from actors.exits import ExitKind, ExitReason, bounded, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing
-from actors.supervision import linux, reaper
+from actors.supervision import administration, linux, progress, reaper, strategy
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Child, Goal, State
+from actors.supervision.child import Child
 from actors.supervision.events import Events
 from actors.supervision.fork import Fork
+from actors.supervision.group import Group, Phase
 from actors.supervision.payloads import Payloads
-from actors.supervision.restart import Decision, decide
+from actors.supervision.progress import Leave, Start
+from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
 from actors.wire.frame import Codec, Header, Kind
 from transports.errors import TransportError, limit_behind
@@ -82,12 +84,28 @@ class Lifecycle:
         self.children[child.number] = child
         if child.options.name is not None:
             self.names[child.options.name] = child.number
-        self._start(child)
+        self._advance(child)
+
+    def _advance(self, child: Child, reason: ExitReason | None = None) -> None:
+        """Do what the group of *child* wants done; *reason* is that of its death, if it has died."""
+        child.group, actions = progress.advance(child.group, time.monotonic())
+        for action in actions:
+            if isinstance(action, Start):
+                self._start(child)
+            elif not isinstance(action, Leave):
+                self._terminate(child)
+        if reason is not None and not _goes_on(child.group):
+            over = child.group.leaving
+            self.end(child, reason if over is None else _about(over, child))
 
     def _start(self, child: Child) -> None:
-        child.state = State.STARTING
-        child.goal = None
+        if child.incarnation:
+            child.restarts += 1
+            self._events.publish(
+                "child_restarting", child, attempt=child.incarnation + 1
+            )
         child.cause = None
+        child.ready_at = None
         child.incarnation += 1
         self.to_start.append(child)
 
@@ -170,12 +188,14 @@ class Lifecycle:
         if (
             child is None
             or child.incarnation != incarnation
-            or child.state is not State.STARTING
+            or child.member is None
+            or child.member.phase is not Phase.STARTING
         ):
             return
-        child.state = State.RUNNING
+        child.group = progress.ready(child.group, number)
+        child.ready_at = time.monotonic()
         self._alarms.clear(("init", number))
-        took = time.monotonic() - child.born
+        took = child.ready_at - child.born
         self._events.publish("child_ready", child, seconds=took)
         if incarnation > 1:
             self._events.info(
@@ -187,9 +207,6 @@ class Lifecycle:
             )
             child.spawner = None
         self._answer_all(child.restarters, Kind.ANSWER, {})
-        if child.goal is not None:  # stopped or restarted before it was ready
-            self.stop(child, child.goal)
-            return
         waiting, child.when_ready = child.when_ready, []
         for _, act in waiting:
             act()
@@ -206,38 +223,32 @@ class Lifecycle:
 
     # Stopping.
 
-    def stop(self, child: Child, goal: Goal) -> None:
-        """SIGTERM, then SIGKILL when its time is up; *goal* says what comes after the death."""
-        if child.state in (State.CLEANING, State.ENDED):
-            child.goal = goal if child.goal is not Goal.END else child.goal
-            return
-        child.goal = goal if child.goal is not Goal.END else child.goal
-        if child in self.to_start:
-            self.to_start.remove(child)
-            self._after_death(
-                child,
-                ExitReason(
-                    ExitKind.SHUTDOWN, incarnation=child.incarnation, requested=True
-                ),
-            )
-            return
-        if child.state is State.STARTING:  # it has nothing to clean up yet
-            self.kill(child, "not_ready")
-            return
-        if child.state is State.STOPPING:
-            return
-        child.state = State.STOPPING
-        reaper.may_signal(child.pidfd, signal.SIGTERM)
-        # A stopped process acts on nothing else.
-        reaper.may_signal(child.pidfd, signal.SIGCONT)
-        self._limit_stop(child)
+    def stop(self, child: Child) -> None:
+        """End *child* for good: SIGTERM, then SIGKILL when its time is up."""
+        child.group, _ = administration.stop_child(child.group, child.number)
+        self._advance(child)
 
     def restart(self, child: Child) -> None:
         """Replace the process of *child* by a fresh one, without counting it as a crash."""
-        if child.state in (State.RUNNING, State.STOPPING):
-            self.stop(child, Goal.RESTART)
-        elif child.state is State.CLEANING:
-            child.goal = child.goal or Goal.RESTART
+        child.group, _ = administration.renew_child(child.group, child.number)
+        self._advance(child)
+
+    def _terminate(self, child: Child) -> None:
+        if child in self.to_start:
+            self.to_start.remove(child)
+            reason = ExitReason(
+                ExitKind.SHUTDOWN, incarnation=child.incarnation, requested=True
+            )
+            self._after_death(child, reason)
+        elif child.pidfd < 0:  # dead, and not cleaned up after yet
+            return
+        elif child.ready_at is None:  # it has nothing to clean up yet
+            self.kill(child, "not_ready")
+        else:
+            reaper.may_signal(child.pidfd, signal.SIGTERM)
+            # A stopped process acts on nothing else.
+            reaper.may_signal(child.pidfd, signal.SIGCONT)
+            self._limit_stop(child)
 
     def kill(self, child: Child, cause: str) -> None:
         """SIGKILL, for *cause*."""
@@ -291,7 +302,7 @@ class Lifecycle:
             death.status,
             goodbye,
             cause=child.cause,
-            stopping=child.state is State.STOPPING or child.goal is not None,
+            stopping=child.fate is not None,
         )
         child.reason = attrs.evolve(
             reason,
@@ -300,7 +311,6 @@ class Lifecycle:
             dump=dump,
             uptime=time.monotonic() - child.born,
         )
-        child.state = State.CLEANING
         self._kill_strays(child)
 
     @staticmethod
@@ -381,25 +391,14 @@ class Lifecycle:
         child.reason, child.hands = reason, hands
         for header in hands:
             self._crashed(child, header, reason)
-        is_first_start = child.spawner is not None
-        goal = Goal.END if is_first_start else child.goal
-        if len(hands) < len(started):
-            # ref.stop() is final for every restart type, however the process got to its end.
-            self._log_exit(child, reason, "ended")
-            goal = Goal.END
+        # ref.stop() is final for every restart type, however the process got to its end.
+        is_final = len(hands) < len(started)
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
         if reason.kind is ExitKind.MAILBOX_CORRUPT:
             self._replace_mailbox(child)
-        if goal is not None:
-            self._check_stop(child, reason)
-        if goal is None:
-            self._decide(child, reason)
-        elif goal is Goal.RESTART:
-            self._restart(child)
-        else:
-            self.end(child, reason)
+        self._decide(child, reason, is_final=is_final)
 
     def _replace_mailbox(self, child: Child) -> None:
         """Give *child* an empty mailbox, and tell everybody who may have put something into the damaged one."""
@@ -427,31 +426,28 @@ class Lifecycle:
             child.cause = child.cause or ExitReason(ExitKind.MAILBOX_CORRUPT)
             self.kill(child, "mailbox_corrupt")
 
-    def _decide(self, child: Child, reason: ExitReason) -> None:
-        decision = decide(child.options.restart, reason)
-        if decision is not Decision.RESTART:
-            self._log_exit(child, reason, "ended")
-            self.end(child, reason)
-            return
+    def _decide(self, child: Child, reason: ExitReason, *, is_final: bool) -> None:
+        now, fate = time.monotonic(), child.fate
+        lived = None if child.ready_at is None else now - child.ready_at
+        death = Death(child.number, reason, lived, is_final=is_final)
+        child.group = strategy.died(child.group, [death], now)
+        over = child.group.leaving
+        if over is not None:
+            facts = _about(over, child).to_json()
+            self._events.publish("giving_up", child, reason=facts)
+        if is_final or fate is not None:
+            self._check_stop(child, reason)
+        if is_final or (fate is None and child.spawner is None):
+            self._log_exit(child, reason, self._following(child))
+        self._advance(child, reason)
+
+    @staticmethod
+    def _following(child: Child) -> str:
+        """Return in words what comes after a death."""
         options = child.options
-        child.window = child.window.charged(
-            time.monotonic(), intensity=options.intensity, period=options.period
-        )
-        if child.window.exceeds(options.intensity):
-            over = ExitReason(
-                ExitKind.INTENSITY_EXCEEDED, incarnation=child.incarnation, child_id=child.label, count=child.window.count,
-                period=options.period, inner=reason,
-            )  # fmt: skip
-            self._events.publish("giving_up", child, reason=over.to_json())
-            self._log_exit(
-                child,
-                reason,
-                f"gave up: more than {options.intensity:g} restarts in {options.period:g} s",
-            )
-            self.end(child, over)
-            return
-        self._log_exit(child, reason, "restarting")
-        self._restart(child)
+        if child.group.leaving is not None:
+            return f"gave up: more than {options.intensity:g} restarts in {options.period:g} s"
+        return "restarting" if _goes_on(child.group) else "ended"
 
     def _log_exit(self, child: Child, reason: ExitReason, following: str) -> None:
         if reason.clean:
@@ -486,11 +482,6 @@ class Lifecycle:
                 "shutdown_error", child, reason=str(reason), lingered=has_lingered
             )
 
-    def _restart(self, child: Child) -> None:
-        child.restarts += 1
-        self._events.publish("child_restarting", child, attempt=child.incarnation + 1)
-        self._start(child)
-
     def _crashed(self, child: Child, header: Header, reason: ExitReason) -> None:
         if header.kind == Kind.ASK:
             facts = {"reason": reason.to_json(), "attempt": header.attempt + 1}
@@ -517,7 +508,6 @@ class Lifecycle:
 
     def end(self, child: Child, reason: ExitReason) -> None:
         """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""
-        child.state = State.ENDED
         facts = {"reason": reason.to_json()}
 
         def drop(header: Header) -> None:
@@ -592,3 +582,15 @@ class Lifecycle:
     ) -> None:
         while askers:
             self._answer(askers.pop(), kind, facts)
+
+
+def _goes_on(group: Group) -> bool:
+    """Return whether the one member of *group* has, or is to have, a process."""
+    return any(
+        member.has_process or member.phase is Phase.RESTARTING
+        for member in group.members.values()
+    )
+
+
+def _about(over: ExitReason, child: Child) -> ExitReason:
+    return attrs.evolve(over, incarnation=child.incarnation, child_id=child.label)

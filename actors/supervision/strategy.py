@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import attrs
 
 from actors.exits import ExitKind, ExitReason
-from actors.supervision.group import Fate, Group, Member, Phase, Trial
+from actors.supervision.group import Fate, Group, Member, Phase, Trial, end_of
 from actors.supervision.restart import Decision, decide
 
 
@@ -102,7 +102,9 @@ class _Batch:
 
     def add(self, death: Death) -> None:
         member = self._group.members[death.key]
-        if member.fate is not None:
+        if death.is_final and member.fate is Fate.RESTART:
+            self._settle(member, end_of(member))
+        elif member.fate is not None:
             self._settle(member, member.fate)
         elif death.is_ignored:
             self._stay_down(member, Phase.IGNORED)

@@ -29,10 +29,11 @@ from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import reaper, repeats
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Asker, Child, Goal
+from actors.supervision.child import Asker, Child
 from actors.supervision.control import Control
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
+from actors.supervision.group import Fate, group_of_one
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
@@ -318,6 +319,7 @@ class Supervisor:
             options,
             arguments,
             estate,
+            group_of_one(number, options),
             spawner=asker,
         )
         self.lifecycle.add(child)
@@ -329,17 +331,14 @@ class Supervisor:
         child = self._find(asker, facts["number"])
         if child is not None:
             child.mourners.append(asker)
-            child.goal = Goal.END
-            if child in self.lifecycle.to_start:
-                self.lifecycle.stop(child, Goal.END)
-            else:
-                self.lifecycle.kill(child, "api")
+            self.lifecycle.kill(child, "api")
+            self.lifecycle.stop(child)
 
     def _on_restart(
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         child = self.lifecycle.children.get(facts["number"])
-        if child is None or child.goal is Goal.END:
+        if child is None or child.fate is Fate.STOP or child.fate is Fate.REMOVE:
             reason = self.lifecycle.reason_of(facts["number"])
             lane, corr = asker
             body = reports.to_bytes({"reason": reason.to_json()})
@@ -473,7 +472,7 @@ class Supervisor:
         self._alarms.clear(("quiet", 0))
         self._alarms.clear(("drained", 0))
         for child in list(self.lifecycle.children.values()):
-            self.lifecycle.stop(child, Goal.END)
+            self.lifecycle.stop(child)
 
     def _refuse_newcomers(self) -> None:
         self._is_closing = self._programs.is_closing = True

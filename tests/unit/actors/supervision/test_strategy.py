@@ -476,3 +476,15 @@ def test_pool_stops_all_at_once() -> None:
     tree.leave()
 
     assert tree.done() == "-a -b -c"
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+def test_round_does_not_bring_back_who_was_to_end_for_good(strategy: str) -> None:
+    tree = Tree("permanent", "permanent", strategy=strategy, slow_to_stop="b")
+    tree.die("a")
+    tree.done()
+
+    tree.die("b", NORMAL, is_final=True)
+
+    assert tree.done() == "+a"
+    assert tree.phases == {"a": "running", "b": "stopped"}
