@@ -6,6 +6,7 @@ Inside an actor process the runtime installs a ``Context``; outside of one (in a
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from typing import (
@@ -162,7 +163,7 @@ class Actor:
         """Refuse a class that would break its own runtime.
 
         Raises:
-            TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting.
+            TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting, or its constructor is ``async``.
             OptionError: ``concurrency``, ``on_error`` or ``writable_buffers`` is not acceptable.
         """
         super().__init_subclass__(**kwargs)
@@ -170,6 +171,9 @@ class Actor:
             if name in _RESERVED:
                 msg = f"{cls.__name__}.{name} would hide Actor.{name}, which the runtime needs; choose another name"
                 raise TypeError(msg)
+        if inspect.iscoroutinefunction(vars(cls).get("__init__")):
+            msg = f"{cls.__name__}.__init__ cannot be async: await in 'async def on_start', which runs after it and before the first message"
+            raise TypeError(msg)
         n = cls.concurrency
         if not is_whole(n) or not 1 <= n <= MAX_CONCURRENCY:
             msg = f"{cls.__name__}.concurrency={n!r}: a whole number from 1 to {MAX_CONCURRENCY}"
@@ -229,10 +233,11 @@ class Actor:
 
         Raises:
             OptionError: *delay* is not a number of seconds, 0 or more.
-            TypeError: *method* is not a method of this actor's class.
+            TypeError: *method* is not a method of this actor's class, or the arguments do not fit it.
         """
         seconds("delay", delay)
-        return context().after(delay, _own(self, method), args, kwargs)
+        name = _own(self, method, args, kwargs)
+        return context().after(delay, name, args, kwargs)
 
     def every(
         self,
@@ -248,20 +253,21 @@ class Actor:
 
         Raises:
             OptionError: *period* is not a number of seconds above 0.
-            TypeError: *method* is not a method of this actor's class.
+            TypeError: *method* is not a method of this actor's class, or the arguments do not fit it.
         """
         above_zero("period", period)
-        return context().every(period, _own(self, method), args, kwargs)
+        name = _own(self, method, args, kwargs)
+        return context().every(period, name, args, kwargs)
 
     def on_signal(self, signum: int, method: Callable[[Self], Any], /) -> None:
         """Call *method* between messages, like a tell, when the process gets this signal.
 
         Raises:
             OptionError: The signal cannot be caught, or the runtime needs it.
-            TypeError: *method* is not a method of this actor's class.
+            TypeError: *method* is not a method of this actor's class, or the arguments do not fit it.
         """
         signals.check_catchable(signum)
-        context().on_signal(signum, _own(self, method))
+        context().on_signal(signum, _own(self, method, (), {}))
 
     def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
         """Run *coro* beside the messages; its exception crashes the actor, and it is cancelled before ``on_stop``."""
@@ -305,15 +311,36 @@ def on_error_of(cls: type[Any], name: str) -> OnError | None:
     return value
 
 
-def _own(actor: Actor, method: object) -> str:
-    """Return the name of *method*, a method of *actor*'s class.
+def _own(
+    actor: Actor, method: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str:
+    """Return the name of *method*, a method of *actor*'s class that can be called with these arguments.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: It is something else, or the arguments do not fit.
     """
+    cls = type(actor)
     name = getattr(method, "__name__", "")
-    if not inspect.isfunction(method) or not callable(getattr(type(actor), name, None)):
-        example = next(iter(method_names(type(actor))), "tick")
-        msg = f"pass a method of {type(actor).__name__}, such as {type(actor).__name__}.{example}, not {method!r}"
-        raise TypeError(msg)
+    if not inspect.isfunction(method) or not callable(getattr(cls, name, None)):
+        raise TypeError(_not_own(cls, method))
+    try:
+        _signature(getattr(cls, name)).bind(actor, *args, **kwargs)
+    except TypeError as exc:
+        msg = f"{cls.__name__}.{name} cannot be called like this: {exc}"
+        raise TypeError(msg) from None
     return name
+
+
+@functools.lru_cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    # As it is called: a decorator may add what it wraps away.
+    return inspect.signature(function, follow_wrapped=False)
+
+
+def _not_own(cls: type[Actor], method: object) -> str:
+    """Return what to say of *method*, with the one that was meant as example where that can be told."""
+    names = method_names(cls)
+    meant = method if isinstance(method, str) else getattr(method, "__name__", None)
+    example = meant if meant in names else next(iter(names), "tick")
+    found = "a bound method" if inspect.ismethod(method) else repr(method)
+    return f"pass a method of the class, such as {cls.__name__}.{example}, not {found}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import attrs
 
 from actors.exits import ExitReason
+from actors.tracebacks import of_dump
 
 
 class ActorError(Exception):
@@ -195,6 +196,8 @@ class AskTimeoutError(ActorError, TimeoutError):
 
     def __str__(self) -> str:
         where = f": {self.where}" if self.where else ""
+        if not self.timeout:
+            where = ": the deadline had passed when it was sent"
         if self.was_sent:
             return f"{self.name} did not answer {self.method} within {self.timeout:g} s{where}"
         return f"{self.name} had no room for {self.method} within {self.timeout:g} s{where}; it was not sent"
@@ -261,10 +264,11 @@ class SystemFailedError(ActorError):
 
 
 def _traceback_of(reason: ExitReason) -> str:
-    """Return the first traceback of the chain, for the text of an error."""
+    """Return the first traceback of the chain, or stack dump of a process that was killed, for the text of an error."""
     link: ExitReason | None = reason
     while link is not None:
-        if link.traceback:
-            return f"\n\n{link.traceback.rstrip()}"
+        text = link.traceback or of_dump(link.dump or "")
+        if text:
+            return f"\n\n{text.rstrip()}"
         link = link.inner
     return ""

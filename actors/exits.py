@@ -124,7 +124,7 @@ class ExitReason:
         errno: Why the process could not be started.
         child_id: Which child, link partner or child specification this is about.
         count: Restarts that were too many.
-        period: Seconds within which they were.
+        period: Seconds within which they were; of a start that took too long, those that it had.
         truncated: Whether a text was longer than what is kept.
         inner: The reason behind this one.
     """
@@ -339,6 +339,11 @@ def _not_started(reason: ExitReason) -> str:
     return f"its process could not be started: {detail}"
 
 
+def _not_ready(reason: ExitReason) -> str:
+    limit = "in time" if reason.period is None else f"within {reason.period:g} s"
+    return f"was not ready {limit} (init_timeout)"
+
+
 def _gave_up(reason: ExitReason) -> str:
     count = "too many" if reason.count is None else str(reason.count)
     crashes = "crash" if reason.count == 1 else "crashes"
@@ -369,7 +374,7 @@ _SENTENCES: dict[ExitKind, Callable[[ExitReason], str]] = {
     ExitKind.OOM_KILL: _about("killed by the kernel because memory ran out"),
     ExitKind.HEARTBEAT_LOST: _about("gave no sign of life"),
     ExitKind.HANDLER_TIMEOUT: _about("took too long"),
-    ExitKind.INIT_TIMEOUT: _about("did not become ready in time"),
+    ExitKind.INIT_TIMEOUT: _not_ready,
     ExitKind.FAILED_TO_START: _about("failed to start"),
     ExitKind.SPAWN_ERROR: _not_started,
     ExitKind.MAILBOX_CORRUPT: _about("found its mailbox damaged"),

@@ -73,6 +73,22 @@ def _example(cls: type[Any] | None, method: object) -> str:
     return f"{cls.__name__}.{method if method in names else names[0]}"
 
 
+def wrong_class(found: str, wanted: str) -> str:
+    """Return what to tell somebody who looks for an actor of the class *wanted* and finds one of *found*, both with their modules."""
+    text = f"the actor is a {found}, not a {wanted}"
+    name = wanted.rpartition(".")[2]
+    is_likely_the_same = found.rpartition(".")[2] == name
+    if is_likely_the_same and "__main__" in (
+        found.partition(".")[0],
+        wanted.partition(".")[0],
+    ):
+        text += (
+            f"; a class of __main__ is known to its own program alone: let both import {name} from a module, "
+            "or start the one that defines it with python -m"
+        )
+    return text
+
+
 def why_unfit(owner: str, error: TypeError) -> str:
     """Return what to tell an asker whose arguments do not fit a handler of the class called *owner*."""
     # A deadline is looked for here more often than anything else.

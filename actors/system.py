@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import inspect
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
 
 import attrs
 
@@ -22,7 +23,7 @@ from actors.attach import Attachment, join
 from actors.errors import ForkedHandleError, OptionError, SystemClosedError
 from actors.events import Events
 from actors.launch import Root, launch
-from actors.options import OptionKeywords, Options, seconds, whole
+from actors.options import OptionKeywords, Options, check_names, seconds, whole
 from actors.pending import Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client
@@ -73,6 +74,7 @@ class ActorSystem:
         directory: Path | str | None = None,
         drain: float = DRAIN_SECONDS,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        **unknown: Never,
     ) -> None:
         """Describe a system; nothing is started yet.
 
@@ -83,10 +85,12 @@ class ActorSystem:
                 None for ``/dev/shm/actors-<uid>``.
             drain: Seconds that a normal end gives actors to finish what is queued.
             max_message_bytes: The largest message, or result, that is taken: 1 MiB or more. Memory that is shared already does not count.
+            unknown: Refused.
 
         Raises:
-            OptionError: An argument is not acceptable.
+            OptionError: An argument is not acceptable, or there is no such argument.
         """
+        check_names(unknown, _SETTINGS)
         _check_name(name)
         _check_transport(transport)
         seconds("drain", drain)
@@ -106,6 +110,7 @@ class ActorSystem:
         *,
         directory: Path | str | None = None,
         drain: float = DRAIN_SECONDS,
+        **unknown: Never,
     ) -> Self:
         """Join a running system that another program of the same user owns; returned open.
 
@@ -119,14 +124,16 @@ class ActorSystem:
             name: Of the system; where several of this name run, the full name of one, as ``actors ls`` shows it.
             directory: As the owner has given it.
             drain: Seconds that a normal end waits for room for what this program still has to send.
+            unknown: Refused.
 
         Raises:
             SystemNotFoundError: No such system runs for this user, or several do.
             AttachError: It ended meanwhile, does not answer, or has no room for another program.
             SystemClosedError: It is closing.
             RuntimeDirectoryError: Its directory is not one we may use.
-            OptionError: An argument is not acceptable.
+            OptionError: An argument is not acceptable, or there is no such argument.
         """
+        check_names(unknown, _SETTINGS_TO_JOIN)
         _check_running_name(name)
         system = cls(name.partition(".")[0], directory=directory, drain=drain)
         system._part = join(system._base, name)
@@ -432,6 +439,16 @@ class ActorSystem:
             msg = "the system is not running: use 'async with ActorSystem() as system', 'with', or start()"
             raise SystemClosedError(msg)
         return self._client
+
+
+def _settings(function: Callable[..., object]) -> set[str]:
+    """Return the names of what *function* takes; a name that nobody knows goes elsewhere in it."""
+    known = inspect.signature(function).parameters.values()
+    return {each.name for each in known if each.kind is not each.VAR_KEYWORD}
+
+
+_SETTINGS = _settings(ActorSystem)
+_SETTINGS_TO_JOIN = _settings(ActorSystem.attach)
 
 
 def _check_name(name: object) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 
 _OURS = __name__.partition(".")[0] + "."
+_FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is slow, and this runs in every process
+_THREAD = "Current thread "  # of faulthandler: the one that got the signal
 
 
 def of_user(error: BaseException) -> TracebackType | None:
@@ -16,6 +19,14 @@ def of_user(error: BaseException) -> TracebackType | None:
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
     return trace or error.__traceback__
+
+
+def of_dump(dump: str) -> str:
+    """Return the user's frames of the thread that got the signal, out of what faulthandler has written; empty where there are none."""
+    lines = dump.partition(_THREAD)[2].partition("\n\n")[0].splitlines()[1:]
+    end = next((at for at, line in enumerate(lines) if _FOLDER in line), len(lines))
+    frames = lines[:end]
+    return "\n".join(["Stack (most recent call first):", *frames]) if frames else ""
 
 
 def _is_ours(trace: TracebackType) -> bool:

@@ -275,10 +275,7 @@ class Cell:
                 MessageTooLargeError,
                 TransportError,
             ) as exc:
-                exc.add_note(
-                    f"the result of {self._name}.{_text(name)} could not be sent"
-                )
-                self._answer_error(job, exc)
+                self._answer_error(job, _unsent(exc, f"{self._name}.{_text(name)}"))
         self._done(slot, kind)
 
     def failed(self, job: Job, error: BaseException) -> None:
@@ -396,6 +393,14 @@ class Cell:
 
 def _text(name: bytes) -> str:
     return name.decode(errors="replace")
+
+
+def _unsent(error: Exception, method: str) -> Exception:
+    """Return *error*, for which the result of *method* cannot be sent, so that it says whose the result is."""
+    if isinstance(error, NotSerializableError):  # begins with the path to the bad part
+        return NotSerializableError(f"result of {method}: {error}")
+    error.add_note(f"the result of {method} could not be sent")
+    return error
 
 
 def _did_not_fit(error: BaseException) -> TypeGuard[TypeError]:

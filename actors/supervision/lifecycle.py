@@ -270,7 +270,8 @@ class Lifecycle:
         if kind == "reap":
             self._on_death(child)
         elif kind == "init":
-            child.cause = ExitReason(ExitKind.INIT_TIMEOUT)
+            limit = child.options.init_timeout
+            child.cause = ExitReason(ExitKind.INIT_TIMEOUT, period=limit)
             reaper.may_signal(child.pidfd, signal.SIGABRT)
             reaper.may_signal(child.pidfd, signal.SIGCONT)
             self._alarms.set(("abort", number), time.monotonic() + ABORT_GRACE)

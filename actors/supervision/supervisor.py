@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from actors import messages
 from actors.errors import ActorError
 from actors.exits import ExitKind, ExitReason
 from actors.options import Options
@@ -375,8 +376,8 @@ class Supervisor:
             return
         child = self.lifecycle.children[number]
         if wanted is not None and wanted not in child.classes:
-            text = f"name={name!r}: the actor is a {child.class_name}, not a {wanted.rpartition('.')[2]}"
-            self._refuse(asker, "not_found", text=text)
+            text = messages.wrong_class(child.classes[0], wanted)
+            self._refuse(asker, "not_found", text=f"name={name!r}: {text}")
             return
         self._answer(asker, {"number": number, "name": child.label})
 

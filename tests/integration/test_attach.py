@@ -354,6 +354,11 @@ def test_what_cannot_be_the_name_of_a_system_is_refused(name: str) -> None:
         ActorSystem.attach(name)
 
 
+def test_an_argument_that_attach_does_not_have_is_refused_with_those_it_has() -> None:
+    with pytest.raises(OptionError, match=r"transport='unix': no such option; there "):
+        ActorSystem.attach("shop", transport="unix")  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize("drain", [-1, "5"])
 def test_a_bad_drain_is_refused_before_anything_is_joined(drain: float) -> None:
     with pytest.raises(OptionError, match=r"^drain="):

@@ -100,6 +100,10 @@ def test_a_start_that_hangs_ends_at_its_time_limit_with_a_stack_dump(
     assert reason.kind is ExitKind.INIT_TIMEOUT
     assert "pass_through" in (reason.dump or "")
     assert "on_start" in (reason.dump or "")
+    text = str(failure.value)
+    assert "was not ready within 0.3 s (init_timeout)" in text
+    assert "in on_start" in text
+    assert "actors/runtime" not in text
 
 
 def test_a_name_is_free_again_after_a_start_that_failed(
@@ -483,7 +487,7 @@ def test_lookup_finds_an_actor_by_a_base_of_its_class_and_by_no_other(
 
     assert system.lookup("inbox", Inbox).result() == inbox
     assert system.lookup("inbox", Blocker).result() == inbox
-    with pytest.raises(ActorNotFoundError, match="is a Inbox, not a Counter"):
+    with pytest.raises(ActorNotFoundError, match=r"is a .*\.Inbox, not a .*\.Counter$"):
         system.lookup("inbox", Counter).result()
     inbox.kill().result()
 

@@ -190,7 +190,10 @@ def test_lookup_checks_the_class(system: ActorSystem) -> None:
 
     assert found == counter
     assert found.ask(Counter.add, 0).result() == 5
-    with pytest.raises(ActorNotFoundError, match="is a Counter, not a Trouble"):
+    with pytest.raises(
+        ActorNotFoundError,
+        match=r"is a tests\.support\.actors_under_test\.Counter, not a tests\.support\.actors_under_test\.Trouble$",
+    ):
         system.lookup("typed", Trouble).result()
     with pytest.raises(ActorNotFoundError, match="no actor of this name"):
         system.lookup("nobody", Counter).result()
@@ -373,6 +376,7 @@ SYSTEM_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"transport": "memory"}, r"transport='memory': one of 'mq', 'pipe', 'shm', 'u"),
     ({"transport": 3}, r"transport=3: one of 'mq', 'pipe', 'shm', 'unix'"),
     ({"directory": 3}, r"directory=3: a path"),
+    ({"colour": 1}, r"colour=1: no such option; there are directory, drain, max_me"),
     ({"drain": -1}, r"drain=-1: a number of seconds, 0 or more"),
     ({"drain": math.nan}, r"drain=nan: a number of seconds"),
     ({"drain": "5"}, r"drain='5': a number of seconds"),

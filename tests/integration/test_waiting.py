@@ -375,7 +375,7 @@ async def test_a_nearer_deadline_comes_before_a_farther_one(
 def test_a_deadline_of_zero_has_passed_at_once(
     held: tuple[ActorRef[Inbox], Pending[str]],
 ) -> None:
-    with pytest.raises(AskTimeoutError):
+    with pytest.raises(AskTimeoutError, match="0 s: the deadline had passed when it"):
         held[0].within(0).ask(Inbox.kept).result()
 
 

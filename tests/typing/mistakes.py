@@ -193,3 +193,7 @@ def ref_of_a_child_of_another_class() -> None:
 
 def class_in_the_place_of_a_child() -> None:
     options(id="all").supervisor(Counter)  # error
+
+
+def misspelt_argument_of_a_system() -> None:
+    ActorSystem(transprot="unix")  # error

@@ -797,6 +797,10 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
             ExitReason(ExitKind.INTENSITY_EXCEEDED, count=1),
             "gave up after 1 crash",
         ),
+        (
+            ExitReason(ExitKind.INIT_TIMEOUT, period=0.3),
+            "was not ready within 0.3 s (init_timeout)",
+        ),
         (ExitReason(ExitKind.NOPROC), "not running"),
     ],
 )

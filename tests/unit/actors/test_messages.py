@@ -127,3 +127,25 @@ def test_a_deadline_passed_as_argument_is_told_from_other_arguments() -> None:
 
     assert messages.why_unfit("Shop", error) == f"Shop: {error}{hint}"
     assert messages.why_unfit("Shop", other) == f"Shop: {other}"
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [("__main__.KV", "shop.KV"), ("shop.KV", "__main__.KV")],
+)
+def test_a_class_of_main_that_is_looked_for_from_another_program_gets_advice(
+    found: str, wanted: str
+) -> None:
+    text = messages.wrong_class(found, wanted)
+
+    assert text.startswith(f"the actor is a {found}, not a {wanted}; ")
+    assert "let both import KV from a module" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"), [("__main__.KV", "shop.Cart"), ("shop.KV", "cart.KV")]
+)
+def test_another_class_is_named_with_its_module(found: str, wanted: str) -> None:
+    text = messages.wrong_class(found, wanted)
+
+    assert text == f"the actor is a {found}, not a {wanted}"

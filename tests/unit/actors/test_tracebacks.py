@@ -5,8 +5,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import pytest
 
 from actors import tracebacks
 
@@ -57,3 +60,38 @@ def test_of_an_error_of_the_runtime_itself_everything_is_shown() -> None:
 
 def test_an_error_that_was_never_raised_has_none() -> None:
     assert tracebacks.of_user(ValueError()) is None
+
+
+DUMP = f"""Fatal Python error: Aborted
+
+Thread 0x00007f59af1bc000 (most recent call first):
+  File "/home/me/other.py", line 3 in wait
+
+Current thread 0x00007f59af1bbb80 (most recent call first):
+  File "/home/me/shop.py", line 5 in load
+  File "/home/me/shop.py", line 4 in __init__
+  File "{Path(tracebacks.__file__).parent / "runtime" / "process.py"}", line 158 in _begin
+  File "/usr/lib/python3.11/asyncio/events.py", line 80 in _run
+
+Extension modules: transports._ring, transports._mapping (total: 2)
+"""
+
+
+def test_of_a_stack_dump_the_users_frames_of_the_thread_that_died_are_shown() -> None:
+    assert tracebacks.of_dump(DUMP) == (
+        "Stack (most recent call first):\n"
+        '  File "/home/me/shop.py", line 5 in load\n'
+        '  File "/home/me/shop.py", line 4 in __init__'
+    )
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        "",
+        "Fatal Python error: Aborted",
+        "\n".join(line for line in DUMP.splitlines() if "/home/me/shop" not in line),
+    ],
+)
+def test_of_a_stack_dump_without_frames_of_the_user_nothing_is_shown(dump: str) -> None:
+    assert tracebacks.of_dump(dump) == ""
