@@ -7,10 +7,14 @@ Errors travel in messages: each keeps its facts in ``args``, so that pickling ne
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import attrs
 
 from actors.exits import ExitReason
 from actors.tracebacks import of_dump
+
+E = TypeVar("E", bound=Exception)
 
 
 class ActorError(Exception):
@@ -261,6 +265,11 @@ class SystemFailedError(ActorError):
 
     def __str__(self) -> str:
         return f"the actor system has ended: {self.reason}"
+
+
+def again(error: E) -> E:
+    """Return the same error for somebody else who waited: a raise leaves its traceback in what is raised."""
+    return type(error)(*error.args)
 
 
 def _traceback_of(reason: ExitReason) -> str:

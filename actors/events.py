@@ -10,8 +10,9 @@ from typing import Any, Self
 import attrs
 
 from actors import exits
+from actors.errors import SystemClosedError
 from actors.exits import ExitReason
-from actors.pending import DONE, Pending, settled
+from actors.pending import DONE, Pending, failed, settled
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
 
@@ -60,6 +61,7 @@ class Event:
 class Events:
     """The events of a system from now on: iterate over it, with ``async for`` or ``for``, or ask for the ``next``.
 
+    An iteration ends when the system has been closed, or this has; it raises ``SystemFailedError`` when the system has ended by itself.
     An ``anext`` that is cancelled, as by ``asyncio.wait_for``, loses no event.
     """
 
@@ -67,6 +69,7 @@ class Events:
         self._client = client
         self._waiting: deque[Event] = deque()
         self._dropped = 0
+        self._is_closed = False
         self._takers: deque[Pending[Event]] = deque()
         # Events come in whichever thread looks at the lane. Reentrant: that may be a signal handler.
         self._lock = threading.RLock()
@@ -94,7 +97,7 @@ class Events:
         """Return the next event, on the way until there is one.
 
         Raises (when awaited):
-            SystemClosedError: The system was closed.
+            SystemClosedError: The system was closed, or this was, and everything that had come is taken.
             SystemFailedError: It has ended by itself.
 
         Cancellation:
@@ -103,6 +106,8 @@ class Events:
         with self._lock:
             if self._waiting:
                 return settled(self._next_waiting())
+            if self._is_closed:
+                return failed(_closed())
             taker: Pending[Event] = Pending(self._client)
             self._takers.append(taker)
         self._client.await_event(taker)
@@ -130,6 +135,11 @@ class Events:
     def close(self) -> None:
         """Listen no more; what has come already can still be taken."""
         self._client.unlisten(self._on_event)
+        with self._lock:
+            self._is_closed = True
+            takers, self._takers = self._takers, deque()
+        for taker in takers:
+            taker.fail(_closed())
 
     def __aiter__(self) -> Self:
         return self
@@ -138,6 +148,8 @@ class Events:
         taker = self.next()
         try:
             return await taker
+        except SystemClosedError:
+            raise StopAsyncIteration from None
         except BaseException:  # cancelled, by a deadline for example
             self._give_back(taker)
             raise
@@ -148,4 +160,15 @@ class Events:
     def __next__(self) -> Event:
         if not self._waiting:
             refuse_in_loop("'for'", "use 'async for'")
-        return self.next().result()
+        taker = self.next()
+        try:
+            return taker.result()
+        except SystemClosedError:
+            raise StopIteration from None
+        except BaseException:  # Ctrl-C
+            self._give_back(taker)
+            raise
+
+
+def _closed() -> SystemClosedError:
+    return SystemClosedError("these events were closed")

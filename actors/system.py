@@ -20,7 +20,12 @@ import attrs
 from actors import spawning
 from actors.actor import Actor
 from actors.attach import Attachment, join
-from actors.errors import ForkedHandleError, OptionError, SystemClosedError
+from actors.errors import (
+    ForkedHandleError,
+    OptionError,
+    SystemClosedError,
+    SystemFailedError,
+)
 from actors.events import Events
 from actors.launch import Root, launch
 from actors.options import OptionKeywords, Options, check_names, seconds, whole
@@ -270,7 +275,8 @@ class ActorSystem:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close(drain=None if exc_type is None else 0)
+        with _told_once(exc):
+            self.close(drain=None if exc_type is None else 0)
 
     async def __aenter__(self) -> Self:
         if self._is_attached():
@@ -289,9 +295,12 @@ class ActorSystem:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with _told_once(exc):
+            await self._close(self._drain if exc_type is None else 0)
+
+    async def _close(self, limit: float) -> None:
         if not self._is_ours():
             return
-        limit = self._drain if exc_type is None else 0
         deadline = time.monotonic() + limit
         try:
             while self._has_backlog() and time.monotonic() < deadline:  # noqa: ASYNC110 - room is nobody's event
@@ -439,6 +448,16 @@ class ActorSystem:
             msg = "the system is not running: use 'async with ActorSystem() as system', 'with', or start()"
             raise SystemClosedError(msg)
         return self._client
+
+
+@contextlib.contextmanager
+def _told_once(left_by: BaseException | None) -> Iterator[None]:
+    """Close a system whose block was *left_by* an error; where that says that the system has ended, closing need not say it again."""
+    try:
+        yield
+    except SystemFailedError:
+        if not isinstance(left_by, SystemFailedError):
+            raise
 
 
 def _settings(function: Callable[..., object]) -> set[str]:

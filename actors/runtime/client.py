@@ -23,6 +23,7 @@ from actors.errors import (
     MailboxFullError,
     SystemClosedError,
     SystemFailedError,
+    again,
 )
 from actors.pending import Pending
 from actors.runtime import lanes, status
@@ -219,7 +220,7 @@ class Client:
             )
         except GoneError:
             self.questions.leave(pending.corr)
-            pending.fail(self.ended_with or self.loss())
+            pending.fail(again(self.ended_with) if self.ended_with else self.loss())
         return pending
 
     def share(self, obj: object) -> object:
@@ -250,7 +251,7 @@ class Client:
 
     def _check(self) -> None:
         if self.ended_with is not None:
-            raise self.ended_with.with_traceback(None)
+            raise again(self.ended_with)
 
     def _route(self, number: int) -> Route:
         self._check()
@@ -278,7 +279,7 @@ class Client:
         """Fail *pending* if the system has ended: another thread may have been through all that was open before it was."""
         if self.ended_with is not None:
             self.questions.leave(pending.corr)
-            pending.fail(self.ended_with)
+            pending.fail(again(self.ended_with))
 
     def _undeliverable(
         self, number: int, name: str, method: str, told_ns: int | None
@@ -416,7 +417,7 @@ class Client:
         self._takers.append(taker)
         # After it is entered: another thread may be ending the system, and have been through the list.
         if self.ended_with is not None:
-            taker.fail(self.ended_with)
+            taker.fail(again(self.ended_with))
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
@@ -487,11 +488,11 @@ class Client:
         letters = list(self.outgoing.waiting())
         self.outgoing.backlog.clear()
         for letter in letters:
-            letter.pending.fail(self.ended_with)
+            letter.pending.fail(again(self.ended_with))
         self.questions.fail_all(self.ended_with)
         self.outgoing.close()
         for taker in list(self._takers):
-            taker.fail(self.ended_with)
+            taker.fail(again(self.ended_with))
         self.waiting.wake_all()
 
     def close(self) -> None:
@@ -530,7 +531,7 @@ class Client:
             # Loops and threads of the parent: a call could wake its loop, or wait for a lock that a thread held
             # which is not here to release it.
             pending.wakers = None
-            pending.fail(self.ended_with)
+            pending.fail(again(self.ended_with))
 
 
 def system_lost() -> SystemFailedError:

@@ -27,6 +27,7 @@ from actors.errors import (
     SpawnError,
     SystemClosedError,
     UnhandledMessageError,
+    again,
 )
 from actors.pending import WAITING, Pending
 from actors.runtime.lanes import ROOT
@@ -210,7 +211,9 @@ class Questions:
         asked = self.all()
         self.open, self.requests = {}, {}
         for pending in asked:
-            pending.fail(error)  # marks stay: in a forked copy they are the parent's
+            pending.fail(
+                again(error)
+            )  # marks stay: in a forked copy they are the parent's
 
 
 def _timed_out(pending: Pending[Any], *, was_sent: bool, where: str) -> AskTimeoutError:

@@ -25,10 +25,12 @@ from actors import (
     Events,
     ExitKind,
     SystemClosedError,
+    SystemFailedError,
 )
 from tests.support.actors_under_test import Counter, Inbox, Trouble
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import Troubled
+from tests.support.roots import kill_root
 from transports.mailbox import Outlet, Put
 
 if TYPE_CHECKING:
@@ -302,8 +304,61 @@ def test_a_listener_that_is_closed_gets_nothing_more(system: ActorSystem) -> Non
     events.close()
     system.spawn(Counter).result().kill().result()
 
-    with pytest.raises(TimeoutError):
-        events.next().result(0.05)
+    assert list(events) == []
+    with pytest.raises(SystemClosedError, match="these events were closed"):
+        events.next().result(SECONDS)
+
+
+def test_waiting_for_an_event_ends_when_its_listener_is_closed(
+    system: ActorSystem,
+) -> None:
+    events = system.events()
+    waiting = events.next()
+
+    events.close()
+
+    with pytest.raises(SystemClosedError, match="these events were closed"):
+        waiting.result(SECONDS)
+
+
+def test_what_came_before_the_end_can_be_taken_in_a_for_which_then_ends() -> None:
+    with ActorSystem() as own:
+        events = own.events()
+        own.spawn(Counter).result()
+
+    seen = [event.kind for event in events]
+
+    assert seen == ["child_starting", "child_ready", "child_exit", "child_stopped"]
+
+
+async def test_an_async_for_over_events_ends_with_the_system() -> None:
+    async with ActorSystem() as own:
+        events = own.events()
+        listening = asyncio.ensure_future(kinds_of(events))
+        await own.spawn(Counter)
+
+    seen = await listening
+
+    assert seen == ["child_starting", "child_ready", "child_exit", "child_stopped"]
+
+
+async def kinds_of(events: Events) -> list[str]:
+    return [event.kind async for event in events]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_iteration_over_events_raises_when_the_system_has_failed(
+    *, is_async: bool
+) -> None:
+    own = ActorSystem().start()
+    events = own.events()
+    kill_root(own)
+
+    with pytest.raises(SystemFailedError):
+        asyncio.run(kinds_of(events)) if is_async else list(events)
+
+    with pytest.raises(SystemFailedError):
+        own.close()
 
 
 def test_a_listener_that_never_takes_blocks_nobody_and_is_told_what_it_missed() -> None:

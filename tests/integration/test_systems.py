@@ -7,7 +7,6 @@ import contextlib
 import math
 import os
 import pickle
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,12 +23,13 @@ from actors import (
     ExitKind,
     NameTakenError,
     OptionError,
+    Pending,
     SystemClosedError,
     SystemFailedError,
 )
-from actors.launch import Root
 from tests.support.actors_under_test import Blocker, Counter, Proxy, Trouble
 from tests.support.gates import SECONDS, Gate
+from tests.support.roots import kill_root
 
 USES: dict[str, Callable[[ActorSystem, ActorRef[Counter]], object]] = {
     "ask": lambda _, counter: counter.ask(Counter.add, 1).result(SECONDS),
@@ -77,14 +77,6 @@ def test_what_was_waited_for_when_the_system_was_closed_fails() -> None:
         system.events()
 
 
-def kill_root(system: ActorSystem) -> None:
-    """SIGKILL the root supervisor and wait until it is dead; the system is to reap it."""
-    root = system._part
-    assert isinstance(root, Root)
-    os.kill(root.process.pid, signal.SIGKILL)
-    os.waitid(os.P_PIDFD, root.pidfd, os.WEXITED | os.WNOWAIT)
-
-
 @pytest.fixture(scope="module")
 def lost() -> Iterator[tuple[ActorSystem, ActorRef[Counter]]]:
     """A system whose root supervisor has died, and a ref of it."""
@@ -107,6 +99,80 @@ def test_a_system_that_has_lost_its_root_says_so(
         use(*lost)
 
     assert caught.value.reason.kind is ExitKind.SUPERVISOR_DIED
+
+
+def frames_of(caught: pytest.ExceptionInfo[BaseException]) -> list[str]:
+    return [entry.name for entry in caught.traceback]
+
+
+def wait_here(pending: Pending[object]) -> None:
+    pending.result(SECONDS)
+
+
+def test_a_root_that_dies_during_an_ask_is_told_where_the_program_waited() -> None:
+    """Closing raised the same exception again, and the traceback showed the end of the block instead."""
+
+    def lose_root() -> None:
+        with ActorSystem() as system:
+            ended = system.spawn(Counter).result().ended()
+            kill_root(system)
+            wait_here(ended)
+
+    with pytest.raises(SystemFailedError) as caught:
+        lose_root()
+
+    assert "wait_here" in frames_of(caught)
+    assert caught.value.__context__ is None
+
+
+async def test_a_root_that_dies_during_an_await_is_told_where_the_program_waited() -> (
+    None
+):
+    async def wait_there(pending: Pending[object]) -> None:
+        await pending
+
+    async def lose_root() -> None:
+        async with ActorSystem() as system:
+            ended = (await system.spawn(Counter)).ended()
+            kill_root(system)
+            await wait_there(ended)
+
+    with pytest.raises(SystemFailedError) as caught:
+        await lose_root()
+
+    assert "wait_there" in frames_of(caught)
+
+
+def test_each_who_waited_for_a_system_that_ended_gets_an_error_of_its_own() -> None:
+    system = ActorSystem().start()
+    counter = system.spawn(Counter).result()
+    waiting = [counter.ended() for _ in range(2)]
+    kill_root(system)
+
+    errors = []
+    for pending in waiting:
+        with pytest.raises(SystemFailedError) as caught:
+            wait_here(pending)
+        errors.append(caught.value)
+    with pytest.raises(SystemFailedError):
+        system.close()
+
+    assert errors[0] is not errors[1]
+    assert errors[0].reason == errors[1].reason
+
+
+def test_a_block_left_by_another_error_says_that_the_system_has_failed_as_well() -> (
+    None
+):
+    def fail() -> None:
+        with ActorSystem() as system:
+            kill_root(system)
+            raise ValueError("mine")
+
+    with pytest.raises(SystemFailedError) as caught:
+        fail()
+
+    assert isinstance(caught.value.__context__, ValueError)
 
 
 @pytest.mark.parametrize("name", ["ended", "spawn", "lookup", "events"])

@@ -67,6 +67,7 @@ def wait_for_events() -> None:
         say("ready")
         for _ in events:
             pass
+        say("no more events")
 
 
 def wait_in_thread() -> None:
