@@ -39,7 +39,9 @@ def run_mypy() -> Errors:
 
 def run_pyright() -> Errors:
     config = str(FOLDER / "pyrightconfig.json")
-    report = json.loads(run("pyright", "-p", config, "--outputjson"))
+    report = json.loads(
+        run("pyright", "-p", config, "--pythonpath", sys.executable, "--outputjson")
+    )
     errors: Errors = defaultdict(dict)
     for entry in report["generalDiagnostics"]:
         if entry["severity"] == "error":

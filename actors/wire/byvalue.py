@@ -86,7 +86,11 @@ def reduce_instance(obj: object) -> Any:  # noqa: ANN401 - pickle's protocol
     """
     kind = type(obj)
     said_by = kind.__reduce_ex__, kind.__reduce__
-    if said_by == _SAYS_NOTHING or kind in copyreg.dispatch_table:
+    if (
+        said_by == _SAYS_NOTHING
+        or kind in copyreg.dispatch_table
+        or kind in _REDUCTIONS
+    ):
         return NotImplemented
     reduction = obj.__reduce_ex__(PROTOCOL)
     # Builtin ones, such as NotImplemented, do not say where they are: pickle searches.

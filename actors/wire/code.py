@@ -57,14 +57,17 @@ class IdentityMap(Generic[V]):
         self._refs: dict[int, weakref.ref[object]] = {}
 
     def remember(self, obj: object, value: V) -> None:
-        """Map *obj* to *value*."""
+        """Map *obj* to *value*; without effect if there are no weak references to its kind."""
         key, by_id, refs = id(obj), self.by_id, self._refs
 
         def forget(_: object) -> None:
             by_id.pop(key, None)
             refs.pop(key, None)
 
-        refs[key] = weakref.ref(obj, forget)
+        try:
+            refs[key] = weakref.ref(obj, forget)
+        except TypeError:
+            return  # a type alias, from Python 3.12 on
         by_id[key] = value
 
 
