@@ -64,6 +64,7 @@ class ManualClock:
 
         A tick comes before every message that is sent after this has returned.
         Time moves at one go: ``every`` ticks once for a move over several periods, as it does for an actor that was busy so long.
+        Each of several moves has a tick of its own.
 
         Args:
             duration: Seconds to move by.

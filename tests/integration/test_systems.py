@@ -502,7 +502,9 @@ def test_a_mailbox_may_be_as_small_as_it_is_allowed_to_be(system: ActorSystem) -
     assert counter.ask(Counter.add, 1).result() == 1
 
 
-@pytest.mark.parametrize("cls", [int, lambda: None, "Counter"], ids=repr)
+@pytest.mark.parametrize(
+    "cls", [int, lambda: None, "Counter"], ids=["int", "a lambda", "a string"]
+)
 def test_what_is_no_actor_class_is_refused(
     system: ActorSystem, cls: type[Counter]
 ) -> None:

@@ -28,6 +28,18 @@ def test_a_tick_has_come_when_advance_has_returned(
         assert watchman.ask(Watchman.seen).result() == (rounds, False)
 
 
+def test_every_move_has_its_tick_however_fast_moves_come(
+    system: ActorSystem, manual_clock: ManualClock
+) -> None:
+    """The second tick coalesced with the first one that was still queued, now and then."""
+    watchman = system.spawn(Watchman).result()
+
+    for _ in range(300):
+        manual_clock.advance(600)
+
+    assert watchman.ask(Watchman.seen).result() == (300, False)
+
+
 def test_nothing_ticks_before_its_time(
     system: ActorSystem, manual_clock: ManualClock
 ) -> None:

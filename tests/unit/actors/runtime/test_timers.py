@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from actors.runtime import clock
 from actors.runtime.timers import Tick, Timer
 
 
@@ -137,3 +140,24 @@ def test_cancelling_drops_what_is_due_and_what_waits(
 
     assert tick.is_cancelled
     assert not queue
+
+
+def test_every_move_of_a_time_that_a_test_moves_is_a_tick_of_its_own(
+    queue: deque[Tick], tmp_path: Path
+) -> None:
+    """Moves came faster than their ticks were taken, and a test that counted them was one short."""
+    dir_fd = os.open(tmp_path, os.O_DIRECTORY)
+    clock.write(dir_fd, 0)
+    loop = asyncio.new_event_loop()
+    moved = clock.MovedClock(dir_fd, 1, loop)
+    Timer(moved, queue, Tick("tick", (), {}), 10.0, repeats=True)
+
+    for seconds in (10, 20):
+        clock.write(dir_fd, seconds * 10**9)
+        (tmp_path / clock.fifo_name(1)).write_bytes(b"!")
+        loop.run_until_complete(asyncio.sleep(0))
+
+    assert len(queue) == 2
+    loop.close()
+    os.close(moved._fifo)
+    os.close(dir_fd)

@@ -118,7 +118,7 @@ def test_module_that_is_wanted_by_value_is_not_importable(module: ModuleType) ->
         inspect.Parameter.replace,
         typing.AnyStr,
     ],
-    ids=repr,
+    ids=lambda obj: getattr(obj, "__qualname__", None) or repr(obj),
 )
 def test_what_the_library_defines_is_importable(obj: object) -> None:
     assert byvalue.is_definition(obj)
