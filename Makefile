@@ -33,7 +33,7 @@ demo: $(call stamp,run) ## count words with actors while they are being killed
 	$(RUN) examples/wordcount.py --kill 0.2 --repeat 5
 
 test: $(call stamp,test) ## run the tests; PYTEST_ARGS="-k name" for some
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
 soak: $(call stamp,test) ## run the long tests: hundreds and thousands of kills
 	$(RUN) -m pytest --run-slow -m slow $(PYTEST_ARGS)

@@ -214,9 +214,14 @@ def _of_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
         theirs |= {
             name
             for name in names
-            if any(path == name or path.startswith(f"{name}/") for path in paths)
+            if any(f"{path}/".startswith(f"{_link_of(name)}/") for path in paths)
         }
     return theirs
+
+
+def _link_of(name: str) -> str:
+    """Return what /proc shows for a descriptor of *name*: of a queue, not where queues are mounted."""
+    return name.removeprefix("/dev/mqueue")
 
 
 def _program_of(name: str) -> int | None:

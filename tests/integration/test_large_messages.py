@@ -180,8 +180,8 @@ def test_killed_receivers_leave_nothing(
     crasher = system.options(intensity=1000).spawn(Gallery).result().within(SECONDS)
 
     for _ in range(10):
-        crasher.tell(Gallery.add, image())
-        crasher.tell(Gallery.die_with, image())
+        crasher.tell(Gallery.add, image()).result()
+        crasher.tell(Gallery.die_with, image()).result()
     wait_until(
         lambda: crasher.ask(Gallery.sums).result() == [], "the last crash is over"
     )
