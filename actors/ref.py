@@ -249,6 +249,37 @@ class ActorRef(Generic[A_co]):
         signals.check_sendable(signum)
         return self._request("signal", signum=int(signum))
 
+    def freeze(self) -> Pending[None]:
+        """Stop the actor's process where it is; settled when nothing of it runs any more.
+
+        It is never stopped while it sends, so it holds nobody else up.
+        The deadlines of its asks, and of asks to it, do not run until it is thawed; messages to it are accepted as ever.
+        It can be stopped, killed and restarted, and a fresh incarnation is not frozen.
+        Freezing a frozen actor does nothing; during a start it waits as ``signal`` does.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good, or does so before a process of it is frozen.
+            ActorError: The process cannot be stopped: it has changed its user, or hangs in the kernel.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        return self._request("freeze")
+
+    def thaw(self) -> Pending[None]:
+        """Let the actor's process run again, whoever has stopped it; settled when that is done.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good.
+            ActorError: The process has changed its user, and we may not signal it.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        return self._request("thaw")
+
     def _request(
         self,
         operation: str,

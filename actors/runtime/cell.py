@@ -29,6 +29,7 @@ from actors.exits import ExitKind, ExitReason
 from actors.runtime import reports, status
 from actors.runtime.client import Client
 from actors.runtime.loopside import running_loop
+from actors.runtime.pauses import is_overdue
 from actors.runtime.timers import Tick
 from actors.runtime.waits import Place
 from actors.runtime.withdrawn import is_marked
@@ -72,6 +73,7 @@ class Cell:
         self._encode = client.codec.encode
         self._answer = client.outgoing.answer
         self._lanes = client.outgoing.lanes
+        self._page = client.status
         self._words = client.status.words
         self._waiting = client.waiting
         self._loop = loop
@@ -183,7 +185,9 @@ class Cell:
     def _handle(self, slot: Slot, data: bytes) -> None:
         slot.start()
         try:
-            _, kind, flags, _, length, _, _, lane, corr, _, deadline, _ = _UNPACK(data)
+            _, kind, flags, _, length, _, _, lane, corr, sent, deadline, _ = _UNPACK(
+                data
+            )
         except struct.error:
             text = f"{self._name}: {len(data)} bytes are no message"
             self._refuse((slot, Kind.TELL, b"", 0, 0), "unhandled", text)
@@ -205,7 +209,11 @@ class Cell:
                 self._done(slot, kind)
                 return
         # After the mark was looked for: an asker takes it away once the deadline has passed.
-        if deadline and _now_ns() >= deadline:
+        if (
+            deadline
+            and (now := _now_ns()) >= deadline
+            and is_overdue(deadline, sent, now, (self._page, self._page_of(lane)))
+        ):
             self._drop_blob(flags, data[body_at:])
             self._refuse(job, "expired", "its deadline had passed")
             return

@@ -84,6 +84,7 @@ class Client:
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
         self.evidence = Evidence(directory, number, self.status, self.outgoing.routes)
         self.questions.where = self.evidence.where
+        self.questions.paused_ns = self.evidence.paused_ns
         self.waits: Waits | None = None  # of an actor
         self.ended_with: Exception | None = None  # why nothing can be asked any more
         self.dropped: dict[

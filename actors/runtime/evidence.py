@@ -22,6 +22,7 @@ from actors.pending import Pending
 from actors.runtime import status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
+from actors.runtime.pauses import frozen_ns
 from actors.wire import frame
 from actors.wire.frame import Header
 from transports import shm
@@ -160,6 +161,15 @@ class Evidence:
         page = self._page(wait.number)
         where = "its end" if page is None else _handler(page, wait.place)
         return f"{self._name(wait.number)} (in {where})"
+
+    # What does not run.
+
+    def paused_ns(self, pending: Pending[Any], now_ns: int) -> int:
+        """Return for how long the deadline of a question of ours did not run, because one of its ends was frozen."""
+        page = self._page(pending.number)
+        freezes = self._own.freezes() + (page.freezes() if page is not None else [])
+        sent_ns = pending.deadline_ns - int((pending.timeout or 0) * 1e9)
+        return frozen_ns(freezes, sent_ns, now_ns)
 
     # What takes so long.
 

@@ -66,6 +66,8 @@ class Questions:
         self.where: Callable[[Sequence[tuple[Pending[Any], bool]]], list[str]] = (
             lambda overdue: [""] * len(overdue)
         )
+        # For how long the deadline of a question did not run.
+        self.paused_ns: Callable[[Pending[Any], int], int] = lambda *_: 0
         self.next_deadline_ns = (
             0  # nothing is due earlier; 0 when nothing has a deadline
         )
@@ -191,15 +193,16 @@ class Questions:
         for pending, was_sent in [*sent, *((pending, False) for pending in waiting)]:
             if pending.state != WAITING or not pending.deadline_ns:
                 continue
-            if pending.deadline_ns <= now and pending.corr in self.withdrawn:
+            due = pending.deadline_ns
+            if due <= now:
+                due += self.paused_ns(pending, now)
+            if due <= now and pending.corr in self.withdrawn:
                 self.leave(pending.corr)
                 pending.fail(asyncio.CancelledError("withdrawn, and overdue"))
-            elif pending.deadline_ns <= now:
+            elif due <= now:
                 overdue.append((pending, was_sent))
-            elif (
-                not self.next_deadline_ns or pending.deadline_ns < self.next_deadline_ns
-            ):
-                self.next_deadline_ns = pending.deadline_ns
+            elif not self.next_deadline_ns or due < self.next_deadline_ns:
+                self.next_deadline_ns = due
         for (pending, was_sent), where in zip(
             overdue, self.where(overdue), strict=True
         ):

@@ -23,6 +23,8 @@ Layout (64-bit words of the first page):
     11   ready: 1 once this incarnation takes messages
     12   withdrawn: how many of the questions it has asked it does not want handled any more
     13   the largest message that the system takes, in bytes
+    14   freezes: how often its process has been frozen
+    16   of the last eight freezes: from when to when (ns, CLOCK_MONOTONIC; 0: it still lasts)
     ==== =========================================================================
 
 Further parts:
@@ -45,7 +47,9 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 
+from actors.runtime.pauses import Freeze
 from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports._ring import Slot
 from transports.errors import limit_behind
@@ -67,7 +71,9 @@ WORDS_BYTES = 4096
     READY,
     WITHDRAWN,
     MAX_MESSAGE,
-) = range(14)
+    FREEZES,
+) = range(15)
+FREEZE_AT, FREEZES_KEPT = 16, 8
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER = 1, 2
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
@@ -191,6 +197,37 @@ class StatusPage:
         for table in (self.waits, self.withdrawn):
             table[:] = memoryview(bytes(table.nbytes)).cast("Q")
         self.words[INCARNATION] = incarnation
+
+    # Freezes; entered by the supervisor.
+
+    def freeze(self) -> None:
+        """Enter that the process is frozen from now on."""
+        at = self._freeze_at(self.words[FREEZES])
+        self.words[at + 1] = 0
+        self.words[at] = time.monotonic_ns()
+        self.words[FREEZES] += 1
+
+    def thaw(self) -> None:
+        """Enter that it is not any more."""
+        if self.is_frozen():
+            self.words[self._freeze_at(self.words[FREEZES] - 1) + 1] = (
+                time.monotonic_ns()
+            )
+
+    def is_frozen(self) -> bool:
+        """Return whether the process is frozen."""
+        count = self.words[FREEZES]
+        return count > 0 and self.words[self._freeze_at(count - 1) + 1] == 0
+
+    def freezes(self) -> list[Freeze]:
+        """Return when it was frozen, the last eight times."""
+        kept = range(min(self.words[FREEZES], FREEZES_KEPT))
+        places = [FREEZE_AT + 2 * place for place in kept]
+        return [(self.words[at], self.words[at + 1]) for at in places]
+
+    @staticmethod
+    def _freeze_at(count: int) -> int:
+        return FREEZE_AT + 2 * (count % FREEZES_KEPT)
 
     def close(self) -> None:
         """Unmap it; slots must not be used any more."""

@@ -22,6 +22,7 @@ from actors.exits import ExitKind, ExitReason, bounded, from_bytes
 from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing
+from actors.runtime.pauses import is_overdue
 from actors.supervision import administration, linux, progress, reaper, strategy
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child
@@ -248,6 +249,7 @@ class Lifecycle:
             reaper.may_signal(child.pidfd, signal.SIGTERM)
             # A stopped process acts on nothing else.
             reaper.may_signal(child.pidfd, signal.SIGCONT)
+            child.estate.page.thaw()
             self._limit_stop(child)
 
     def kill(self, child: Child, cause: str) -> None:
@@ -312,6 +314,7 @@ class Lifecycle:
             dump=dump,
             uptime=time.monotonic() - child.born,
         )
+        child.estate.page.thaw()
         self._kill_strays(child)
 
     @staticmethod
@@ -513,7 +516,7 @@ class Lifecycle:
 
         def drop(header: Header) -> None:
             if header.kind == Kind.ASK:
-                if 0 < header.deadline_ns <= time.monotonic_ns():
+                if self._is_overdue(child, header):
                     return  # its asker has seen to that itself
                 self._outgoing.answer(
                     header.lane,
@@ -548,6 +551,14 @@ class Lifecycle:
         while child.when_ready:
             self._answer(child.when_ready.pop()[0], Kind.STOPPED, facts)
         self._answer_all(child.mourners, Kind.ANSWER, facts)
+
+    def _is_overdue(self, child: Child, header: Header) -> bool:
+        now = time.monotonic_ns()
+        if not 0 < header.deadline_ns <= now:
+            return False
+        asker = self._outgoing.asker(header.lane)
+        pages = child.estate.page, None if asker is None else asker.asker
+        return is_overdue(header.deadline_ns, header.sent_ns, now, pages)
 
     def _remember_tell(self, header: Header) -> None:
         self._dropped_tells[header.sender, header.sent_ns] = None

@@ -91,6 +91,17 @@ def session_of(pid: int) -> int | None:
         return None
 
 
+def is_stopped(pid: int) -> bool:
+    """Return whether no thread of *pid*, which must be unreaped, executes anything until it is continued."""
+    try:
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        return all(
+            _stat(f"{pid}/task/{each.name}")[_STATE] in "TtZX" for each in threads
+        )
+    except (FileNotFoundError, ProcessLookupError):  # one has ended just now
+        return False
+
+
 def environment_has(pid: int, marker: str) -> bool | None:
     """Return whether *pid* was started with the environment variable *marker* (``NAME=value``).
 
@@ -113,7 +124,7 @@ def _is_in_exec(pid: int) -> bool:
     return fields[_STATE] not in "ZX" and (end == "0" or start != end)
 
 
-def _stat(pid: int) -> list[str]:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+def _stat(process: int | str) -> list[str]:
+    text = Path(f"/proc/{process}/stat").read_text(errors="replace")
     # The name in parentheses may hold anything; these are the fields behind the last one.
     return text.rpartition(")")[2].split()

@@ -110,6 +110,7 @@ class Supervisor:
             self._selector,
             self._payloads,
         )
+        self._control = Control(self.lifecycle, self._outgoing, self._alarms)
         self._numbers = itertools.count(MAIN + 1)
         self._programs = Programs(
             directory,
@@ -152,7 +153,7 @@ class Supervisor:
             ),
             "close": self._on_close,
             "hurry": self._on_hurry,
-            **Control(self.lifecycle, self._outgoing).requests,
+            **self._control.requests,
         }
         self._selector.register(
             self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
@@ -240,6 +241,8 @@ class Supervisor:
             self._payloads.look()
         elif kind == repeats.ALARM:
             self._repeats.on_alarm(number)
+        elif kind in self._control.alarms:
+            self._control.alarms[kind](number)
         elif kind == "orphans":
             self._kill_all("orphan")
         else:

@@ -8,6 +8,7 @@ import signal
 import threading
 from pathlib import Path
 
+from actors import Actor, ActorRef
 from tests.support.actors_under_test import Blocker
 
 
@@ -46,5 +47,38 @@ class Attentive(Blocker):
         while Path(mark).exists():
             pass
 
+    async def ask_for(self, other: ActorRef[Blocker], gate: str, within: float) -> str:
+        return await other.within(within).ask(Blocker.wait_for, gate)
+
+    async def hello_from(self, other: ActorRef[Blocker], within: float) -> str:
+        return await other.within(within).ask(Blocker.hello)
+
     def vanish(self) -> None:
         os._exit(3)
+
+
+class Sink(Actor):
+    """Takes numbers."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def take(self, number: int) -> None:
+        self.taken += 1
+        assert number > 0
+
+    def count(self) -> int:
+        return self.taken
+
+
+class Source(Actor):
+    """Sends numbers without end."""
+
+    def __init__(self, sink: ActorRef[Sink]) -> None:
+        self.sink = sink
+        self.number = 0
+
+    async def flow(self) -> None:
+        while True:
+            self.number += 1
+            await self.sink.within(None).tell(Sink.take, self.number)

@@ -1,0 +1,134 @@
+"""Stopping a process where it does no harm: not while it sends.
+
+A process that is stopped in the middle of a put holds the lock of somebody else's mailbox.
+Its status page says when it is in one.
+So it is stopped, looked at, and, if the moment was a bad one, continued and stopped again a little later.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import attrs
+
+from actors.runtime import status
+from actors.supervision import linux, reaper
+from actors.supervision.alarms import Alarms
+from actors.supervision.child import Child
+
+ALARM = "freezing"
+LOOK_SECONDS = 0.0005  # until it is looked at whether a process has stopped
+MAX_LOOK_SECONDS = 0.05  # each time twice as long, up to this
+GIVE_UP_SECONDS = 5.0  # a process that has not stopped by then hangs in the kernel
+
+
+@attrs.frozen
+class Request:
+    """Somebody wants a child frozen.
+
+    Attributes:
+        settle: Is told why that cannot be; None: it is done.
+        repeat: Asks again, because the process has ended meanwhile.
+    """
+
+    settle: Callable[[str | None], None]
+    repeat: Callable[[], None]
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """A child that is being stopped."""
+
+    child: Child
+    incarnation: int
+    requests: list[Request]
+    until: float
+    wait: float = LOOK_SECONDS
+    is_running: bool = False  # on purpose, to get out of what it was sending
+
+
+class Freezing:
+    """Freezes and thaws the processes of one supervisor's children."""
+
+    def __init__(self, alarms: Alarms) -> None:
+        """Look at processes again when one of *alarms* is due."""
+        self._alarms = alarms
+        self._attempts: dict[int, Attempt] = {}
+
+    def freeze(self, child: Child, request: Request) -> None:
+        """Stop the process of *child*, which is ready."""
+        attempt = self._attempts.get(child.number)
+        if child.estate.page.is_frozen():
+            request.settle(None)
+        elif attempt is not None:
+            attempt.requests.append(request)
+        elif not reaper.may_signal(child.pidfd, signal.SIGSTOP):
+            request.settle(no_permission(child))
+        else:
+            until = time.monotonic() + GIVE_UP_SECONDS
+            attempt = Attempt(child, child.incarnation, [request], until)
+            self._attempts[child.number] = attempt
+            self._look_later(attempt)
+
+    def thaw(self, child: Child) -> str | None:
+        """Let the process of *child* run; return why that cannot be."""
+        if not reaper.may_signal(child.pidfd, signal.SIGCONT):
+            return no_permission(child)
+        child.estate.page.thaw()
+        attempt = self._attempts.get(child.number)
+        if attempt is not None:  # frozen, for no time at all
+            self._end(attempt, None)
+        return None
+
+    def look(self, number: int) -> None:
+        """See how far the process of child *number* is."""
+        attempt = self._attempts.get(number)
+        if attempt is None:
+            return
+        child = attempt.child
+        if child.incarnation != attempt.incarnation or not child.is_running:
+            self._abandon(attempt)
+        elif attempt.is_running:
+            attempt.is_running = False
+            reaper.may_signal(child.pidfd, signal.SIGSTOP)
+            self._look_later(attempt)
+        elif not linux.is_stopped(child.pid):
+            self._look_later(attempt)
+        elif child.estate.page.words[status.SENDING]:
+            attempt.is_running = True
+            reaper.may_signal(child.pidfd, signal.SIGCONT)
+            self._look_later(attempt)
+        else:
+            child.estate.page.freeze()
+            self._end(attempt, None)
+
+    def _look_later(self, attempt: Attempt) -> None:
+        now = time.monotonic()
+        if now >= attempt.until:
+            reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
+            text = f"{attempt.child.label}: its process {attempt.child.pid} could not be stopped within {GIVE_UP_SECONDS:g} s"
+            self._end(attempt, text)
+            return
+        self._alarms.set((ALARM, attempt.child.number), now + attempt.wait)
+        attempt.wait = min(2 * attempt.wait, MAX_LOOK_SECONDS)
+
+    def _abandon(self, attempt: Attempt) -> None:
+        """It has ended, or is ending: what is wanted is the next one."""
+        if attempt.child.pidfd >= 0:
+            reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
+        del self._attempts[attempt.child.number]
+        for request in attempt.requests:
+            request.repeat()
+
+    def _end(self, attempt: Attempt, error: str | None) -> None:
+        del self._attempts[attempt.child.number]
+        self._alarms.clear((ALARM, attempt.child.number))
+        for request in attempt.requests:
+            request.settle(error)
+
+
+def no_permission(child: Child) -> str:
+    """Return the text for a process that we may not signal."""
+    return f"{child.label}: its process {child.pid} has changed its user, and may not be signalled"
