@@ -280,6 +280,23 @@ class ActorRef(Generic[A_co]):
         """
         return self._request("thaw")
 
+    def stack(self) -> Pending[str]:
+        """Return what each thread of the actor's process executes, as a traceback, without stopping it.
+
+        The process writes it itself, from a signal: also when it is busy, starts, or hangs in C with the GIL held.
+        What coroutines wait for is not in it: they have no stack while they wait.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good.
+            ActorError: The process is frozen, has changed its user, or has not written anything in 5 s: it hangs in the kernel, or its
+                threads block the signal.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        return self._request("stack", lambda facts: facts["text"])
+
     def _request(
         self,
         operation: str,

@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 import structlog
 
-from actors import actor, goodbye, unread
+from actors import actor, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
@@ -41,7 +41,7 @@ from transports.errors import CorruptError
 
 R = TypeVar("R")
 
-GOODBYE_BYTES = 64 * 1024  # the record; the stack dump of faulthandler comes behind it
+GOODBYE_BYTES = 64 * 1024  # the record; what faulthandler writes comes behind it
 FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
 
 
@@ -298,6 +298,8 @@ def run(start: Start) -> NoReturn:
     try:
         os.lseek(start.goodbye_fd, GOODBYE_BYTES, os.SEEK_SET)
         faulthandler.enable(start.goodbye_fd, all_threads=True)
+        # Each thread for itself: the frames of another may change while they are read.
+        faulthandler.register(signals.STACK, start.goodbye_fd, all_threads=False)
         status = _live(start)
         leave()
     except BaseException as exc:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code

@@ -9,7 +9,7 @@ import attrs
 
 from actors.exits import ExitReason
 from actors.options import Options
-from actors.runtime.process import Arguments
+from actors.runtime.process import GOODBYE_BYTES, Arguments
 from actors.supervision.estate import Estate
 from actors.supervision.group import Fate, Group, Member, Phase
 from actors.wire.frame import Header
@@ -35,6 +35,7 @@ class Child:
     pid: int = 0
     pidfd: int = -1
     goodbye_fd: int = -1
+    dump_at: int = GOODBYE_BYTES  # where in it faulthandler writes next
     born: float = 0.0
     ready_at: float | None = None  # None while this incarnation is not ready
     cause: ExitReason | None = None  # recorded before we send a signal that kills
@@ -69,6 +70,10 @@ class Child:
     def marker(self) -> str:
         """What identifies the incarnation in an environment."""
         return f"{self.estate.directory.path.name}/{self.number}.{self.incarnation}"
+
+    def about(self, what: str) -> str:
+        """Return a sentence about the process."""
+        return f"{self.label}: its process {self.pid} {what}"
 
     def listed(self, headers: list[Header]) -> str:
         """Return the messages of *headers* for one line of a log: how many of which, the first few kinds."""

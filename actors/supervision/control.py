@@ -10,15 +10,17 @@ from typing import Any
 
 from actors.runtime import reports
 from actors.runtime.outgoing import Outgoing
-from actors.supervision import freezing, reaper
+from actors.supervision import freezing, reaper, stacks
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child
-from actors.supervision.freezing import Freezing, Request, no_permission
+from actors.supervision.freezing import Freezing
 from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.request import Request
+from actors.supervision.stacks import Stacks
 from actors.wire.frame import Codec, Kind
 
 Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
-Act = Callable[[Child, Asker, dict[str, Any]], None]
+Act = Callable[[Child, Request], None]
 
 
 class Control:
@@ -29,69 +31,60 @@ class Control:
     ) -> None:
         self._lifecycle = lifecycle
         self._outgoing = outgoing
-        self._freezing = Freezing(alarms)
+        freezer, shower = Freezing(alarms), Stacks(alarms)
         self.requests: dict[str, Handle] = {
-            name: self._request(act)
-            for name, act in {
-                "signal": self._signal,
-                "freeze": self._freeze,
-                "thaw": self._thaw,
-            }.items()
+            "signal": self._when_ready(_signal),
+            "freeze": self._when_ready(freezer.freeze),
+            "thaw": self._when_ready(freezer.thaw),
+            "stack": self._when_forked(shower.show),
         }
         self.alarms: dict[str, Callable[[int], None]] = {
-            freezing.ALARM: self._freezing.look
+            freezing.ALARM: freezer.look,
+            stacks.ALARM: shower.look,
         }
 
-    def _signal(self, child: Child, asker: Asker, facts: dict[str, Any]) -> None:
-        is_sent = reaper.may_signal(child.pidfd, facts["signum"])
-        self._settle(asker, None if is_sent else no_permission(child))
+    def _when_ready(self, act: Act) -> Handle:
+        """Return what does *act* to the process that is ready, or is so next."""
+        return self._handle(act, lambda child: child.is_running and child.pidfd >= 0)
 
-    def _freeze(self, child: Child, asker: Asker, facts: dict[str, Any]) -> None:
-        request = Request(
-            settle=lambda error: self._settle(asker, error),
-            repeat=lambda: self.requests["freeze"](asker, 0, facts, b""),
-        )
-        self._freezing.freeze(child, request)
+    def _when_forked(self, act: Act) -> Handle:
+        """Return what does *act* to the process that there is, or to the next one that is ready."""
+        return self._handle(act, lambda child: child.pidfd >= 0)
 
-    def _thaw(self, child: Child, asker: Asker, _facts: dict[str, Any]) -> None:
-        self._settle(asker, self._freezing.thaw(child))
-
-    def _request(self, act: Act) -> Handle:
-        """Return what does *act* to the next process of an actor that is ready."""
-
+    def _handle(self, act: Act, is_time: Callable[[Child], bool]) -> Handle:
         def handle(
-            asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+            asker: Asker, sender: int, facts: dict[str, Any], payload: bytes
         ) -> None:
-            child = self._find(asker, facts["number"])
-            if child is not None:
-                self._when_ready(child, asker, lambda: act(child, asker, facts))
+            child = self._lifecycle.children.get(facts["number"])
+            if child is None:
+                reason = self._lifecycle.reason_of(facts["number"])
+                self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
+                return
+            request = Request(
+                facts,
+                lambda error=None, **facts: self._settle(asker, error, facts),
+                lambda: handle(asker, sender, facts, payload),
+            )
+            if is_time(child):
+                act(child, request)
+            else:
+                child.when_ready.append((asker, lambda: act(child, request)))
 
         return handle
 
-    # Whom it is about.
-
-    def _find(self, asker: Asker, number: int) -> Child | None:
-        """Return the child, or tell *asker* why it has ended."""
-        child = self._lifecycle.children.get(number)
-        if child is None:
-            reason = self._lifecycle.reason_of(number)
-            self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
-        return child
-
-    @staticmethod
-    def _when_ready(child: Child, asker: Asker, act: Callable[[], None]) -> None:
-        """Call *act* when a process of *child* is ready; *asker* hears of it if there will be none."""
-        if child.is_running and child.pidfd >= 0:
-            act()
-        else:
-            child.when_ready.append((asker, act))
-
-    def _settle(self, asker: Asker, error: str | None) -> None:
+    def _settle(self, asker: Asker, error: str | None, facts: dict[str, Any]) -> None:
         if error is None:
-            self._answer(asker, Kind.ANSWER, {})
+            self._answer(asker, Kind.ANSWER, facts)
         else:
             self._answer(asker, Kind.REFUSAL, {"error": "refused", "text": error})
 
     def _answer(self, asker: Asker, kind: Kind, facts: dict[str, Any]) -> None:
         lane, corr = asker
         self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
+
+
+def _signal(child: Child, request: Request) -> None:
+    if reaper.may_signal(child.pidfd, request.facts["signum"]):
+        request.settle()
+    else:
+        request.settle(child.about(reaper.NOT_OURS))

@@ -9,32 +9,19 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 
 import attrs
 
 from actors.runtime import status
-from actors.supervision import linux, reaper
+from actors.supervision import reaper, threads
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child
+from actors.supervision.request import Request
 
 ALARM = "freezing"
 LOOK_SECONDS = 0.0005  # until it is looked at whether a process has stopped
 MAX_LOOK_SECONDS = 0.05  # each time twice as long, up to this
 GIVE_UP_SECONDS = 5.0  # a process that has not stopped by then hangs in the kernel
-
-
-@attrs.frozen
-class Request:
-    """Somebody wants a child frozen.
-
-    Attributes:
-        settle: Is told why that cannot be; None: it is done.
-        repeat: Asks again, because the process has ended meanwhile.
-    """
-
-    settle: Callable[[str | None], None]
-    repeat: Callable[[], None]
 
 
 @attrs.define(eq=False)
@@ -61,26 +48,27 @@ class Freezing:
         """Stop the process of *child*, which is ready."""
         attempt = self._attempts.get(child.number)
         if child.estate.page.is_frozen():
-            request.settle(None)
+            request.settle()
         elif attempt is not None:
             attempt.requests.append(request)
         elif not reaper.may_signal(child.pidfd, signal.SIGSTOP):
-            request.settle(no_permission(child))
+            request.settle(child.about(reaper.NOT_OURS))
         else:
             until = time.monotonic() + GIVE_UP_SECONDS
             attempt = Attempt(child, child.incarnation, [request], until)
             self._attempts[child.number] = attempt
             self._look_later(attempt)
 
-    def thaw(self, child: Child) -> str | None:
-        """Let the process of *child* run; return why that cannot be."""
+    def thaw(self, child: Child, request: Request) -> None:
+        """Let the process of *child* run."""
         if not reaper.may_signal(child.pidfd, signal.SIGCONT):
-            return no_permission(child)
+            request.settle(child.about(reaper.NOT_OURS))
+            return
         child.estate.page.thaw()
         attempt = self._attempts.get(child.number)
         if attempt is not None:  # frozen, for no time at all
-            self._end(attempt, None)
-        return None
+            self._end(attempt)
+        request.settle()
 
     def look(self, number: int) -> None:
         """See how far the process of child *number* is."""
@@ -94,7 +82,8 @@ class Freezing:
             attempt.is_running = False
             reaper.may_signal(child.pidfd, signal.SIGSTOP)
             self._look_later(attempt)
-        elif not linux.is_stopped(child.pid):
+        elif not threads.is_stopped(child.pid):
+            reaper.may_signal(child.pidfd, signal.SIGSTOP)  # others may continue it
             self._look_later(attempt)
         elif child.estate.page.words[status.SENDING]:
             attempt.is_running = True
@@ -102,14 +91,14 @@ class Freezing:
             self._look_later(attempt)
         else:
             child.estate.page.freeze()
-            self._end(attempt, None)
+            self._end(attempt)
 
     def _look_later(self, attempt: Attempt) -> None:
         now = time.monotonic()
         if now >= attempt.until:
             reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
-            text = f"{attempt.child.label}: its process {attempt.child.pid} could not be stopped within {GIVE_UP_SECONDS:g} s"
-            self._end(attempt, text)
+            text = f"could not be stopped within {GIVE_UP_SECONDS:g} s"
+            self._end(attempt, attempt.child.about(text))
             return
         self._alarms.set((ALARM, attempt.child.number), now + attempt.wait)
         attempt.wait = min(2 * attempt.wait, MAX_LOOK_SECONDS)
@@ -122,13 +111,8 @@ class Freezing:
         for request in attempt.requests:
             request.repeat()
 
-    def _end(self, attempt: Attempt, error: str | None) -> None:
+    def _end(self, attempt: Attempt, error: str | None = None) -> None:
         del self._attempts[attempt.child.number]
         self._alarms.clear((ALARM, attempt.child.number))
         for request in attempt.requests:
             request.settle(error)
-
-
-def no_permission(child: Child) -> str:
-    """Return the text for a process that we may not signal."""
-    return f"{child.label}: its process {child.pid} has changed its user, and may not be signalled"

@@ -114,6 +114,7 @@ class Lifecycle:
         """Return the fork of *child*'s next incarnation."""
         directory = self._directory
         child.goodbye_fd = os.memfd_create(f"goodbye-{child.number}", os.MFD_CLOEXEC)
+        child.dump_at = process.GOODBYE_BYTES
         child.born = time.monotonic()
         child.estate.page.begin(child.incarnation)
         start = process.Start(
@@ -323,9 +324,9 @@ class Lifecycle:
         record = os.pread(child.goodbye_fd, min(size, process.GOODBYE_BYTES), 0).rstrip(
             b"\0"
         )
-        dump = os.pread(
-            child.goodbye_fd, process.GOODBYE_BYTES, process.GOODBYE_BYTES
-        ).decode(errors="replace")
+        dump = os.pread(child.goodbye_fd, process.GOODBYE_BYTES, child.dump_at).decode(
+            errors="replace"
+        )
         os.close(child.goodbye_fd)
         child.goodbye_fd = -1
         return from_bytes(record), dump or None

@@ -14,12 +14,16 @@ RESERVED_FILES = 16
 MAX_OOM_SCORE_ADJ = 1000
 
 # Fields of /proc/<pid>/stat, counted from the one behind the name.
-_STATE, _SESSION = 0, 3
+STATE, _SESSION = 0, 3
 _ENVIRONMENT = slice(47, 49)  # where it starts and ends
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 
+# The number of the system call tgkill, which not every C library offers; most machines share one table.
+_TGKILL = {"x86_64": 234, "i686": 270, "armv7l": 268, "ppc64le": 250, "s390x": 241}.get(
+    os.uname().machine, 131
+)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,6 +46,18 @@ def adopt_orphans() -> None:
 def set_process_name(name: str) -> None:
     """Set what ``ps`` and ``pstree`` show; the kernel keeps 15 bytes."""
     _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode("utf-8", "replace")[:15]))
+
+
+def signal_thread(pid: int, tid: int, signum: int) -> None:
+    """Send a signal to thread *tid* of *pid*, which must be unreaped.
+
+    Raises:
+        ProcessLookupError: It has ended.
+        PermissionError: The process has changed its user.
+    """
+    if _libc.syscall(_TGKILL, pid, tid, int(signum)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def raise_oom_score(amount: int) -> None:
@@ -86,20 +102,9 @@ def children() -> set[int]:
 def session_of(pid: int) -> int | None:
     """Return the session of *pid*, which must be unreaped; None when it is gone all the same."""
     try:
-        return int(_stat(pid)[_SESSION])
+        return int(stat_of(pid)[_SESSION])
     except (FileNotFoundError, ProcessLookupError):
         return None
-
-
-def is_stopped(pid: int) -> bool:
-    """Return whether no thread of *pid*, which must be unreaped, executes anything until it is continued."""
-    try:
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        return all(
-            _stat(f"{pid}/task/{each.name}")[_STATE] in "TtZX" for each in threads
-        )
-    except (FileNotFoundError, ProcessLookupError):  # one has ended just now
-        return False
 
 
 def environment_has(pid: int, marker: str) -> bool | None:
@@ -119,12 +124,20 @@ def environment_has(pid: int, marker: str) -> bool | None:
 
 def _is_in_exec(pid: int) -> bool:
     """Return whether *pid*, which had no environment a moment ago, was in the middle of an exec then."""
-    fields = _stat(pid)
+    fields = stat_of(pid)
     start, end = fields[_ENVIRONMENT]
-    return fields[_STATE] not in "ZX" and (end == "0" or start != end)
+    return fields[STATE] not in "ZX" and (end == "0" or start != end)
 
 
-def _stat(process: int | str) -> list[str]:
+def status_of(process: int | str) -> dict[str, str]:
+    """Return the fields of ``/proc/<process>/status``; *process* may be ``<pid>/task/<tid>``."""
+    text = Path(f"/proc/{process}/status").read_text(errors="replace")
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def stat_of(process: int | str) -> list[str]:
+    """Return the fields of ``/proc/<process>/stat`` behind the name; *process* may be ``<pid>/task/<tid>``."""
     text = Path(f"/proc/{process}/stat").read_text(errors="replace")
     # The name in parentheses may hold anything; these are the fields behind the last one.
     return text.rpartition(")")[2].split()

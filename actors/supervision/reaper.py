@@ -15,6 +15,9 @@ import attrs
 
 from actors.supervision import fork, linux
 
+# Of a process.
+NOT_OURS = "has changed its user, and may not be signalled"
+
 
 @attrs.frozen
 class Death:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import math
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
-from actors import Actor, ActorRef
+from actors import Actor, ActorRef, handler, signals
 from tests.support.actors_under_test import Blocker
 
 
@@ -41,6 +44,19 @@ class Attentive(Blocker):
     def hang(self, mark: str) -> None:
         Path(mark).touch()
         threading.Event().wait()
+
+    def start_thread(self, mark: str) -> int:
+        threading.Thread(target=self.spin, args=(mark,), daemon=True).start()
+        return os.getpid()
+
+    def write_over(self) -> None:
+        signal.signal(signals.STACK, lambda *_: None)
+
+    def block_signals(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+    def segfault(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
 
     def spin(self, mark: str) -> None:
         Path(mark).touch()
@@ -82,3 +98,60 @@ class Source(Actor):
         while True:
             self.number += 1
             await self.sink.within(None).tell(Sink.take, self.number)
+
+
+class Timed(Attentive):
+    """Hangs and is slow, within limits and beyond."""
+
+    handler_timeout = 0.3
+
+    @handler(timeout=math.inf)
+    def take_your_time(self, gate: str) -> str:
+        return self.wait_for(gate)
+
+    @handler(timeout=0.1)
+    def hurry(self, mark: str) -> None:
+        self.hang(mark)
+
+    async def hang_async(self, mark: str) -> None:
+        Path(mark).touch()  # noqa: ASYNC240 - takes no time
+        await asyncio.Event().wait()
+
+    def hang_in_a_tick(self) -> None:
+        self.after(0, Timed._hang)
+
+    def _hang(self) -> None:
+        threading.Event().wait()
+
+    def deafen(self) -> None:
+        signal.signal(signal.SIGABRT, signal.SIG_IGN)
+
+    def wait_deaf(self, gate: str) -> str:
+        self.deafen()
+        return self.wait_for(gate)
+
+
+class Both(Timed):
+    """Handles two messages at once."""
+
+    concurrency = 2
+
+    async def wait_long(self, gate: str) -> str:
+        return await asyncio.to_thread(self.wait_for, gate)
+
+
+class Quick(Actor):
+    """Is often as slow as it may just be; has a thread more than it needs, which could take a signal."""
+
+    handler_timeout = 0.02
+
+    def __init__(self) -> None:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+    def work(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pass
+
+    def rest(self) -> None:
+        time.sleep(0.001)  # noqa: TID251 - what is done is of no matter, but not nothing
