@@ -27,6 +27,7 @@ from actors.events import Event as Event
 from actors.events import Events as Events
 from actors.exits import ExitKind as ExitKind
 from actors.exits import ExitReason as ExitReason
+from actors.options import Heartbeat as Heartbeat
 from actors.pending import Pending as Pending
 from actors.ref import ActorRef as ActorRef
 from actors.run import run as run

@@ -23,7 +23,15 @@ from typing import (
 
 from actors import signals
 from actors.errors import OptionError
-from actors.options import MAX_CONCURRENCY, OnError, above_zero, is_whole, seconds
+from actors.options import (
+    MAX_CONCURRENCY,
+    OnError,
+    above_zero,
+    is_time,
+    is_whole,
+    refused,
+    seconds,
+)
 
 if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run time
     import asyncio
@@ -37,6 +45,7 @@ R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ON_ERROR = "__actors_on_error__"
+_TIMEOUT = "__actors_timeout__"
 
 
 class Timer(Protocol):
@@ -108,22 +117,38 @@ def context() -> Context:
     return _context
 
 
-def handler(*, on_error: OnError) -> Callable[[F], F]:
-    """Set what an exception in this method does, over the class's own setting.
+def handler(
+    *, on_error: OnError | None = None, timeout: float | None = None
+) -> Callable[[F], F]:
+    """Set how this method is handled, over the settings of its class and over options.
 
     Args:
-        on_error: ``crash`` ends the process after the asker was told; ``continue`` goes on with the next message.
+        on_error: What an exception does: ``crash`` ends the process after the asker was told; ``continue`` goes on with the next
+            message. None leaves that to the class.
+        timeout: Seconds that it may take; then its process is ended, as a crash. ``math.inf`` sets no limit, None leaves that to
+            ``handler_timeout``.
 
     Raises:
-        OptionError: *on_error* is neither of them.
+        OptionError: A setting is not acceptable.
     """
-    _check_on_error(on_error)
+    if on_error is not None:
+        _check_on_error(on_error)
+    _check_limit("timeout", timeout)
 
     def mark(function: F) -> F:
-        setattr(function, _ON_ERROR, on_error)
+        if on_error is not None:
+            setattr(function, _ON_ERROR, on_error)
+        if timeout is not None:
+            setattr(function, _TIMEOUT, timeout)
         return function
 
     return mark
+
+
+def _check_limit(setting: str, value: object) -> None:
+    if value is not None and not (is_time(value) and value):
+        text = "a number of seconds above 0, math.inf for no limit, or None"
+        raise refused(setting, value, text)
 
 
 def _check_on_error(value: object) -> None:
@@ -153,18 +178,21 @@ class Actor:
         writable_buffers: Whether arrays and other large buffers in its messages may be written to: each page becomes a copy of the
             actor's own as it is. What its sender could not write to stays read-only all the same, as pickle has it.
             False leaves all of them read-only, and lets the actor send them on without a copy.
+        handler_timeout: Seconds that one handler may take, waiting included; then the process is ended, as a crash, and the stacks of
+            its threads are in the exit reason. Timers count as handlers. None sets no limit.
     """
 
     concurrency: ClassVar[int] = 1
     on_error: ClassVar[OnError | None] = None
     writable_buffers: ClassVar[bool] = False
+    handler_timeout: ClassVar[float | None] = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Refuse a class that would break its own runtime.
 
         Raises:
             TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting, or its constructor is ``async``.
-            OptionError: ``concurrency``, ``on_error`` or ``writable_buffers`` is not acceptable.
+            OptionError: ``concurrency``, ``on_error``, ``writable_buffers`` or ``handler_timeout`` is not acceptable.
         """
         super().__init_subclass__(**kwargs)
         for name in vars(cls):
@@ -181,6 +209,7 @@ class Actor:
         if cls.on_error is not None:
             _check_on_error(cls.on_error)
         _check_flag(f"{cls.__name__}.writable_buffers", cls.writable_buffers)
+        _check_limit(f"{cls.__name__}.handler_timeout", cls.handler_timeout)
 
     # Hooks.
 
@@ -275,7 +304,14 @@ class Actor:
 
 
 _HOOKS = frozenset(
-    {"on_start", "on_stop", "concurrency", "on_error", "writable_buffers"}
+    {
+        "on_start",
+        "on_stop",
+        "concurrency",
+        "on_error",
+        "writable_buffers",
+        "handler_timeout",
+    }
 )
 _RESERVED = frozenset(name for name in vars(Actor) if not name.startswith("_")) - _HOOKS
 
@@ -309,6 +345,14 @@ def on_error_of(cls: type[Any], name: str) -> OnError | None:
         cls, "on_error", None
     )
     return value
+
+
+def timeouts_of(cls: type[Any]) -> dict[str, float]:
+    """Return the handlers of *cls* that have a time limit of their own, in seconds."""
+    limits = {
+        name: getattr(getattr(cls, name), _TIMEOUT, None) for name in handler_names(cls)
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _own(

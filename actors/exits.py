@@ -125,6 +125,8 @@ class ExitReason:
         child_id: Which child, link partner or child specification this is about.
         count: Restarts that were too many.
         period: Seconds within which they were; of a start that took too long, those that it had.
+        silent_for: Seconds since the last sign of life of a process that was ended for lack of one.
+        stopped: Whether that process had been stopped, by SIGSTOP for example.
         truncated: Whether a text was longer than what is kept.
         inner: The reason behind this one.
     """
@@ -149,6 +151,8 @@ class ExitReason:
     child_id: str | None = attrs.field(default=None, kw_only=True)
     count: int | None = attrs.field(default=None, kw_only=True)
     period: float | None = attrs.field(default=None, kw_only=True)
+    silent_for: float | None = attrs.field(default=None, kw_only=True)
+    stopped: bool = attrs.field(default=False, kw_only=True)
     truncated: bool = attrs.field(default=False, kw_only=True)
     inner: ExitReason | None = attrs.field(default=None, kw_only=True)
 
@@ -185,8 +189,8 @@ _SHOWN = [
     name for name in _DEFAULTS if name not in {"kind", "traceback", "dump"}
 ]  # in a repr: what is said, and is no page of text
 _INTEGERS = ("incarnation", "pid", "exit_code", "errno", "count")
-_NUMBERS = ("uptime", "period")
-_FLAGS = ("core", "requested", "truncated")
+_NUMBERS = ("uptime", "period", "silent_for")
+_FLAGS = ("core", "requested", "stopped", "truncated")
 
 
 def from_json(facts: Mapping[str, Any]) -> ExitReason:

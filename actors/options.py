@@ -127,9 +127,40 @@ valid_patience = must(
     lambda value: is_time(value) and value != 0,
     "a number of seconds above 0, or math.inf",
 )
+valid_limit = must(
+    lambda value: value is None or (is_time(value) and value != 0),
+    "a number of seconds above 0, math.inf for no limit, or None for that of the class",
+)
 valid_size = must(
     _is_size,
     f"a whole number of bytes from {MIN_MAILBOX_BYTES} to {MAX_MAILBOX_BYTES}",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Heartbeat:
+    """How a hung process is found out.
+
+    Attributes:
+        interval: Seconds between two signs of life.
+        timeout: Seconds of silence after which it is ended.
+    """
+
+    interval: float = attrs.field(default=1.0, validator=valid_period)
+    timeout: float = attrs.field(default=30.0, validator=valid_period)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a timeout within which no sign of life could come.
+
+        Raises:
+            OptionError: *timeout* is not above *interval*.
+        """
+        if self.timeout <= self.interval:
+            raise refused("timeout", self.timeout, f"above interval={self.interval!r}")
+
+
+valid_heartbeat = must(
+    lambda value: value is None or isinstance(value, Heartbeat), "a Heartbeat, or None"
 )
 
 
@@ -162,6 +193,8 @@ class Options:
         init_timeout: Seconds until ``__init__`` and ``on_start`` must have returned; ``math.inf`` waits.
         mailbox_bytes: Bound of the mailbox, 4 KiB to 1 GiB; None takes the transport's default. What the transport cannot do within it,
             a limit of the machine, say, is a ``SpawnError``.
+        heartbeat: How a process that does nothing at all is found out; None does not look.
+        handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
     """
 
     name: str | None = attrs.field(default=None, validator=valid_name)
@@ -172,6 +205,15 @@ class Options:
     shutdown: float = attrs.field(default=5.0, validator=valid_time)
     init_timeout: float = attrs.field(default=30.0, validator=valid_patience)
     mailbox_bytes: int | None = attrs.field(default=None, validator=valid_size)
+    heartbeat: Heartbeat | None = attrs.field(default=None, validator=valid_heartbeat)
+    handler_timeout: float | None = attrs.field(default=None, validator=valid_limit)
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> Options:
+        """Return the options that ``attrs.asdict`` made *facts* of."""
+        heartbeat = facts["heartbeat"]
+        beating = None if heartbeat is None else Heartbeat(**heartbeat)
+        return cls(**{**facts, "heartbeat": beating})
 
     @classmethod
     def from_keywords(cls, keywords: OptionKeywords) -> Options:
@@ -200,3 +242,5 @@ class OptionKeywords(TypedDict, total=False):
     shutdown: float
     init_timeout: float
     mailbox_bytes: int | None
+    heartbeat: Heartbeat | None
+    handler_timeout: float | None

@@ -18,7 +18,7 @@ from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
 import attrs
 
 from actors import spawning
-from actors.actor import Actor
+from actors.actor import Actor, timeouts_of
 from actors.attach import Attachment, join
 from actors.errors import (
     ForkedHandleError,
@@ -375,6 +375,8 @@ class ActorSystem:
             ],
             "slots": cls.concurrency,
             "is_writable": cls.writable_buffers,
+            "timeouts": timeouts_of(cls),
+            "handler_timeout": cls.handler_timeout,
         }
         return client.request(
             "spawn",

@@ -338,10 +338,10 @@ class Cell:
 
     def _done(self, slot: Slot, kind: int) -> None:
         words = self._words
+        slot.clear()
         if kind == LOCAL:
             words[status.BUSY] -= 1
         else:
-            slot.clear()
             words[_HANDLED] += 1
         self._free.append(slot)
         if not self._is_ring and len(self._free) == 1:
@@ -376,6 +376,7 @@ class Cell:
             return
         slot = self._free.pop()  # holds a place among the messages in hand; stays empty
         name = tick.method.encode()
+        slot.start()  # for those who look how long it takes
         self._words[status.BUSY] += 1
         job = (slot, LOCAL, name, 0, 0)
         # By name, so that a subclass's method counts; private ones are no messages, but may be ticks.

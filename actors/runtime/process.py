@@ -26,7 +26,7 @@ from actors import actor, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import clock
+from actors.runtime import clock, heartbeat
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -72,6 +72,7 @@ class Start:
     mailbox_fd: int
     goodbye_fd: int
     arguments: Arguments
+    heartbeat: float | None  # seconds between two signs of life
 
 
 class Process:
@@ -127,6 +128,8 @@ class Process:
                 )
             )
             return 1
+        if self._start.heartbeat is not None:
+            heartbeat.start(self.client.status, self._start.heartbeat)
         if self.cell.reason is None:
             self.client.notify_root(
                 "ready",

@@ -24,6 +24,7 @@ Layout (64-bit words of the first page):
     12   withdrawn: how many of the questions it has asked it does not want handled any more
     13   the largest message that the system takes, in bytes
     14   freezes: how often its process has been frozen
+    15   heartbeat: its last sign of life (ns, CLOCK_MONOTONIC), 0 where it gives none
     16   of the last eight freezes: from when to when (ns, CLOCK_MONOTONIC; 0: it still lasts)
     ==== =========================================================================
 
@@ -72,7 +73,8 @@ WORDS_BYTES = 4096
     WITHDRAWN,
     MAX_MESSAGE,
     FREEZES,
-) = range(15)
+    HEARTBEAT,
+) = range(16)
 FREEZE_AT, FREEZES_KEPT = 16, 8
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER = 1, 2
@@ -192,7 +194,7 @@ class StatusPage:
 
     def begin(self, incarnation: int) -> None:
         """Reset what belongs to an incarnation; the slots are settled by the reaper."""
-        for word in (HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN):
+        for word in (HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN, HEARTBEAT):
             self.words[word] = 0
         for table in (self.waits, self.withdrawn):
             table[:] = memoryview(bytes(table.nbytes)).cast("Q")

@@ -12,6 +12,7 @@ from actors.options import Options
 from actors.runtime.process import GOODBYE_BYTES, Arguments
 from actors.supervision.estate import Estate
 from actors.supervision.group import Fate, Group, Member, Phase
+from actors.supervision.hangs import Limits
 from actors.wire.frame import Header
 
 MAX_LISTED = 4  # kinds of messages that one line of a log names
@@ -30,6 +31,7 @@ class Child:
     arguments: Arguments
     estate: Estate
     group: Group  # of this one alone
+    limits: Limits
     incarnation: int = 0
     restarts: int = 0
     pid: int = 0
@@ -42,6 +44,7 @@ class Child:
     reason: ExitReason | None = None  # of the last death
     hands: list[Header] = attrs.field(factory=list)  # what it had in hand then
     strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
+    is_leaving: bool = False  # its process ends by itself
     is_unkillable: bool = (
         False  # SIGKILL has not ended it: nobody waits for it any more
     )

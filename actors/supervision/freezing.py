@@ -76,7 +76,8 @@ class Freezing:
         if attempt is None:
             return
         child = attempt.child
-        if child.incarnation != attempt.incarnation or not child.is_running:
+        is_gone = child.incarnation != attempt.incarnation or child.pidfd < 0
+        if is_gone or not child.is_running:
             self._abandon(attempt)
         elif attempt.is_running:
             attempt.is_running = False

@@ -107,6 +107,7 @@ class Lifecycle:
             )
         child.cause = None
         child.ready_at = None
+        child.is_leaving = False
         child.incarnation += 1
         self.to_start.append(child)
 
@@ -117,6 +118,7 @@ class Lifecycle:
         child.dump_at = process.GOODBYE_BYTES
         child.born = time.monotonic()
         child.estate.page.begin(child.incarnation)
+        heartbeat = child.options.heartbeat
         start = process.Start(
             directory=directory,
             number=child.number,
@@ -126,6 +128,7 @@ class Lifecycle:
             mailbox_fd=child.estate.mailbox_fd,
             goodbye_fd=child.goodbye_fd,
             arguments=child.arguments,
+            heartbeat=None if heartbeat is None else heartbeat.interval,
         )
         own = {
             directory.fd,
@@ -217,6 +220,7 @@ class Lifecycle:
         """An incarnation ends by itself: its time for that is bounded as if it had been asked to."""
         child = self.children.get(number)
         if child is not None and child.incarnation == incarnation:
+            child.is_leaving = True
             self._limit_stop(child)
 
     def _limit_stop(self, child: Child) -> None:

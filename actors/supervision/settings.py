@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, get_args
 import attrs
 
 from actors import options
-from actors.options import RestartType, is_seconds, is_whole, must, refused
+from actors.options import Heartbeat, RestartType, is_whole, must, refused
 from actors.supervision.backoff import Backoff, never_gives_up
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one", "pool"]
@@ -32,31 +32,6 @@ def _one_of(words: Any) -> Any:  # noqa: ANN401 - a Literal in, a validator out
 
 
 _flag = must(lambda value: isinstance(value, bool), "True or False")
-_positive = must(
-    lambda value: is_seconds(value) and value > 0, "a number of seconds above 0"
-)
-
-
-@attrs.frozen(kw_only=True)
-class Heartbeat:
-    """How a hung process is found out.
-
-    Attributes:
-        interval: Seconds between two signs of life.
-        timeout: Seconds of silence after which it is ended.
-    """
-
-    interval: float = attrs.field(default=1.0, validator=_positive)
-    timeout: float = attrs.field(default=30.0, validator=_positive)
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a timeout within which no sign of life could come.
-
-        Raises:
-            OptionError: *timeout* is not above *interval*.
-        """
-        if self.timeout <= self.interval:
-            raise refused("timeout", self.timeout, f"above interval={self.interval!r}")
 
 
 @attrs.frozen
@@ -93,7 +68,7 @@ class ChildOptions:
         oom_score_adj: 0 to 1000, added so that the kernel rather kills this one when memory runs out.
         transport: Scheme of its mailbox; None takes the system's.
         mailbox_bytes: Bound of the mailbox; None takes the transport's default.
-        handler_timeout: Seconds that one handler may take; None sets no limit.
+        handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
         on_crash: What becomes of the message it dies of: ``"drop"``, or ``Redeliver``.
         mailbox_on_restart: ``keep`` hands the queue to the next incarnation, ``clear`` makes dead letters of it.
     """
@@ -133,11 +108,7 @@ class ChildOptions:
         ),
     )
     heartbeat: Heartbeat | None = attrs.field(
-        default=None,
-        validator=must(
-            lambda value: value is None or isinstance(value, Heartbeat),
-            "a Heartbeat, or None",
-        ),
+        default=None, validator=options.valid_heartbeat
     )
     kill_scope: KillScope = attrs.field(default="session", validator=_one_of(KillScope))
     core_dump: bool = attrs.field(default=False, validator=_flag)
@@ -151,11 +122,7 @@ class ChildOptions:
     transport: str | None = attrs.field(default=None, validator=options.valid_transport)
     mailbox_bytes: int | None = attrs.field(default=None, validator=options.valid_size)
     handler_timeout: float | None = attrs.field(
-        default=None,
-        validator=must(
-            lambda value: value is None or (is_seconds(value) and value > 0),
-            "a number of seconds above 0, or None for no limit",
-        ),
+        default=None, validator=options.valid_limit
     )
     on_crash: Literal["drop"] | Redeliver = attrs.field(
         default="drop",

@@ -28,18 +28,20 @@ from actors.runtime.outgoing import Outgoing
 from actors.runtime.process import Arguments
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
-from actors.supervision import reaper, repeats
+from actors.supervision import reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child
 from actors.supervision.control import Control
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
 from actors.supervision.group import Fate, group_of_one
+from actors.supervision.hangs import Limits
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
 from actors.supervision.programs import Programs
 from actors.supervision.repeats import Repeats
+from actors.supervision.watchdog import Watchdog
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
@@ -111,6 +113,7 @@ class Supervisor:
             self._payloads,
         )
         self._control = Control(self.lifecycle, self._outgoing, self._alarms)
+        self._watchdog = Watchdog(self.lifecycle, self._events, self._alarms)
         self._numbers = itertools.count(MAIN + 1)
         self._programs = Programs(
             directory,
@@ -131,9 +134,7 @@ class Supervisor:
         ] = {
             "hello": lambda asker, *_: self._answer(asker),
             "spawn": self._on_spawn,
-            "ready": lambda _asker, _sender, facts, _payload: self.lifecycle.ready(
-                facts["number"], facts["incarnation"]
-            ),
+            "ready": self._on_ready,
             "leaving": lambda _asker, _sender, facts, _payload: self.lifecycle.leaving(
                 facts["number"], facts["incarnation"]
             ),
@@ -241,6 +242,8 @@ class Supervisor:
             self._payloads.look()
         elif kind == repeats.ALARM:
             self._repeats.on_alarm(number)
+        elif kind == watchdog.ALARM:
+            self._watchdog.look(number)
         elif kind in self._control.alarms:
             self._control.alarms[kind](number)
         elif kind == "orphans":
@@ -282,7 +285,7 @@ class Supervisor:
 
     def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
         """Make a child, or tell *asker* why not; return whether there is one."""
-        options = Options(**facts["options"])
+        options = Options.from_json(facts["options"])
         if options.transport is None:
             options = attrs.evolve(options, transport=self._transport)
         if self._is_closing:
@@ -324,10 +327,23 @@ class Supervisor:
             arguments,
             estate,
             group_of_one(number, options),
+            Limits.of(
+                facts["timeouts"],
+                facts["handler_timeout"]
+                if options.handler_timeout is None
+                else options.handler_timeout,
+                options.heartbeat,
+            ),
             spawner=asker,
         )
         self.lifecycle.add(child)
         return True
+
+    def _on_ready(
+        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        self.lifecycle.ready(facts["number"], facts["incarnation"])
+        self._watchdog.watch(facts["number"])
 
     def _on_kill(
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes

@@ -47,6 +47,8 @@ EVERYTHING = ExitReason(
     child_id="worker",
     count=4,
     period=5.0,
+    silent_for=30.5,
+    stopped=True,
     truncated=True,
     inner=ExitReason(ExitKind.SIGNAL, signal="SIGKILL"),
 )
