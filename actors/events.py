@@ -25,7 +25,7 @@ class Event:
 
     Attributes:
         kind: ``child_starting``, ``child_ready``, ``child_exit``, ``child_restarting``, ``child_stopped``, ``giving_up``,
-            ``dead_letter``, ``handler_failed``, ``stray``, ``unkillable``, ``program_attached``, ``program_left``, or ``events_dropped`` when the listener was too slow.
+            ``dead_letter``, ``handler_failed``, ``watchdog``, ``stray``, ``unkillable``, ``program_attached``, ``program_left``, or ``events_dropped`` when the listener was too slow.
         actor: The actor's name, None where it is not about one.
         incarnation: Its incarnation, 0 where it is not about one.
         pid: Its process, for information only.
