@@ -29,6 +29,7 @@ from tests.support.gates import SECONDS, Gate, wait_until
 
 NextEvent = Callable[[str, str], Event]
 LONGER = 0.8  # than any limit here
+LIMIT = 0.02  # of Quick
 TRACER = """
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -179,7 +180,7 @@ def test_sentence_never_hits_the_message_after_the_one_it_was_for(
     events = system.events()
     quick = system.options(intensity=math.inf).spawn(Quick).result()
     for number in range(100):
-        quick.tell(Quick.work, Quick.handler_timeout * (0.98 + number % 10 / 200))
+        quick.tell(Quick.work, LIMIT * (0.98 + number % 10 / 200))
         for _ in range(3):
             quick.tell(Quick.rest)
     quick.stop()
