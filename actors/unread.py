@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import sys
+import time
 import weakref
 
 from actors import goodbye
@@ -60,35 +61,37 @@ class Unread:
         if self._method != SPAWN:
             event = "ask_failed_unseen"
             facts = {"actor": self._actor, "method": self._method, **facts}
-        if _is_at_exit and "structlog" not in sys.modules:
-            # Importing it executes code from strings, by which Python forgets that Ctrl-C has ended the program:
-            # its status would be 1.
-            text = " ".join(f"{key}={value!r}" for key, value in facts.items())
-            print(event, text, file=sys.stderr)  # noqa: T201 - see above
-            return
-        import structlog  # noqa: PLC0415 - a program that has nothing to log need not pay 95 ms
-
-        # What structlog does by itself is to print where the program writes its results.
-        log = (
-            structlog.get_logger()
-            if structlog.is_configured()
-            else structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
-        )
-        log.error(event, **facts)
+        _log(event, facts)
 
     def __del__(self) -> None:
         if not sys.is_finalizing():  # report_all has been here
             self.report()
 
 
+def _log(event: str, facts: dict[str, str]) -> None:
+    """Log an error as the program does, if it has configured structlog; else as the supervisors do."""
+    # Not imported for this: it takes 95 ms, and executes code from strings, by which Python forgets at its end that Ctrl-C has
+    # ended the program.
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        structlog.get_logger().error(event, **facts)
+        return
+    told = " ".join(f"{key}={_shown(value)}" for key, value in facts.items())
+    print(  # noqa: T201 - see above
+        f"{time.strftime('%H:%M:%S')} [error    ] {event:<30} {told}", file=sys.stderr
+    )
+
+
+def _shown(value: str) -> str:
+    # As structlog's ConsoleRenderer has it.
+    return repr(value) if set(value) & set(" \t=\r\n\"'") else value
+
+
 _unread: weakref.WeakSet[Unread] = weakref.WeakSet()
-_is_at_exit = False
 
 
 @atexit.register
 def report_all() -> None:
     """Log what nobody has looked at, at the end of the program."""
-    global _is_at_exit  # noqa: PLW0603 - the program ends once
-    _is_at_exit = True
     for unread in list(_unread):
         unread.report()

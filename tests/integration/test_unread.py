@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -158,6 +159,47 @@ def test_an_actor_logs_what_its_handlers_did_not_look_at(
     lines = [line for line in done.stderr.splitlines() if "ask_failed_unseen" in line]
     assert len(lines) == 2
     assert all("Bad.fail" in line and "ValueError: no" in line for line in lines)
+
+
+FORMAT = re.compile(
+    r"\d\d:\d\d:\d\d \[(warning|error|info) {2,5}\] \w+ +[a-z_]+='?[^ ]"
+)
+
+
+def test_the_program_logs_in_the_form_in_which_its_supervisors_do(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from actors import Actor, ActorSystem\n"
+        "class Bad(Actor):\n"
+        "    def fail(self) -> None: raise ValueError('no')\n"
+        "with ActorSystem() as system:\n"
+        "    bad = system.options(name='bad').spawn(Bad).result()\n"
+        "    bad.tell(Bad.fail)\n"
+        "    bad.ask(Bad.fail)\n"
+        "    try: bad.ask(Bad.fail).result()\n"
+        "    except ValueError: pass\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, program],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    lines = [line for line in done.stderr.splitlines() if line[:1].isdigit()]
+    events = {line[20:].split()[0]: line for line in lines}
+    assert set(events) == {"actor_died", "actor_restarted", "ask_failed_unseen"}
+    assert [line for line in lines if not FORMAT.match(line)] == []
+    assert events["ask_failed_unseen"].endswith(
+        "] ask_failed_unseen              actor=bad method=Bad.fail error='ValueError: no'"
+    )
+    assert events["actor_died"].index("actor=") == events["ask_failed_unseen"].index(
+        "actor="
+    )
 
 
 def test_a_spawn_that_failed_unseen_is_logged_in_one_line(
