@@ -89,6 +89,15 @@ def wrong_class(found: str, wanted: str) -> str:
     return text
 
 
+def why_read_only(owner: str, error: BaseException) -> str | None:
+    """Return what to tell of an *error* that a handler of the class called *owner* got by writing to what is read-only; None for another."""
+    text = error.args[0] if error.args else None
+    is_one = type(error) in {ValueError, TypeError} and isinstance(text, str)
+    if not is_one or "read-only" not in text:  # type: ignore[operator]  # seen above
+        return None
+    return f"arrays and other large buffers in messages are read-only; {owner}.writable_buffers = True gives the actor copies that it may write to"
+
+
 def why_unfit(owner: str, error: TypeError) -> str:
     """Return what to tell an asker whose arguments do not fit a handler of the class called *owner*."""
     # A deadline is looked for here more often than anything else.

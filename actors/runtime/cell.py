@@ -290,6 +290,9 @@ class Cell:
         """Tell the asker what a handler has raised, and decide what else it means."""
         slot, kind, name, _, _ = job
         method = f"{self._name}.{_text(name)}"
+        hint = None if self._may_write else messages.why_read_only(self._name, error)
+        if hint:
+            error.add_note(hint)
         if kind == _ASK:
             self._answer_error(job, error)
         if isinstance(error, SystemExit):

@@ -72,8 +72,9 @@ def test_array_arrives_as_a_view_that_cannot_be_written_to(
     gallery: ActorRef[Gallery],
 ) -> None:
     assert gallery.ask(Gallery.is_view, image()).result() == (True, False)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match="read-only") as caught:
         gallery.ask(Gallery.scribble, image()).result()
+    assert "Gallery.writable_buffers = True" in caught.value.__notes__[0]
 
 
 def test_actor_that_asks_for_writable_buffers_changes_a_copy_of_its_own(

@@ -149,3 +149,35 @@ def test_another_class_is_named_with_its_module(found: str, wanted: str) -> None
     text = messages.wrong_class(found, wanted)
 
     assert text == f"the actor is a {found}, not a {wanted}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("assignment destination is read-only"),
+        TypeError("cannot modify read-only memory"),
+    ],
+    ids=repr,
+)
+def test_an_error_of_writing_to_a_buffer_that_came_says_how_to_write_to_it(
+    error: Exception,
+) -> None:
+    text = messages.why_read_only("Shop", error)
+
+    assert text is not None
+    assert "Shop.writable_buffers = True" in text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(),
+        ValueError(3),
+        ValueError("no"),
+        OSError(30, "read-only"),
+        OSError(),
+    ],
+    ids=repr,
+)
+def test_another_error_gets_no_advice_about_buffers(error: Exception) -> None:
+    assert messages.why_read_only("Shop", error) is None
