@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from actors.actor import Actor
+from actors.actor import Actor, handler_names
 from actors.options import Options
 
 A = TypeVar("A", bound=Actor)
@@ -23,6 +24,7 @@ def check(
     _check_class(cls)
     found = cast("type[A]", cls)
     _check_arguments(found, args, kwargs)
+    _check_concurrency(found)
     return found
 
 
@@ -52,6 +54,22 @@ def _check_arguments(
     except TypeError as exc:
         msg = f"{cls.__name__}() cannot be called like this: {exc}{_hint(cls, signature, kwargs)}"
         raise TypeError(msg) from None
+
+
+def _check_concurrency(cls: type[Actor]) -> None:
+    """Warn of a class that wants several messages at once and whose handlers block each other."""
+    names = handler_names(cls)
+    handlers = [inspect.unwrap(getattr(cls, name)) for name in names]
+    if (
+        cls.concurrency > 1
+        and names
+        and not any(map(inspect.iscoroutinefunction, handlers))
+    ):
+        warnings.warn(
+            f"{cls.__name__}.concurrency={cls.concurrency}: none of its handlers is 'async def', so it handles one message at a time",
+            RuntimeWarning,
+            stacklevel=5,  # the line that calls spawn
+        )
 
 
 def _hint(

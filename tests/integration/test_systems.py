@@ -496,6 +496,26 @@ def test_a_bad_option_of_an_actor_is_refused_with_what_is_accepted(
         system.options(**options)
 
 
+class Busy(Actor):
+    """Its handlers block each other."""
+
+    concurrency = 2
+
+    def work(self) -> None:
+        """Keeps the process."""
+
+
+def test_a_warning_about_a_class_points_at_the_line_that_spawns_it(
+    system: ActorSystem,
+) -> None:
+    with pytest.warns(RuntimeWarning, match="Busy") as caught:
+        system.spawn(Busy).result()
+    with pytest.warns(RuntimeWarning, match="Busy") as caught_with_options:
+        system.options(name="busy").spawn(Busy).result()
+
+    assert caught[0].filename == caught_with_options[0].filename == __file__
+
+
 def test_a_mailbox_may_be_as_small_as_it_is_allowed_to_be(system: ActorSystem) -> None:
     counter = system.options(mailbox_bytes=4096).spawn(Counter).result()
 

@@ -111,3 +111,23 @@ def test_make_shows_the_sentence_and_runs_nothing_when_python_is_missing() -> No
     assert result.returncode == 2
     assert "Python 3.11 or newer is needed" in result.stderr
     assert "wordcount" not in result.stdout
+
+
+def test_a_program_beside_a_clone_called_actors_finds_the_package(
+    tmp_path: Path,
+) -> None:
+    """The folder was found first, as a package without content (an editable install finds ours after everything else)."""
+    (tmp_path / "actors").symlink_to(ROOT)
+    program = tmp_path / "counter.py"
+    program.write_text("from actors import Actor\nprint(Actor.__module__)\n")
+
+    done = subprocess.run(
+        [sys.executable, program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("actors.actor\n", "")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from actors import Actor, spawning
+
+R = TypeVar("R")
 
 
 class Shop(Actor):
@@ -29,12 +32,12 @@ class Flexible(Actor):
         self.given = args, kwargs
 
 
-def adding(function: Callable[..., None]) -> Callable[..., None]:
+def adding(function: Callable[..., R]) -> Callable[..., R]:
     """Pass one more argument than was given."""
 
     @functools.wraps(function)
-    def add(self: object, *args: object) -> None:
-        function(self, "added", *args)
+    def add(self: object, *args: object) -> R:
+        return function(self, "added", *args)
 
     return add
 
@@ -107,3 +110,40 @@ def test_an_argument_that_is_wrong_for_itself_gets_no_advice_about_options() -> 
         spawning.check(Shop, (1,), {"colour": 2})
 
     assert "options" not in str(caught.value)
+
+
+class Busy(Actor):
+    """Wants several messages at once, and takes one after the other."""
+
+    concurrency = 3
+
+    def work(self) -> None:
+        """Keeps the process."""
+
+
+class Waiting(Busy):
+    """Has a handler that waits."""
+
+    @adding
+    async def wait(self, added: str) -> None:
+        """Lets others have their turn."""
+
+
+class Quiet(Actor):
+    """Has no handlers at all."""
+
+    concurrency = 3
+
+
+def test_a_class_whose_handlers_block_each_other_in_vain_is_warned_of() -> None:
+    with pytest.warns(RuntimeWarning, match=r"^Busy\.concurrency=3: none of its hand"):
+        spawning.check(Busy, (), {})
+
+
+@pytest.mark.parametrize("cls", [Waiting, Quiet, Silent])
+def test_a_class_that_may_profit_from_its_concurrency_is_not_warned_of(
+    cls: type[Actor],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        spawning.check(cls, (), {})
