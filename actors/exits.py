@@ -37,6 +37,9 @@ LIMITS = {
     "child_id": 200,
 }
 NOTE_LIMIT = 1024
+LEAST = (
+    32  # characters that no text is cut below: names of signals and the like stay whole
+)
 
 
 class ExitKind(enum.StrEnum):
@@ -250,13 +253,13 @@ def _facts(reason: ExitReason) -> dict[str, Any]:
 
 
 def bounded(reason: ExitReason, divisor: int, depth: int = MAX_INNER) -> ExitReason:
-    """Return *reason* with texts of at most their limit divided by *divisor*."""
+    """Return *reason* with texts of at most their limit divided by *divisor*, but for short ones."""
     values: dict[str, Any] = {}
     for name, limit in LIMITS.items():
         text = getattr(reason, name)
-        if text is not None and len(text) > limit // divisor:
+        kept = max(limit // divisor, LEAST)
+        if text is not None and len(text) > kept:
             # The end of a traceback says what went wrong; everything else does so at its beginning.
-            kept = limit // divisor
             values[name] = (
                 text[len(text) - kept :] if name == "traceback" else text[:kept]
             )

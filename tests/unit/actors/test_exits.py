@@ -129,6 +129,19 @@ def test_json_is_bounded_and_says_so() -> None:
     assert facts["truncated"] is True
 
 
+@pytest.mark.parametrize("divisor", [1, 16, 64])
+def test_what_is_short_stays_whole_however_much_the_rest_is_cut(divisor: int) -> None:
+    """The reason of an actor that had ended a while ago was told as 'killed by SI'."""
+    reason = ExitReason(
+        ExitKind.SIGNAL, signal="SIGVTALRM", cause="shutdown_timeout", dump="x" * 10**6
+    )
+
+    kept = exits.bounded(reason, divisor)
+
+    assert (kept.signal, kept.cause) == ("SIGVTALRM", "shutdown_timeout")
+    assert len(kept.dump or "") <= 16 * 1024 // divisor
+
+
 def test_many_notes_are_cut_to_the_first_ones() -> None:
     reason = ExitReason(ExitKind.EXCEPTION, notes=("short",) * 100)
 
