@@ -34,6 +34,7 @@ LIMITS = {
     "dump": 16 * 1024,
     "during": 600,
     "status": 200,
+    "oom": 32,
     "child_id": 200,
 }
 NOTE_LIMIT = 1024
@@ -130,6 +131,10 @@ class ExitReason:
         period: Seconds within which they were; of a start that took too long, those that it had.
         silent_for: Seconds since the last sign of life of a process that was ended for lack of one.
         stopped: Whether that process had been stopped, by SIGSTOP for example.
+        oom: Whether a SIGKILL that we did not send was for lack of memory: ``yes``, ``no``, ``suspected`` where more processes died
+            at once than the kernel has killed, ``unknown`` where it does not count.
+        max_rss_bytes: The most memory that the process had.
+        cpu_seconds: The processor time it has used, with that of processes it has waited for.
         truncated: Whether a text was longer than what is kept.
         inner: The reason behind this one.
     """
@@ -156,6 +161,9 @@ class ExitReason:
     period: float | None = attrs.field(default=None, kw_only=True)
     silent_for: float | None = attrs.field(default=None, kw_only=True)
     stopped: bool = attrs.field(default=False, kw_only=True)
+    oom: str | None = attrs.field(default=None, kw_only=True)
+    max_rss_bytes: int | None = attrs.field(default=None, kw_only=True)
+    cpu_seconds: float | None = attrs.field(default=None, kw_only=True)
     truncated: bool = attrs.field(default=False, kw_only=True)
     inner: ExitReason | None = attrs.field(default=None, kw_only=True)
 
@@ -191,8 +199,8 @@ _DEFAULTS = {field.name: field.default for field in attrs.fields(ExitReason)}
 _SHOWN = [
     name for name in _DEFAULTS if name not in {"kind", "traceback", "dump"}
 ]  # in a repr: what is said, and is no page of text
-_INTEGERS = ("incarnation", "pid", "exit_code", "errno", "count")
-_NUMBERS = ("uptime", "period", "silent_for")
+_INTEGERS = ("incarnation", "pid", "exit_code", "errno", "count", "max_rss_bytes")
+_NUMBERS = ("uptime", "period", "silent_for", "cpu_seconds")
 _FLAGS = ("core", "requested", "stopped", "truncated")
 
 
@@ -333,7 +341,8 @@ def _exited(reason: ExitReason) -> str:
 
 def _died_of_signal(reason: ExitReason) -> str:
     name = _shown(reason.signal or "an unknown signal")
-    return f"killed by {name}{' (core dumped)' if reason.core else ''}"
+    oom = ", perhaps because memory ran out" if reason.oom == "suspected" else ""
+    return f"killed by {name}{' (core dumped)' if reason.core else ''}{oom}"
 
 
 def _not_started(reason: ExitReason) -> str:

@@ -39,6 +39,7 @@ class Child:
     goodbye_fd: int = -1
     dump_at: int = GOODBYE_BYTES  # where in it faulthandler writes next
     born: float = 0.0
+    kills_at_birth: int = 0  # for lack of memory, in our cgroup
     ready_at: float | None = None  # None while this incarnation is not ready
     cause: ExitReason | None = None  # recorded before we send a signal that kills
     reason: ExitReason | None = None  # of the last death

@@ -23,12 +23,20 @@ from actors.runtime import lanes, process, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.pauses import is_overdue
-from actors.supervision import administration, linux, progress, reaper, strategy
+from actors.supervision import (
+    administration,
+    linux,
+    oom,
+    progress,
+    reaper,
+    strategy,
+)
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Child
 from actors.supervision.events import Events
 from actors.supervision.fork import Fork
 from actors.supervision.group import Group, Phase
+from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
 from actors.supervision.strategy import Death
@@ -69,6 +77,7 @@ class Lifecycle:
         self._dropped_tells: dict[tuple[int, int], None] = {}  # an ordered set
         self._spared: set[int] = set()  # strays that we may not kill
         self._directory = directory
+        self._oom = OomWitness(oom.counter())
         self._outgoing = outgoing
         self._events = events
         self._alarms = alarms
@@ -117,6 +126,7 @@ class Lifecycle:
         child.goodbye_fd = os.memfd_create(f"goodbye-{child.number}", os.MFD_CLOEXEC)
         child.dump_at = process.GOODBYE_BYTES
         child.born = time.monotonic()
+        child.kills_at_birth = self._oom.kills()
         child.estate.page.begin(child.incarnation)
         heartbeat = child.options.heartbeat
         start = process.Start(
@@ -306,14 +316,19 @@ class Lifecycle:
         for kind in ("init", "abort", "shutdown", "unkillable"):
             self._alarms.clear((kind, child.number))
         goodbye, dump = self._read_goodbye(child)
+        killed_for = self._killed_for(child, death)
         reason = classify(
             death.status,
             goodbye,
             cause=child.cause,
             stopping=child.fate is not None,
+            oom_kill=killed_for is Oom.YES,
         )
         child.reason = attrs.evolve(
             reason,
+            oom=killed_for,
+            max_rss_bytes=death.max_rss_bytes,
+            cpu_seconds=death.cpu_seconds,
             incarnation=child.incarnation,
             pid=child.pid,
             dump=dump,
@@ -321,6 +336,22 @@ class Lifecycle:
         )
         child.estate.page.thaw()
         self._kill_strays(child)
+
+    def _killed_for(self, child: Child, death: reaper.Death) -> Oom | None:
+        """Return whether *child* was killed for lack of memory; None where it was not killed, or we did it."""
+        if child.cause is not None or death.status != signal.SIGKILL:
+            return None
+        return self._oom.testify(
+            child.number,
+            child.kills_at_birth,
+            lambda: {
+                other.number
+                for other in self.children.values()
+                if other.cause is None
+                and other.pidfd >= 0
+                and reaper.was_killed(other.pidfd)
+            },
+        )
 
     @staticmethod
     def _read_goodbye(child: Child) -> tuple[ExitReason | None, str | None]:
@@ -464,6 +495,7 @@ class Lifecycle:
         facts = {
             "reason": str(reason),
             "uptime": f"{reason.uptime or 0:.3f} s",
+            **_used(reason),
             "next": following,
         }
         if len(child.hands) > 1:  # one is named in the reason
@@ -611,3 +643,13 @@ def _goes_on(group: Group) -> bool:
 
 def _about(over: ExitReason, child: Child) -> ExitReason:
     return attrs.evolve(over, incarnation=child.incarnation, child_id=child.label)
+
+
+def _used(reason: ExitReason) -> dict[str, str]:
+    """Return what a process has used, for one line of a log; nothing where there was none."""
+    if reason.max_rss_bytes is None or reason.cpu_seconds is None:
+        return {}
+    return {
+        "cpu": f"{reason.cpu_seconds:.2f} s",
+        "max_rss": f"{reason.max_rss_bytes / 2**20:.0f} MiB",
+    }

@@ -25,7 +25,7 @@ class Death:
 
     pid: int
     status: int
-    max_rss_kib: int
+    max_rss_bytes: int
     cpu_seconds: float
 
 
@@ -35,7 +35,17 @@ def reap(pid: int, pidfd: int) -> Death | None:
         return None
     kill_session(pid)
     _, status, usage = os.wait4(pid, 0)
-    return Death(pid, status, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
+    return Death(pid, status, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
+
+
+def was_killed(pidfd: int) -> bool:
+    """Return whether our unreaped child has died of SIGKILL."""
+    seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    return (
+        seen is not None
+        and seen.si_status == signal.SIGKILL
+        and seen.si_code != os.CLD_EXITED
+    )
 
 
 def kill_session(pid: int) -> None:

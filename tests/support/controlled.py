@@ -69,6 +69,9 @@ class Attentive(Blocker):
     async def hello_from(self, other: ActorRef[Blocker], within: float) -> str:
         return await other.within(within).ask(Blocker.hello)
 
+    def fill(self, mebibytes: int) -> None:
+        self.filled = bytearray(os.urandom(2**20) * mebibytes)
+
     def vanish(self) -> None:
         os._exit(3)
 

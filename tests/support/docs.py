@@ -35,7 +35,7 @@ _LOG_LINE = re.compile(r"\d\d:\d\d:\d\d \[")
 _CARETS = re.compile(r"\s*[~^]+\s*")  # they differ between versions of Python
 _VOLATILE = (
     (re.compile(r"\d\d:\d\d:\d\d"), "<time>"),
-    (re.compile(r"(uptime|ready_in)='\d+\.\d+"), r"\1='<n>"),
+    (re.compile(r"(uptime|ready_in|cpu|max_rss)='\d+(\.\d+)?"), r"\1='<n>"),
     (re.compile(r"\bpid(=| )\d+"), r"pid\1<n>"),
     (re.compile(r'File "[^"]*", line \d+'), 'File "<file>", line <n>'),
     (re.compile(r"0x[0-9a-f]+"), "<address>"),

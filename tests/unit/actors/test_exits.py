@@ -49,6 +49,9 @@ EVERYTHING = ExitReason(
     period=5.0,
     silent_for=30.5,
     stopped=True,
+    oom="suspected",
+    max_rss_bytes=2**34,
+    cpu_seconds=1.25,
     truncated=True,
     inner=ExitReason(ExitKind.SIGNAL, signal="SIGKILL"),
 )
