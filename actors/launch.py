@@ -102,7 +102,8 @@ def launch(
             page = status.StatusPage.format(
                 fd, 0, 0, "", max_message_bytes=max_message_bytes
             )
-            page.words[status.PID] = os.getpid()
+            if number == MAIN:  # the root enters itself
+                page.words[status.PID] = os.getpid()
             os.close(fd)
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         client = Client(directory, MAIN)

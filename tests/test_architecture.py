@@ -21,6 +21,7 @@ LAYERS = (
     "actors.supervision",
     "actors.system",
     "actors.testing",
+    "actors.cli",
 )
 # What a process runs first sits on top of everything, wherever it is filed; nobody imports it.
 PROGRAMS = {"actors.supervision.root"}

@@ -179,6 +179,15 @@ def depth(held: int) -> Depth:
 def heads(dir_fd: int, name: str, size: int) -> list[bytes]:
     """Return the first *size* bytes of each frame that waits in the ring *name*, oldest first; shorter frames are left out.
 
+    As ``peek``.
+    """
+    found = peek(dir_fd, name, size)
+    return [head for length, head in found if length >= size]
+
+
+def peek(dir_fd: int, name: str, size: int) -> list[tuple[int, bytes]]:
+    """Return, for each frame that waits in the ring *name*, oldest first, its length and at most its first *size* bytes.
+
     For information, like ``depth``: the receiver goes on taking meanwhile, and what makes no sense ends the list.
 
     Raises:
@@ -190,15 +199,14 @@ def heads(dir_fd: int, name: str, size: int) -> list[bytes]:
         head, records = _records(fd, capacity(fd))
     finally:
         os.close(fd)
-    found: list[bytes] = []
+    found: list[tuple[int, bytes]] = []
     at = 0
     while at + _RECORD.size <= len(records):
         mark, length, seq = _RECORD.unpack_from(records, at)
         if mark != _ring.RECORD_MARK or seq != head + at:
             break
         begin = at + _RECORD.size
-        if length >= size:
-            found.append(records[begin : begin + size])
+        found.append((length, records[begin : begin + min(length, size)]))
         at = (begin + length + 7) & ~7
     return found
 

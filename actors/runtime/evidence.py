@@ -26,6 +26,7 @@ from actors.runtime.pauses import frozen_ns
 from actors.wire import frame
 from actors.wire.frame import Header
 from transports import shm
+from transports._ring import Slot
 from transports.errors import TransportError
 
 MAX_STEPS = 16  # of a cycle, and of a text
@@ -273,8 +274,9 @@ class Evidence:
         return (page.name if page is not None else "") or f"process {number}"
 
 
-def _in_hand(page: status.StatusPage, place: int) -> Header | None:
-    data = page.slot(place).frame()
+def in_hand(slot: Slot) -> Header | None:
+    """Return the header of the message in *slot*; None when there is none."""
+    data = slot.frame()
     try:
         return None if data is None else frame.read(data)
     except frame.FrameError:
@@ -282,7 +284,7 @@ def _in_hand(page: status.StatusPage, place: int) -> Header | None:
 
 
 def _handler(page: status.StatusPage, place: int) -> str:
-    header = _in_hand(page, place)
+    header = in_hand(page.slot(place))
     return "a timer" if header is None else f"{page.class_name}.{header.method}"
 
 
@@ -294,7 +296,7 @@ def _is_busy(page: status.StatusPage, place: int) -> bool:
 def _place_of(page: status.StatusPage, asker: int, corr: int) -> int | None:
     """Return the slot that has question *corr* of *asker* in hand."""
     for place in range(page.words[status.SLOTS]):
-        header = _in_hand(page, place)
+        header = in_hand(page.slot(place))
         if header is not None and (header.lane, header.corr) == (asker, corr):
             return place
     return None

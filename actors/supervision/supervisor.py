@@ -95,6 +95,7 @@ class Supervisor:
         self._readers = (self._lane.reader,)
         self._blobs = BlobStore(directory.blob_fd, f"{ROOT}.1")
         self._page = status.StatusPage.open(directory.fd, ROOT)
+        self._page.words[status.PID] = os.getpid()
         questions = Questions(0, 1, lambda _: None, Withdrawn(self._page))
         self._outgoing = Outgoing(directory, ROOT, self._page, questions, self._blobs)
         self._events = Events(self._outgoing)

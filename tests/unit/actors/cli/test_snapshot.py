@@ -1,0 +1,97 @@
+"""What an actor is doing, and which processes belong to a system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.cli.snapshot import (
+    Branch,
+    Process,
+    State,
+    Work,
+    state_of,
+    tree_of,
+    under,
+)
+from tests.support.snapshots import a_system, an_actor
+
+ALIVE = Process(7, 1, "python")
+DEAD = Process(7, 1, "python", is_dead=True)
+STOPPED = Process(7, 1, "python", is_stopped=True)
+WORK = Work("Counter.add", 1.0)
+WAIT = Work("Counter.add", 1.0, "stock")
+
+
+@pytest.mark.parametrize(
+    ("process", "facts", "running", "expected"),
+    [
+        (None, {"is_ready": False, "incarnation": 0}, (), State.STARTING),
+        (ALIVE, {"is_ready": False}, (), State.STARTING),
+        (ALIVE, {"is_ready": False, "incarnation": 2}, (), State.RESTARTING),
+        (ALIVE, {"incarnation": 2}, (), State.IDLE),
+        (ALIVE, {}, (WORK,), State.BUSY),
+        (ALIVE, {"busy": 1}, (), State.BUSY),
+        (ALIVE, {}, (WAIT,), State.WAITING),
+        (ALIVE, {}, (WAIT, WORK), State.BUSY),
+        (ALIVE, {"is_frozen": True}, (WORK,), State.FROZEN),
+        (STOPPED, {}, (WORK,), State.FROZEN),
+        (DEAD, {}, (WORK,), State.DEAD),
+        (None, {}, (), State.DEAD),
+        (None, {"is_ready": False, "incarnation": 2}, (), State.DEAD),
+    ],
+)
+def test_the_state_of_an_actor_follows_from_its_page_and_its_process(
+    process: Process | None,
+    facts: dict[str, Any],
+    running: tuple[Work, ...],
+    expected: State,
+) -> None:
+    usual = {"is_ready": True, "is_frozen": False, "incarnation": 1, "busy": 0}
+
+    state = state_of(process, running=running, **{**usual, **facts})
+
+    assert state is expected
+
+
+def known(*processes: Process) -> dict[int, Process]:
+    return {process.pid: process for process in processes}
+
+
+def test_processes_of_a_system_are_those_under_its_root() -> None:
+    processes = known(
+        Process(1, 0, "init"),
+        Process(101, 1, "root"),
+        Process(102, 101, "actor"),
+        Process(103, 102, "ffmpeg"),
+        Process(104, 1, "other"),
+    )
+
+    assert set(under(101, processes)) == {101, 102, 103}
+    assert under(9, processes) == {}
+
+
+def test_processes_that_are_their_own_parents_are_counted_once() -> None:
+    assert set(under(5, known(Process(5, 6, "a"), Process(6, 5, "b")))) == {5, 6}
+
+
+def test_the_tree_of_a_system_begins_with_the_program_that_owns_it() -> None:
+    processes = known(
+        Process(100, 1, "python"),
+        Process(101, 100, "actors:shop"),
+        Process(102, 101, "python"),
+        Process(103, 102, "ffmpeg"),
+        Process(104, 100, "other"),
+    )
+
+    tree = tree_of(a_system(an_actor("counter", state=State.BUSY)), processes)
+
+    ffmpeg = Branch("ffmpeg", "process", 103, None, ())
+    counter = Branch("counter", "actor", 102, State.BUSY, (ffmpeg,))
+    root = Branch("actors:shop", "root", 101, None, (counter,))
+    assert tree == Branch("python", "program", 100, None, (root,))
+
+
+def test_the_tree_of_a_system_whose_processes_have_ended_is_bare() -> None:
+    assert tree_of(a_system(), {}) == Branch("?", "program", 100, None, ())
