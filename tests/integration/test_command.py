@@ -46,7 +46,7 @@ def spawn(
 def inbox(shop: ActorSystem, gate: Gate) -> Iterator[ActorRef[Inbox]]:
     """An actor that is busy, with three messages behind that."""
     ref = spawn(shop, "inbox")
-    held = ref.ask(Blocker.wait_for, gate.path)
+    held = ref.within(None).ask(Blocker.wait_for, gate.path)
     gate.wait_until_entered()
     for number in range(3):
         ref.tell(Inbox.keep, number)
@@ -137,7 +137,7 @@ def test_mailbox_lists_what_waits_and_takes_none_of_it(
     gate: Gate,
 ) -> None:
     ref = spawn(shop, "taker")
-    held = ref.ask(Blocker.wait_for, gate.path)
+    held = ref.within(None).ask(Blocker.wait_for, gate.path)
     gate.wait_until_entered()
     ref.tell(Inbox.keep, 1)
     answer = ref.ask(Inbox.kept)
