@@ -98,7 +98,7 @@ class Reader:
         state = state_of(
             process,
             is_ready=bool(words[status.READY]),
-            is_frozen=False,
+            is_frozen=page.is_frozen(),
             incarnation=incarnation,
             busy=words[status.BUSY],
             running=running,
