@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import signal as signals
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from actors.cli.choice import FAILED, NOT_FOUND, CommandError
+from actors.cli.choice import FAILED, NOT_FOUND, USAGE, CommandError
 from actors.cli.snapshot import Actor
-from actors.errors import ActorError, ActorStoppedError
+from actors.errors import ActorError, ActorStoppedError, OptionError
 from actors.ref import ActorRef
 from actors.system import ActorSystem
 
@@ -44,6 +45,8 @@ def _translated(name: str, timeout: float) -> Iterator[None]:
     except ActorStoppedError as exc:
         text = f"{name} has ended meanwhile: {exc}"
         raise CommandError(text, NOT_FOUND) from exc
+    except OptionError as exc:
+        raise CommandError(str(exc), USAGE) from exc
     except ActorError as exc:
         raise CommandError(str(exc), FAILED) from exc
     except TimeoutError as exc:
@@ -66,7 +69,41 @@ def stop(ref: ActorRef[Any], timeout: float) -> str:
     return f"{ref.name} has ended: {reason}"
 
 
+def signal(ref: ActorRef[Any], timeout: float, *, signum: int) -> str:
+    """Send a signal to the process of an actor."""
+    ref.signal(signum).result(timeout)
+    return f"{ref.name} has been sent {signals.Signals(signum).name}"
+
+
+def freeze(ref: ActorRef[Any], timeout: float) -> str:
+    """Stop the process of an actor where it is."""
+    ref.freeze().result(timeout)
+    return f"{ref.name} is frozen"
+
+
+def thaw(ref: ActorRef[Any], timeout: float) -> str:
+    """Let the process of an actor run on."""
+    ref.thaw().result(timeout)
+    return f"{ref.name} runs on"
+
+
+def stack(ref: ActorRef[Any], timeout: float) -> str:
+    """Return what the threads of an actor execute."""
+    return ref.stack().result(timeout).rstrip("\n")
+
+
 def kill(ref: ActorRef[Any], timeout: float) -> str:
     """End an actor at once."""
     ref.kill().result(timeout)
     return f"{ref.name} has been killed"
+
+
+# Those that need nothing but the actor.
+OPERATIONS: dict[str, Act] = {
+    "stack": stack,
+    "restart": restart,
+    "stop": stop,
+    "kill": kill,
+    "freeze": freeze,
+    "thaw": thaw,
+}

@@ -14,28 +14,25 @@ _STOPPED, _DEAD = "Tt", "ZX"
 
 def processes() -> dict[int, Process]:
     """Return the processes that this user can see, by pid."""
-    page_bytes = os.sysconf("SC_PAGE_SIZE")
-    found = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all that is needed
-        if name.isdecimal():
-            try:
-                text = Path(f"/proc/{name}/stat").read_text(errors="replace")
-            except OSError:  # it has ended meanwhile
-                continue
-            found[int(name)] = _from_stat(text, page_bytes)
-    return found
+    numbers = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - names are all that is needed
+    found = [process(number) for number in numbers]
+    return {each.pid: each for each in found if each is not None}
 
 
-def _from_stat(text: str, page_bytes: int) -> Process:
+def process(pid: int) -> Process | None:
+    """Return one process; None when there is none, or it is hidden from this user."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
     # The name in parentheses may hold anything, parentheses included.
-    pid, _, rest = text.partition(" (")
-    name, _, behind = rest.rpartition(") ")
+    name, _, behind = text.partition(" (")[2].rpartition(") ")
     fields = behind.split()
     return Process(
-        pid=int(pid),
+        pid=pid,
         parent=int(fields[_PARENT]),
         name=name,
         is_stopped=fields[_STATE] in _STOPPED,
         is_dead=fields[_STATE] in _DEAD,
-        rss_bytes=int(fields[_RSS]) * page_bytes,
+        rss_bytes=int(fields[_RSS]) * os.sysconf("SC_PAGE_SIZE"),
     )

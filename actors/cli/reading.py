@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from actors.cli import procfs
 from actors.cli.snapshot import Actor, Message, Process, System, Work, state_of, under
 from actors.runtime import status
 from actors.runtime.client import MAIN
@@ -26,7 +27,11 @@ _PAGE = ".status"
 
 
 class Reader:
-    """Reads one system; its pages stay mapped from the beginning to the end."""
+    """Reads one system; its pages stay mapped from the beginning to the end.
+
+    Attributes:
+        processes: Those of the system, as far as they are known: its root supervisor and all below it, and the owner.
+    """
 
     def __init__(self, path: Path, processes: dict[int, Process]) -> None:
         """Open the system in *path*, some of whose processes are among *processes*.
@@ -38,10 +43,10 @@ class Reader:
         self._undo = contextlib.ExitStack()
         self._undo.callback(self._directory.close)
         self._pages = self._open_pages()
-        root = self._pages.get(ROOT)
-        self._root_pid = root.words[status.PID] if root is not None else 0
-        # Only they can be its actors: others may have got the number of a dead one.
-        self._processes = under(self._root_pid, processes)
+        # Only what is under the root can be its actors: others may have got the number of a dead one.
+        self.processes = under(self._pid(ROOT), processes)
+        if (owner := processes.get(self._pid(MAIN))) is not None:
+            self.processes[owner.pid] = owner
 
     def _open_pages(self) -> dict[int, StatusPage]:
         pages = {}
@@ -69,14 +74,14 @@ class Reader:
             for number, page in self._pages.items()
             if number != ROOT and not page.words[status.SLOTS]
         }
-        owner = programs.pop(MAIN, 0)
+        programs.pop(MAIN, None)
         return System(
             name=name,
             full_name=path.name,
             directory=str(path),
             age_seconds=max(0.0, _wall_clock() - int(started) / 1e6),
-            owner_pid=owner,
-            root_pid=self._root_pid,
+            owner_pid=self._pid(MAIN),
+            root_pid=self._pid(ROOT),
             program_pids=tuple(programs.values()),
             actors=tuple(
                 self._actor(number, page)
@@ -92,7 +97,7 @@ class Reader:
     def _actor(self, number: int, page: StatusPage) -> Actor:
         words = page.words
         waiting = self._messages(number, page.class_name, page.scheme)
-        process = self._processes.get(words[status.PID])
+        process = self._process(words[status.PID])
         running = self._running(page)
         incarnation = words[status.INCARNATION]
         state = state_of(
@@ -119,6 +124,18 @@ class Reader:
             outbox=words[status.OUTBOX],
             running=running,
         )
+
+    def _pid(self, number: int) -> int:
+        page = self._pages.get(number)
+        return page.words[status.PID] if page is not None else 0
+
+    def _process(self, pid: int) -> Process | None:
+        """Return the process of an actor, also one that was started after the others were looked at."""
+        if pid not in self.processes:
+            found = procfs.process(pid)
+            if found is not None and found.parent in self.processes:
+                self.processes[pid] = found
+        return self.processes.get(pid)
 
     def _running(self, page: StatusPage) -> tuple[Work, ...]:
         found = []

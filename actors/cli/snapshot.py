@@ -20,7 +20,7 @@ class State(enum.StrEnum):
         BUSY: It handles one, or a timer.
         WAITING: Each of its handlers waits for the answer of an actor.
         FROZEN: Its process is stopped.
-        DEAD: Its process has ended, and the supervisor has not replaced it yet.
+        DEAD: Its process has ended, and nobody has begun to replace it yet.
     """
 
     STARTING = "starting"
@@ -187,12 +187,13 @@ def state_of(
         busy: How many of its timers run.
         running: Its handlers.
     """
-    if process is None or process.is_dead:
-        return State.STARTING if incarnation <= 1 and not is_ready else State.DEAD
-    if is_frozen or process.is_stopped:
+    alive = None if process is None or process.is_dead else process
+    if alive is not None and (is_frozen or alive.is_stopped):
         return State.FROZEN
     if not is_ready:
         return State.RESTARTING if incarnation > 1 else State.STARTING
+    if alive is None:
+        return State.DEAD
     if running and all(work.waits_for is not None for work in running):
         return State.WAITING
     return State.BUSY if running or busy else State.IDLE

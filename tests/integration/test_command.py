@@ -19,6 +19,7 @@ from actors.cli.command import main
 from actors.runtime import door
 from tests.support.actors_under_test import Blocker, Counter, Inbox
 from tests.support.asking_actors import Node
+from tests.support.controlled import Attentive
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.programs import terminal
 
@@ -318,6 +319,54 @@ def test_stop_waits_no_longer_than_it_is_told(
     )
 
 
+def test_a_frozen_actor_is_shown_as_such_until_it_is_thawed(
+    base: Path, shop: ActorSystem, shown: Callable[..., list[dict[str, Any]]]
+) -> None:
+    ref = spawn(shop, "ice")
+
+    assert run(base, "freeze", "ice") == (0, "ice is frozen\n", "")
+    frozen = shown("ps")[0]["state"]
+    assert run(base, "thaw", "ice") == (0, "ice runs on\n", "")
+
+    assert (frozen, shown("ps")[0]["state"]) == ("frozen", "idle")
+    ref.kill().result()
+
+
+def test_stack_shows_what_a_busy_actor_executes(
+    base: Path, inbox: ActorRef[Inbox]
+) -> None:
+    status, output, errors = run(base, "stack", "inbox")
+
+    assert (status, errors) == (0, "")
+    assert "(inbox, the main one):" in output
+    assert "in wait_for" in output
+
+
+@pytest.mark.parametrize("name", ["USR1", "sigusr1", str(int(signal.SIGUSR1))])
+def test_signal_reaches_the_process_of_an_actor(
+    base: Path, shop: ActorSystem, name: str
+) -> None:
+    ref = shop.options(name="attentive").spawn(Attentive).result()
+
+    result = run(base, "signal", "attentive", name)
+
+    assert result == (0, "attentive has been sent SIGUSR1\n", "")
+    wait_until(lambda: ref.ask(Attentive.counted).result() == 1, "the signal")
+    ref.kill().result()
+
+
+def test_a_signal_that_another_command_sends_better_is_refused(
+    base: Path, shop: ActorSystem
+) -> None:
+    ref = spawn(shop, "refusing")
+
+    status, _, errors = run(base, "signal", "refusing", "STOP")
+
+    assert status == USAGE
+    assert "use freeze()" in errors
+    ref.kill().result()
+
+
 def test_kill_ends_an_actor_that_hangs(
     base: Path, shop: ActorSystem, gate: Gate
 ) -> None:
@@ -405,7 +454,17 @@ def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["frob"], ["stop"], ["kill", "a", "--timeout", "x"]]
+    "arguments",
+    [
+        [],
+        ["frob"],
+        ["stop"],
+        ["kill", "a", "--timeout", "x"],
+        ["kill", "a", "--timeout", "0"],
+        ["signal", "a"],
+        ["signal", "a", "FOO"],
+        ["signal", "a", "77"],
+    ],
 )
 def test_wrong_usage_is_told_by_the_parser(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -39,7 +39,8 @@ WAIT = Work("Counter.add", 1.0, "stock")
         (STOPPED, {}, (WORK,), State.FROZEN),
         (DEAD, {}, (WORK,), State.DEAD),
         (None, {}, (), State.DEAD),
-        (None, {"is_ready": False, "incarnation": 2}, (), State.DEAD),
+        (None, {"is_ready": False, "incarnation": 2}, (), State.RESTARTING),
+        (DEAD, {"is_frozen": True}, (), State.DEAD),
     ],
 )
 def test_the_state_of_an_actor_follows_from_its_page_and_its_process(
