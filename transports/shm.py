@@ -41,6 +41,7 @@ MAX_RETRIES = 3  # of a count that senders or the receiver spoilt meanwhile
 
 _RING = "a regular file"
 _BELL = "a FIFO"
+_UNFINISHED = ".new"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
 _WORD = struct.Struct("=Q")
 _RECORD = struct.Struct("=IIQ")
@@ -63,17 +64,22 @@ class ShmTransport:
             translated(f"cannot create {name}"),
             space_for(f"the mailbox {name}", needed, dir_fd),
         ):
-            fd = os.open(name, _NEW, PRIVATE, dir_fd=dir_fd)
+            # By its name only once it is a ring: whoever looks earlier would call it
+            # damaged.
+            unfinished = name + _UNFINISHED
+            fd = os.open(unfinished, _NEW, PRIVATE, dir_fd=dir_fd)
             try:
                 # Not ftruncate: a write to a hole of a full tmpfs is a SIGBUS.
                 os.posix_fallocate(fd, 0, needed)
                 verify(fd, _RING, name)
                 _ring.format_ring(fd, size)
                 _create_bell(dir_fd, name)
+                os.link(unfinished, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
             except BaseException:
                 os.close(fd)
-                _remove(dir_fd, name)
                 raise
+            finally:
+                _remove(dir_fd, unfinished)
         return fd
 
     def open(self, held: int, dir_fd: int, name: str) -> _ring.Reader:

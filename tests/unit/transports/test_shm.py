@@ -293,3 +293,21 @@ def test_existing_ring_is_untouched_by_a_second_creation(place: Place) -> None:
 
     assert outlet.put(b"y") == Put.ACCEPTED
     assert names(place) == [BELL, NAME]
+
+
+def test_ring_has_its_name_only_once_it_is_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that looked earlier called it damaged, and its new receiver was killed."""
+    format_ring = _ring.format_ring
+
+    def look_first(fd: int, capacity: int) -> None:
+        with pytest.raises(MailboxNotFoundError):
+            place.connect(TRANSPORT)
+        format_ring(fd, capacity)
+
+    monkeypatch.setattr(_ring, "format_ring", look_first)
+
+    place.create(TRANSPORT, NAME)
+
+    assert place.connect(TRANSPORT).put(b"x") == Put.ACCEPTED
