@@ -19,7 +19,7 @@
 #define MAX_SPIN_NS INT64_C(200000)
 
 /* What other modules define, fetched once at import. */
-static PyObject *put_accepted, *put_full, *put_closed;
+static PyObject *put_accepted, *put_full, *put_closed, *put_late;
 static PyObject *depth_type;
 static PyObject *closed_error, *corrupt_error, *frame_too_large_error;
 
@@ -121,6 +121,14 @@ static PyObject *
 slot_clear_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
 {
     slot_clear(self->slot);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+slot_detach_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
+{
+    /* relaxed: only the next receiver looks, a process that is not there yet */
+    atomic_store_explicit(&self->slot->record.seq, 0, memory_order_relaxed);
     Py_RETURN_NONE;
 }
 
@@ -229,6 +237,8 @@ static PyMethodDef slot_methods[] = {
      PyDoc_STR("Return the bytes of shared memory one slot takes.")},
     {"clear", (PyCFunction)slot_clear_method, METH_NOARGS,
      PyDoc_STR("Empty the slot.")},
+    {"detach", (PyCFunction)slot_detach_method, METH_NOARGS,
+     PyDoc_STR("Forget which record of a ring it was: that ring is gone.")},
     {"start", (PyCFunction)slot_start_method, METH_NOARGS,
      PyDoc_STR("Store that the frame is being handled from now.")},
     {"frame", (PyCFunction)slot_frame, METH_NOARGS,
@@ -398,6 +408,11 @@ writer_append(WriterObject *self, const struct iovec *parts, size_t count, size_
     case RING_CLOSED:
         answer = put_closed;
         break;
+    case RING_LATE:
+        answer = put_late;
+        break;
+    case RING_ERROR:
+        return raise_for(RING_ERROR);
     default:
         self->is_corrupt = true;
         ring_unmap(&self->writer.ring);
@@ -1015,8 +1030,12 @@ fetch_put_results(void)
     put_accepted = PyObject_GetAttrString(put, "ACCEPTED");
     put_full = PyObject_GetAttrString(put, "FULL");
     put_closed = PyObject_GetAttrString(put, "CLOSED");
+    put_late = PyObject_GetAttrString(put, "LATE");
     Py_DECREF(put);
-    return put_accepted == NULL || put_full == NULL || put_closed == NULL ? -1 : 0;
+    return put_accepted == NULL || put_full == NULL || put_closed == NULL ||
+                   put_late == NULL
+               ? -1
+               : 0;
 }
 
 static int

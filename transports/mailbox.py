@@ -33,7 +33,9 @@ class Put(enum.IntEnum):
     FULL = 1
     """There was no room just now; nothing was sent."""
     CLOSED = 2
-    """The mailbox takes nothing more, ever."""
+    """The mailbox takes nothing more, ever; nothing was sent."""
+    LATE = 3
+    """It went in while the mailbox was being closed: perhaps nobody takes it any more."""
 
 
 @attrs.frozen
@@ -136,8 +138,8 @@ class Outlet(Protocol):
 
         Delivery:
             ``ACCEPTED`` frames of one outlet are taken in the order of their puts.
-            ``CLOSED`` can also mean that the frame went in while the mailbox was being
-            closed: whoever closes it may still find it there.
+            What is ``LATE`` may have been taken, or be found by whoever closes the
+            mailbox, or by nobody.
 
         Raises:
             FrameTooLargeError: The frame is larger than the inline limit.

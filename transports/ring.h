@@ -23,24 +23,22 @@
  *   the offset.  They begin at `capacity`, not at 0: a record's sequence number
  *   is its position, and 0 must stay free to mean "none".
  *
- *   sender, holding the mutex              receiver, without a lock
+ *   sender, holding the lock               receiver, without a lock
  *   copy the record                        load tail        (acquire)
  *   store tail (seq_cst)     ---------->   copy the record to the slot
  *   load head  (acquire)     <----------   store head       (release)
  *   load armed (seq_cst)     <--------->   store armed, load tail (seq_cst)
  *
- * Source: Lamport's bounded queue for the positions; robust mutexes, see
- * pthread_mutexattr_setrobust(3); the mapping trick is known as a "magic ring
- * buffer".
+ * Source: Lamport's bounded queue for the positions; the mapping trick is known
+ * as a "magic ring buffer".
  */
 #ifndef TRANSPORTS_RING_H
 #define TRANSPORTS_RING_H
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* robust mutexes, MAP_ANONYMOUS */
+#define _GNU_SOURCE 1 /* MAP_ANONYMOUS */
 #endif
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -53,9 +51,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lock.h"
+
 #define CACHE_LINE 64
 #define RING_MAGIC UINT64_C(0x474E49524C49414D) /* "MAILRING" */
-#define RING_VERSION 1u
+#define RING_VERSION 2u
 #define RING_MIN_CAPACITY UINT64_C(4096)
 #define RING_MAX_CAPACITY (UINT64_C(1) << 30)
 #define FRAME_LIMIT UINT64_C(16384)
@@ -69,8 +69,9 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a lock-based atomic is not shareable"
 typedef enum {
     RING_OK,
     RING_EMPTY,
-    RING_FULL,    /* no room, or the mutex was not free within LOCK_NS */
+    RING_FULL,    /* no room, or the lock was not free within LOCK_NS */
     RING_CLOSED,
+    RING_LATE,    /* it is in the ring, which was closed meanwhile */
     RING_CORRUPT, /* the shared bytes make no sense: never touch them again */
     RING_ERROR,   /* a system call failed: see errno */
 } ring_result_t;
@@ -87,12 +88,11 @@ _Static_assert(sizeof(record_t) == 16, "the record header is part of the format"
 typedef struct {
     _Atomic uint64_t magic; /* stored last: a file without it is not ready */
     uint32_t version;
-    uint32_t mutex_bytes; /* differs between C libraries that share the directory */
     uint64_t capacity;
-    _Alignas(CACHE_LINE) pthread_mutex_t mutex;
+    _Alignas(CACHE_LINE) lock_t lock;
     _Alignas(CACHE_LINE) _Atomic uint32_t closed;
-    _Atomic uint32_t recoveries; /* how often a holder of the mutex died */
-    _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written under the mutex */
+    _Atomic uint32_t recoveries; /* how often a holder of the lock died */
+    _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written under the lock */
     _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the receiver only */
     _Alignas(CACHE_LINE) _Atomic uint32_t armed; /* by the receiver: it sleeps */
 } ring_header_t;
@@ -236,25 +236,6 @@ ring_positions_are_valid(uint64_t head, uint64_t tail, uint64_t capacity)
     return tail >= head && tail - head <= capacity && ((head | tail) & 7) == 0;
 }
 
-static inline int
-ring_init_mutex(pthread_mutex_t *mutex)
-{
-    pthread_mutexattr_t attr;
-    int error = pthread_mutexattr_init(&attr);
-    if (error != 0) {
-        return error;
-    }
-    error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-    if (error == 0) {
-        error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-    }
-    if (error == 0) {
-        error = pthread_mutex_init(mutex, &attr);
-    }
-    pthread_mutexattr_destroy(&attr);
-    return error;
-}
-
 static inline ring_header_t *
 ring_map_header(int fd)
 {
@@ -271,19 +252,14 @@ ring_format(int fd, uint64_t capacity)
     if (header == NULL) {
         return RING_ERROR;
     }
-    int error = ring_init_mutex(&header->mutex);
     header->version = RING_VERSION;
-    header->mutex_bytes = sizeof(pthread_mutex_t);
     header->capacity = capacity;
     atomic_store_explicit(&header->tail, capacity, memory_order_relaxed);
     atomic_store_explicit(&header->head, capacity, memory_order_relaxed);
-    if (error == 0) {
-        /* release: whoever sees the magic sees the rest */
-        atomic_store_explicit(&header->magic, RING_MAGIC, memory_order_release);
-    }
+    /* release: whoever sees the magic sees the rest */
+    atomic_store_explicit(&header->magic, RING_MAGIC, memory_order_release);
     munmap(header, ring_header_bytes());
-    errno = error;
-    return error == 0 ? RING_OK : RING_ERROR;
+    return RING_OK;
 }
 
 static inline bool
@@ -291,9 +267,7 @@ ring_header_is_valid(const ring_header_t *header, uint64_t capacity)
 {
     /* acquire: pairs with the store in ring_format */
     return atomic_load_explicit(&header->magic, memory_order_acquire) == RING_MAGIC &&
-           header->version == RING_VERSION &&
-           header->mutex_bytes == sizeof(pthread_mutex_t) &&
-           header->capacity == capacity;
+           header->version == RING_VERSION && header->capacity == capacity;
 }
 
 /* Set `closed` for ever.  seq_cst: a sender stores its tail and then loads
@@ -362,76 +336,62 @@ ring_map(ring_t *ring, int fd)
 
 /* --- sending ------------------------------------------------------------ */
 
-/* glibc believes the type that stands in the mutex, and some types abort the
- * process when the rest does not fit: so it is compared with ours first. */
-static inline bool
-ring_mutex_is_robust(const pthread_mutex_t *mutex)
-{
-#ifdef __GLIBC__
-    enum { ROBUST_SHARED_NORMAL = 0x10 | 0x80 };
-    return mutex->__data.__kind == ROBUST_SHARED_NORMAL;
-#else
-    (void)mutex;
-    return true;
-#endif
-}
-
 /* A holder died.  The tail is moved by one store at the very end, so nothing it
  * did has to be undone; a half-written record lies beyond the tail. */
-static inline int
+static inline ring_result_t
 ring_recover(ring_header_t *header, uint64_t capacity)
 {
-    /* relaxed: the mutex orders these against other senders */
+    /* relaxed: the lock orders these against other senders */
     uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
     if (!ring_positions_are_valid(head, tail, capacity)) {
-        /* Unlocked without being made consistent, it is ENOTRECOVERABLE to all. */
-        pthread_mutex_unlock(&header->mutex);
-        return ENOTRECOVERABLE;
+        lock_release(&header->lock, LOCK_NOBODY); /* nobody shall trust it again */
+        return RING_CORRUPT;
     }
     atomic_fetch_add_explicit(&header->recoveries, 1, memory_order_relaxed);
-    return pthread_mutex_consistent(&header->mutex);
+    return RING_OK;
 }
 
-/* Try again and again for LOCK_NS.  Not pthread_mutex_clocklock: a futex sleep
- * costs more than any holder needs, and with a forged owner word it would wait
- * for a process that does not exist. */
-static inline int
-ring_trylock_for_a_while(pthread_mutex_t *mutex)
+/* Try again and again for LOCK_NS.  A futex sleep would cost more than any holder
+ * needs. */
+static inline lock_result_t
+ring_lock_within_a_while(lock_t *lock)
 {
     int64_t deadline = monotonic_ns() + LOCK_NS;
-    int error;
     do {
         for (int i = 0; i < LOOKS_PER_YIELD; i++) {
             cpu_relax();
-            error = pthread_mutex_trylock(mutex);
-            if (error != EBUSY) {
-                return error;
+            lock_result_t result = lock_try(lock);
+            if (result != LOCK_BUSY) {
+                return result;
             }
         }
         sched_yield();
     } while (monotonic_ns() < deadline);
-    return error;
+    return LOCK_BUSY;
 }
 
 static inline ring_result_t
 ring_lock(ring_t *ring)
 {
-    pthread_mutex_t *mutex = &ring->header->mutex;
-    if (!ring_mutex_is_robust(mutex)) {
-        return RING_CORRUPT;
+    ring_header_t *header = ring->header;
+    lock_result_t result = lock_try(&header->lock);
+    if (result == LOCK_BUSY) {
+        result = ring_lock_within_a_while(&header->lock);
     }
-    int error = pthread_mutex_trylock(mutex);
-    if (error == EBUSY) {
-        error = ring_trylock_for_a_while(mutex);
-    }
-    if (error == EOWNERDEAD) {
-        error = ring_recover(ring->header, ring->capacity);
-    }
-    if (error == 0) {
+    switch (result) {
+    case LOCK_TAKEN:
         return RING_OK;
+    case LOCK_INHERITED:
+        return ring_recover(header, ring->capacity);
+    case LOCK_BUSY: /* a holder that is stopped, or bytes that never were one */
+        return lock_is_forged(&header->lock) ||
+                       !ring_header_is_valid(header, ring->capacity)
+                   ? RING_CORRUPT
+                   : RING_FULL;
+    default:
+        return RING_ERROR;
     }
-    return error == EBUSY ? RING_FULL : RING_CORRUPT;
 }
 
 /* Return whether `need` bytes fit behind `tail`: OK, FULL or CORRUPT. */
@@ -475,7 +435,7 @@ ring_append_locked(ring_writer_t *writer, const struct iovec *parts, size_t coun
 {
     ring_header_t *header = writer->ring.header;
     uint64_t need = record_bytes(size);
-    /* relaxed: stored under the mutex, which is held */
+    /* relaxed: stored under the lock, which is held */
     uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
     if (atomic_load_explicit(&header->closed, memory_order_relaxed) != 0) {
         return RING_CLOSED;
@@ -521,7 +481,7 @@ ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_
     ring_result_t result = ring_lock(&writer->ring);
     if (result == RING_OK) {
         result = ring_append_locked(writer, parts, count, size);
-        pthread_mutex_unlock(&header->mutex);
+        lock_release(&header->lock, 0);
     }
     /* seq_cst: after the store of the tail; pairs with ring_arm */
     if (result == RING_OK &&
@@ -532,7 +492,7 @@ ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_
     /* seq_cst: pairs with ring_close; the cleaner may have drained before us */
     if (result == RING_OK &&
         atomic_load_explicit(&header->closed, memory_order_seq_cst) != 0) {
-        result = RING_CLOSED;
+        result = RING_LATE;
     }
     return result;
 }

@@ -100,21 +100,30 @@ class Outgoing:
     def _connect(self, route: Route, page: status.StatusPage) -> None:
         """Open the way to a mailbox; it stays closed as long as the mailbox is damaged or being replaced."""
         name = mailbox_name(route.number)
-        inode = 0
+        inode = self._inode(name)
         try:
-            inode = os.stat(
-                name, dir_fd=self._directory.fd, follow_symlinks=False
-            ).st_ino
             outlet = registry.get(page.scheme).connect(
                 self._directory.fd, name, note=self._note(route.number)
             )
-        except (FileNotFoundError, MailboxNotFoundError) as exc:
+        except MailboxNotFoundError as exc:
             if page.words[status.CLOSED]:
                 raise GoneError from exc
         except CorruptError:
             self._report(route, inode)
         else:
-            route.repair(outlet, inode)
+            if inode == self._inode(name):
+                route.repair(outlet, inode)
+            else:  # replaced meanwhile: which one it is cannot be told
+                outlet.close()
+
+    def _inode(self, name: str) -> int:
+        """Return the inode of a mailbox; 0 where there is none."""
+        try:
+            return os.stat(
+                name, dir_fd=self._directory.fd, follow_symlinks=False
+            ).st_ino
+        except FileNotFoundError:
+            return 0
 
     def _report(self, route: Route, inode: int) -> None:
         """Tell once that the mailbox with this *inode* is damaged, so that it gets a successor."""

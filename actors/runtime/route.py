@@ -18,6 +18,8 @@ from transports.mailbox import Outlet, Put
 if TYPE_CHECKING:
     from actors.pending import Pending
 
+# Looked up once: each is used for every message.
+_ACCEPTED, _FULL, _CLOSED = Put.ACCEPTED, Put.FULL, Put.CLOSED
 # For one mailbox, or for the root supervisor; past it a send is refused with MailboxFullError.
 # Answers are never refused: there are no more of them than their asker has asked for.
 OUTBOX_BYTES = 16 * 2**20
@@ -105,17 +107,21 @@ class Route:
         try:
             result = self._outlet.put(*parts)
         except CorruptError:
-            return self._damaged()
-        if result == Put.FULL or self._status is None:
+            self.is_damaged = True
+            return _FULL
+        if result is _FULL:
             return result
-        if self._status.words[status.CLOSED]:
-            return Put.CLOSED
-        # Closed, and the receiver has not ended: it has another mailbox.
-        return result if result == Put.ACCEPTED else self._damaged()
+        if self._status is not None and self._status.words[status.CLOSED]:
+            return _CLOSED
+        return result if result is _ACCEPTED else self._closed(result)
 
-    def _damaged(self) -> Put:
+    def _closed(self, result: Put) -> Put:
+        if self._status is None:
+            return _CLOSED
+        # The receiver has not ended: it has another mailbox.
         self.is_damaged = True
-        return Put.FULL
+        # What came late shares the fate of all that was in the old one. Sent again, it could be handled twice.
+        return _ACCEPTED if result is Put.LATE else _FULL
 
     def repair(self, outlet: Outlet, inode: int) -> None:
         """Go on with the mailbox that has taken the place of a damaged one."""

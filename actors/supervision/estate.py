@@ -98,6 +98,9 @@ class Estate:
         held = self.transport.create(self.directory.fd, name, self.mailbox_bytes)
         os.dup2(held, self.mailbox_fd, inheritable=False)
         os.close(held)
+        # What was taken and not started is still handled, and is no record of the new one, whose numbers begin again.
+        for slot in self.page.slots():
+            slot.detach()
         return inode
 
     def is_mailbox(self, inode: int) -> bool:

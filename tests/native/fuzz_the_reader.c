@@ -1,4 +1,4 @@
-/* A sender and a receiver on a ring whose bytes change between any two reads.
+/* Senders and a receiver on a ring whose bytes change between any two reads.
  *
  * The input is a program: operations, and at each load from shared memory, and before
  * each copy out of it, a chance to change a word there.  So what another process does
@@ -15,8 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void between_reads(void);
+static int tick(struct timespec *now);
 
 #ifdef __clang__
 #define LOAD(object, order) __c11_atomic_load(object, order)
@@ -26,6 +28,7 @@ static void between_reads(void);
 #undef atomic_load_explicit
 #define atomic_load_explicit(object, order) (between_reads(), LOAD(object, order))
 #define memcpy(to, from, count) (between_reads(), (memcpy)(to, from, count))
+#define clock_gettime(clock, now) tick(now) /* nobody waits for a lock for long */
 
 #include "ring.h"
 
@@ -51,6 +54,15 @@ check(bool holds, const char *what)
         fprintf(stderr, "%s\n", what);
         abort();
     }
+}
+
+static int
+tick(struct timespec *now)
+{
+    static long milliseconds;
+    milliseconds++;
+    *now = (struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000};
+    return 0;
 }
 
 static uint8_t
@@ -116,7 +128,8 @@ change_something(uint8_t which)
         {&header->tail, 8},        {&header->head, 8},      {&header->closed, 4},
         {&header->armed, 4},       {&next->mark, 4},        {&next->length, 4},
         {&next->seq, 8},           {&slot->record.mark, 4}, {&slot->record.length, 4},
-        {&slot->record.seq, 8}, /* not its payload: it is compared with the copy */
+        {&header->lock.holder, 4}, {&slot->record.seq, 8},
+        /* not the slot's payload: it is compared with the copy */
     };
     size_t count = sizeof words / sizeof words[0];
     if (which % (count + 1) < count) {
@@ -254,6 +267,7 @@ start_over(void)
     check(ring_format(fd, CAPACITY) == RING_OK, "format");
     atomic_store(&ring.header->closed, 0);
     atomic_store(&ring.header->armed, 0);
+    atomic_store(&ring.header->lock.holder, 0);
     writer.ring = reader.ring = ring;
     writer.seen_head = 0;
     check(ring_resume(&reader) == RING_OK, "resume");

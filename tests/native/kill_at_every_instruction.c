@@ -291,7 +291,7 @@ act_put_and_tell(void)
 }
 
 typedef struct {
-    int steps, accepted, closed, lost, asleep;
+    int steps, accepted, late, closed, lost, misjudged, asleep;
 } race_report_t;
 
 /* Close and drain: an accepted frame that the drain did not find is lost. */
@@ -308,8 +308,13 @@ close_in_put(int steps, race_report_t *report)
         let_go(child);
         bool is_accepted = atomic_load(&shared->result) == RING_OK;
         report->accepted += is_accepted;
-        report->closed += atomic_load(&shared->result) == RING_CLOSED;
+        bool is_late = atomic_load(&shared->result) == RING_LATE;
+        bool is_closed = atomic_load(&shared->result) == RING_CLOSED;
+        bool is_there = was_drained || take_number(&reader) == 1;
+        report->late += is_late;
+        report->closed += is_closed;
         report->lost += is_accepted && !was_drained;
+        report->misjudged += (is_late && !is_there) || (is_closed && is_there);
     }
     ring_unmap(&victim.ring);
     ring_unmap(&reader.ring);
@@ -369,8 +374,9 @@ main(void)
            " \"settled\": %d, \"lost\": %d, \"twice\": %d},\n",
            take.steps, take.in_hand, take.inherited, take.settled, take.lost,
            take.twice);
-    printf("\"race\": {\"steps\": %d, \"accepted\": %d, \"closed\": %d, \"lost\": %d,"
-           " \"asleep\": %d}}\n",
-           race.steps, race.accepted, race.closed, race.lost, race.asleep);
+    printf("\"race\": {\"steps\": %d, \"accepted\": %d, \"late\": %d, \"closed\": %d,"
+           " \"lost\": %d, \"misjudged\": %d, \"asleep\": %d}}\n",
+           race.steps, race.accepted, race.late, race.closed, race.lost, race.misjudged,
+           race.asleep);
     return 0;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -13,7 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from actors import Actor, ActorRef, ExitReason
+from actors import (
+    Actor,
+    ActorCrashedError,
+    ActorRef,
+    ExitReason,
+    MailboxLostError,
+)
 
 Trouble = Literal["raise", "exit", "die", "hang"]
 
@@ -75,6 +82,24 @@ class Stream(Actor):
 
     def pid(self) -> int:
         return os.getpid()
+
+
+class Chatter(Actor):
+    """Sends numbers to a ledger without a pause."""
+
+    async def tell_for_ever(self, ledger: ActorRef[Ledger], first: int) -> None:
+        for number in itertools.count(first):
+            await ledger.within(None).tell(Ledger.record, number)
+
+    async def ask_for_ever(self, ledger: ActorRef[Ledger], first: int) -> None:
+        """Each answer is the number, or an error that says why there is none."""
+        for number in itertools.count(first):
+            try:
+                answer = await ledger.within(None).ask(Ledger.record, number)
+            except (ActorCrashedError, MailboxLostError):
+                continue
+            if answer != number:
+                raise LookupError(answer)
 
 
 class AsyncLedger(Ledger):

@@ -76,6 +76,13 @@ def test_ring_that_is_closed_at_any_moment_of_a_put_loses_no_accepted_frame(
     assert race["lost"] == 0
 
 
+def test_late_is_what_went_in_and_closed_what_did_not(seen: dict[str, Any]) -> None:
+    race = seen["race"]
+
+    assert race["late"] > 0
+    assert race["misjudged"] == 0
+
+
 def test_receiver_that_falls_asleep_at_any_moment_of_a_put_is_woken(
     seen: dict[str, Any],
 ) -> None:

@@ -168,15 +168,16 @@ def test_frame_in_the_ring_only_survives_a_settle_with_an_old_slot(
 # Locks of the dead and of the stopped.  Real deaths are in test_every_instruction;
 # here the kernel's part is played by writing what it would have written.
 
-LOCK = 64  # where glibc keeps the word with the holder's thread number
-OWNER_DIED = 0x4000_0000
+LOCK = 64  # the word with the holder's thread number
+OWNER_DIED = 0x4000_0000  # what the kernel leaves there
+NOBODY = 0x3FFF_FFFE  # no thread has this number
 
 
 def hold_for(ends: Ends, tid: int) -> None:
     os.pwrite(ends.held, struct.pack("=I", tid), LOCK)
 
 
-def test_put_answers_full_while_the_holder_of_the_mutex_is_stopped(
+def test_put_answers_full_while_the_holder_of_the_lock_is_stopped(
     ends: Ends,
 ) -> None:
     hold_for(ends, 1)  # alive, and not going to let go
@@ -187,9 +188,9 @@ def test_put_answers_full_while_the_holder_of_the_mutex_is_stopped(
     assert ends.writer.put(b"x") == Put.ACCEPTED
 
 
-def test_mutex_of_a_dead_sender_is_taken_over(ends: Ends) -> None:
+def test_lock_of_a_dead_sender_is_taken_over(ends: Ends) -> None:
     ends.writer.put(b"one")
-    hold_for(ends, OWNER_DIED | 12345)
+    hold_for(ends, OWNER_DIED)
 
     results = [ends.writer.put(b"two"), ends.writer.put(b"three")]
 
@@ -198,12 +199,12 @@ def test_mutex_of_a_dead_sender_is_taken_over(ends: Ends) -> None:
     assert take_all(ends.reader, ends.slot) == [b"one", b"two", b"three"]
 
 
-def test_mutex_of_a_dead_sender_with_positions_that_make_no_sense_is_given_up(
+def test_lock_of_a_dead_sender_with_positions_that_make_no_sense_is_given_up(
     ends: Ends,
 ) -> None:
     other = ends.place.connect(shm.TRANSPORT)
     tail = ends.word(TAIL)
-    hold_for(ends, OWNER_DIED | 12345)
+    hold_for(ends, OWNER_DIED)
     ends.poke(TAIL, tail + 4)
     with pytest.raises(CorruptError):
         ends.writer.put(b"x")
@@ -212,6 +213,22 @@ def test_mutex_of_a_dead_sender_with_positions_that_make_no_sense_is_given_up(
 
     with pytest.raises(CorruptError):  # nobody trusts it again
         other.put(b"x")
+
+
+def test_lock_of_a_thread_that_never_was_is_corrupt(ends: Ends) -> None:
+    """It was FULL, for ever: nobody gives such a lock back."""
+    hold_for(ends, NOBODY)
+
+    with pytest.raises(CorruptError):
+        ends.writer.put(b"x")
+
+
+def test_lock_in_a_header_that_was_written_over_is_corrupt(ends: Ends) -> None:
+    os.pwrite(ends.held, bytes(8), 0)
+    hold_for(ends, 1)
+
+    with pytest.raises(CorruptError):
+        ends.writer.put(b"x")
 
 
 # Bytes that make no sense.

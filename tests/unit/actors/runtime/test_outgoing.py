@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from actors.errors import DecodeError, MailboxFullError
+from actors.errors import DecodeError, MailboxFullError, MailboxLostError
 from actors.options import Options
 from actors.pending import Pending
 from actors.runtime import directory as directories
@@ -26,6 +26,7 @@ from actors.wire.parcel import Parcel
 from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import NoSpaceError
+from transports.mailbox import Note, Outlet, Put
 
 RECEIVER, SENDER = 7, 3
 FRAME = (b"x" * 200,)
@@ -285,3 +286,67 @@ def test_a_reply_that_finds_no_room_is_an_error_of_the_actor(
 
     with pytest.raises(NoSpaceError):
         bench.outgoing.answer(RECEIVER, Kind.REPLY, 5, b"x" * 5000)
+
+
+# Mailboxes that were damaged.
+
+
+class Closing:
+    """An outlet of a mailbox that closes while two messages go in."""
+
+    def __init__(self) -> None:
+        self.answers = [Put.LATE, Put.LATE, Put.CLOSED]
+
+    def put(self, *parts: object) -> Put:
+        del parts
+        return self.answers.pop(0)
+
+    def fileno(self) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("bench", ["shm"], indirect=True)
+def test_what_went_into_a_mailbox_as_it_was_replaced_is_not_sent_again(
+    bench: Bench,
+) -> None:
+    """It had been handled there; sent again, it was handled twice."""
+    way = bench.outgoing.route(RECEIVER)
+    inode = way.inode
+    way.repair(Closing(), inode)
+
+    late, asked = bench.post(), bench.post(is_question=True)
+    assert late.done()  # lost with all that was in there
+    bench.post()
+    bench.outgoing.flush()
+    bench.questions.lose(inode)
+
+    with pytest.raises(MailboxLostError):
+        asked.result()
+    assert bench.take_all() == 1
+
+
+@pytest.mark.parametrize("bench", ["shm"], indirect=True)
+def test_a_way_to_a_mailbox_that_is_replaced_meanwhile_does_not_take_the_old_one_s_name(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question in the new mailbox was said to be in the old one: nobody told its asker when the new one was lost as well."""
+    transport = bench.estate.transport
+    connect = transport.connect
+
+    def replace_first(dir_fd: int, name: str, *, note: Note | None = None) -> Outlet:
+        monkeypatch.undo()
+        bench.estate.replace_mailbox()
+        return connect(dir_fd, name, note=note)
+
+    monkeypatch.setattr(
+        type(transport), "connect", lambda _, *a, **k: replace_first(*a, **k)
+    )
+    way = bench.outgoing.route(RECEIVER)
+    bench.post()
+    bench.outgoing.flush()
+
+    assert bench.estate.is_mailbox(way.inode)
+    assert bench.take_all() == 1

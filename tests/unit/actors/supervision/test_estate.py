@@ -189,6 +189,28 @@ def test_a_message_that_makes_no_sense_does_not_stop_the_closing(
     assert [header.corr for header in dropped] == [2]
 
 
+@pytest.mark.parametrize("estate", ["shm"], indirect=True)
+def test_a_message_of_a_replaced_mailbox_costs_the_new_one_none(
+    estate: Estate, outlet: Outlet
+) -> None:
+    """Both are the first of their rings, and so have the same number: the new one was taken for the old one's double."""
+    folder, name = estate.directory.fd, mailbox_name(NUMBER)
+    outlet.put(message(1))
+    take(estate, 0, start=False)
+
+    estate.replace_mailbox()
+    following = estate.transport.connect(folder, name)
+    following.put(message(2))
+
+    mailbox = estate.transport.open(estate.mailbox_fd, folder, name)
+    taken, free = estate.page.slots()
+    mailbox.settle(taken)
+    assert taken.frame() == message(1)
+    assert mailbox.take(free) == message(2)
+    following.close()
+    mailbox.close()
+
+
 def test_whom_the_dead_was_sending_to_is_told_once(estate: Estate) -> None:
     estate.page.words[status.SENDING] = 4 + 1
 
