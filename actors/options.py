@@ -6,8 +6,9 @@ Settings come before the constructor's own arguments: ``system.options(name="cou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict, TypeGuard, get_args
+import os
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, TypedDict, TypeGuard, cast, get_args
 
 import attrs
 
@@ -20,6 +21,9 @@ MAX_CONCURRENCY = 1024
 _OF_THE_CLASS = ("concurrency", "on_error", "writable_buffers")
 MIN_MAILBOX_BYTES, MAX_MAILBOX_BYTES = 4096, 1 << 30
 _MAX_NAME = 200
+MIN_MEMORY_BYTES = 2**24
+MIN_OPEN_FILES = 16
+CPUS = os.sysconf("SC_NPROCESSORS_CONF")
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -179,8 +183,83 @@ def check_names(keywords: Mapping[str, object], names: set[str]) -> None:
             raise refused(name, value, f"no such option; there are {there_are}")
 
 
+def _cpus(value: Collection[int] | None) -> tuple[int, ...] | None:
+    """Return a collection of CPU numbers in the one form that travels; anything else as it is, to be refused."""
+    if isinstance(value, Collection) and all(is_whole(each) for each in value):
+        return tuple(sorted({*value}))
+    return cast("tuple[int, ...] | None", value)
+
+
+def _are_cpus(value: object) -> bool:
+    return value is None or (
+        isinstance(value, tuple)
+        and bool(value)
+        and all(is_whole(each) and 0 <= each < CPUS for each in value)
+    )
+
+
+def _optional(least: int, most: int, unit: str) -> Any:  # noqa: ANN401 - a validator
+    return must(
+        lambda value: value is None or (is_whole(value) and least <= value <= most),
+        f"a whole number of {unit} from {least} to {most}, or None",
+    )
+
+
 @attrs.frozen(kw_only=True)
-class Options:
+class Resources:
+    """What the kernel allows a process, and how it treats it; None leaves a setting as the system has it.
+
+    Attributes:
+        max_memory_bytes: Address space, as RLIMIT_AS: what goes beyond is a ``MemoryError``. Shared memory counts too.
+        max_cpu_seconds: Processor time of one incarnation, as RLIMIT_CPU: then SIGXCPU ends it, as a crash.
+        max_open_files: Open descriptors, as RLIMIT_NOFILE.
+        nice: Priority, from -20 (first) to 19 (last); one below the system's own needs privileges.
+        cpus: Numbers of the CPUs that it may run on.
+    """
+
+    max_memory_bytes: int | None = attrs.field(
+        default=None, validator=_optional(MIN_MEMORY_BYTES, 2**62, "bytes")
+    )
+    max_cpu_seconds: int | None = attrs.field(
+        default=None, validator=_optional(1, 2**31, "seconds")
+    )
+    max_open_files: int | None = attrs.field(
+        default=None, validator=_optional(MIN_OPEN_FILES, 2**30, "descriptors")
+    )
+    nice: int | None = attrs.field(
+        default=None,
+        validator=must(
+            lambda value: value is None or (is_whole(value) and -20 <= value <= 19),
+            "a whole number from -20 to 19, or None",
+        ),
+    )
+    cpus: tuple[int, ...] | None = attrs.field(
+        default=None,
+        converter=_cpus,
+        validator=must(
+            _are_cpus, f"a set of CPU numbers from 0 to {CPUS - 1}, or None"
+        ),
+    )
+
+    def resources(self) -> dict[str, Any]:
+        """Return the settings that are not left as they are."""
+        names = (field.name for field in attrs.fields(Resources))
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ResourceKeywords(TypedDict, total=False):
+    """What ``ActorRef.limit`` takes; see ``Resources`` for the meaning."""
+
+    max_memory_bytes: int | None
+    max_cpu_seconds: int | None
+    max_open_files: int | None
+    nice: int | None
+    cpus: Collection[int] | None
+
+
+@attrs.frozen(kw_only=True)
+class Options(Resources):
     """How an actor is made, restarted and stopped.
 
     Attributes:
@@ -195,6 +274,8 @@ class Options:
             a limit of the machine, say, is a ``SpawnError``.
         heartbeat: How a process that does nothing at all is found out; None does not look.
         handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
+
+    And those of ``Resources``.
     """
 
     name: str | None = attrs.field(default=None, validator=valid_name)
@@ -231,7 +312,7 @@ class Options:
         return {field.name for field in attrs.fields(cls)}
 
 
-class OptionKeywords(TypedDict, total=False):
+class OptionKeywords(ResourceKeywords, total=False):
     """What ``options`` takes; see ``Options`` for the meaning."""
 
     name: str | None

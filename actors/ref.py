@@ -16,13 +16,16 @@ from typing import (
     NoReturn,
     ParamSpec,
     TypeVar,
+    Unpack,
     overload,
 )
+
+import attrs
 
 from actors import messages, signals
 from actors.errors import ActorError, OptionError
 from actors.exits import ExitReason, from_json
-from actors.options import is_seconds
+from actors.options import ResourceKeywords, Resources, is_seconds, refused
 from actors.pending import Pending
 from actors.runtime.client import Client, clients
 
@@ -296,6 +299,32 @@ class ActorRef(Generic[A_co]):
             SystemFailedError: It has ended by itself.
         """
         return self._request("stack", lambda facts: facts["text"])
+
+    def limit(self, **limits: Unpack[ResourceKeywords]) -> Pending[None]:
+        """Change what the kernel allows the actor's process, and those of its next incarnations; settled when it is in force.
+
+        What is not named stays as it is; None lifts a limit. During a start it waits as ``signal`` does.
+
+        Args:
+            limits: Of ``Resources``: ``max_memory_bytes``, ``max_cpu_seconds``, ``max_open_files``, ``nice``, ``cpus``.
+
+        Raises (when awaited):
+            ActorStoppedError: The actor has ended for good, or does so before a process of it is ready.
+            ActorError: The system does not allow it; the text names the limit.
+
+        Raises (at the call):
+            OptionError: There is no such limit, none is named, or a value is not acceptable.
+
+        Raises (at the call, or when awaited):
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        names = [field.name for field in attrs.fields(Resources)]
+        if not limits or not limits.keys() <= {*names}:
+            raise refused("limit", {**limits}, f"some of {', '.join(names)}")
+        checked = Resources(**limits)
+        wanted = {name: getattr(checked, name) for name in limits}
+        return self._request("limit", wanted=wanted)
 
     def _request(
         self,

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import attrs
@@ -26,7 +26,7 @@ from actors import actor, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import clock, heartbeat
+from actors.runtime import clock, heartbeat, limits
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -73,6 +73,7 @@ class Start:
     goodbye_fd: int
     arguments: Arguments
     heartbeat: float | None  # seconds between two signs of life
+    resources: Mapping[str, Any]  # attributes of ``Resources``
 
 
 class Process:
@@ -151,6 +152,8 @@ class Process:
 
     async def _begin(self) -> Actor:
         start = self._start
+        # Not before the rings are mapped, which take address space too.
+        limits.apply(0, (0,), start.resources)
         cls, args, kwargs = self._decode(start.arguments)
         self.ref = ActorRef(
             self.client, str(start.directory.path), start.number, start.name, cls
@@ -303,6 +306,10 @@ def run(start: Start) -> NoReturn:
         faulthandler.enable(start.goodbye_fd, all_threads=True)
         # Each thread for itself: the frames of another may change while they are read.
         faulthandler.register(signals.STACK, start.goodbye_fd, all_threads=False)
+        # The end of its processor time: where it was spent, and then what SIGXCPU does.
+        faulthandler.register(
+            signal.SIGXCPU, start.goodbye_fd, all_threads=False, chain=True
+        )
         status = _live(start)
         leave()
     except BaseException as exc:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code

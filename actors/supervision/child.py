@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -32,6 +33,7 @@ class Child:
     estate: Estate
     group: Group  # of this one alone
     limits: Limits
+    resources: dict[str, Any]  # what the kernel allows it: attributes of ``Resources``
     incarnation: int = 0
     restarts: int = 0
     pid: int = 0

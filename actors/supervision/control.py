@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.runtime import reports
+from actors.errors import OptionError
+from actors.runtime import limits, reports
 from actors.runtime.outgoing import Outgoing
-from actors.supervision import freezing, reaper, stacks
+from actors.supervision import freezing, reaper, stacks, threads
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child
 from actors.supervision.freezing import Freezing
@@ -37,6 +38,7 @@ class Control:
             "freeze": self._when_ready(freezer.freeze),
             "thaw": self._when_ready(freezer.thaw),
             "stack": self._when_forked(shower.show),
+            "limit": self._when_ready(_limit),
         }
         self.alarms: dict[str, Callable[[int], None]] = {
             freezing.ALARM: freezer.look,
@@ -88,3 +90,15 @@ def _signal(child: Child, request: Request) -> None:
         request.settle()
     else:
         request.settle(child.about(reaper.NOT_OURS))
+
+
+def _limit(child: Child, request: Request) -> None:
+    """Set limits of the process, and of those that come after it."""
+    wanted = request.facts["wanted"]
+    try:
+        limits.apply(child.pid, threads.of(child.pid), wanted)
+    except OptionError as exc:
+        request.settle(f"{child.label}: {exc}")
+        return
+    child.resources.update(wanted)
+    request.settle()

@@ -139,6 +139,7 @@ class Lifecycle:
             goodbye_fd=child.goodbye_fd,
             arguments=child.arguments,
             heartbeat=None if heartbeat is None else heartbeat.interval,
+            resources=child.resources,
         )
         own = {
             directory.fd,

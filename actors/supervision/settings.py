@@ -12,7 +12,15 @@ from typing import Any, Literal, TypedDict, get_args
 import attrs
 
 from actors import options
-from actors.options import Heartbeat, RestartType, is_whole, must, refused
+from actors.options import (
+    Heartbeat,
+    ResourceKeywords,
+    Resources,
+    RestartType,
+    is_whole,
+    must,
+    refused,
+)
 from actors.supervision.backoff import Backoff, never_gives_up
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one", "pool"]
@@ -50,7 +58,7 @@ class Redeliver:
 
 
 @attrs.frozen(kw_only=True)
-class ChildOptions:
+class ChildOptions(Resources):
     """How a child is made, restarted and stopped.
 
     Attributes:
@@ -71,6 +79,8 @@ class ChildOptions:
         handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
         on_crash: What becomes of the message it dies of: ``"drop"``, or ``Redeliver``.
         mailbox_on_restart: ``keep`` hands the queue to the next incarnation, ``clear`` makes dead letters of it.
+
+    And those of ``Resources``.
     """
 
     name: str | None = attrs.field(default=None, validator=options.valid_name)
@@ -210,7 +220,7 @@ class SupervisorOptions:
         )
 
 
-class ChildKeywords(TypedDict, total=False):
+class ChildKeywords(ResourceKeywords, total=False):
     """What ``options`` takes for every child; see ``ChildOptions`` for the meaning."""
 
     id: str

@@ -335,6 +335,7 @@ class Supervisor:
                 else options.handler_timeout,
                 options.heartbeat,
             ),
+            options.resources(),
             spawner=asker,
         )
         self.lifecycle.add(child)

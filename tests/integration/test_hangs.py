@@ -184,15 +184,16 @@ def test_sentence_never_hits_the_message_after_the_one_it_was_for(
         for _ in range(3):
             quick.tell(Quick.rest)
     quick.stop()
-    crashes, lost = 0, []
+    condemned, lost = [], []
     while (event := events.next().result(SECONDS)).kind != "child_stopped":
         if event.kind == "child_exit" and event.reason is not None:
-            crashes += event.reason.kind is ExitKind.HANDLER_TIMEOUT
+            if event.reason.kind is ExitKind.HANDLER_TIMEOUT:
+                condemned.append(event.reason.during)
         elif event.kind == "dead_letter":
             lost.append(event.facts["method"])
 
-    assert crashes
-    assert lost == ["Quick.work"] * crashes
+    assert "Quick.work" in condemned
+    assert lost == condemned
     events.close()
 
 

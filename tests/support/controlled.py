@@ -6,10 +6,12 @@ import asyncio
 import ctypes
 import math
 import os
+import resource
 import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from actors import Actor, ActorRef, handler, signals
 from tests.support.actors_under_test import Blocker
@@ -158,3 +160,35 @@ class Quick(Actor):
 
     def rest(self) -> None:
         time.sleep(0.001)  # noqa: TID251 - what is done is of no matter, but not nothing
+
+
+class Limited(Attentive):
+    """Knows what the kernel allows it, in each of its two threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.born = _limits()
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        self.born = {**self.born, **_of_threads()}
+
+    def at_birth(self) -> dict[str, Any]:
+        return self.born
+
+    def now(self) -> dict[str, Any]:
+        return {**_limits(), **_of_threads()}
+
+
+def _limits() -> dict[str, Any]:
+    return {
+        "max_memory_bytes": resource.getrlimit(resource.RLIMIT_AS)[0],
+        "max_cpu_seconds": resource.getrlimit(resource.RLIMIT_CPU)[0],
+        "max_open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    }
+
+
+def _of_threads() -> dict[str, Any]:
+    tids = sorted(int(each.name) for each in Path("/proc/self/task").iterdir())
+    return {
+        "nice": [os.getpriority(os.PRIO_PROCESS, tid) for tid in tids],
+        "cpus": [sorted(os.sched_getaffinity(tid)) for tid in tids],
+    }
