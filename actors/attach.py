@@ -13,15 +13,12 @@ import attrs
 from actors.errors import (
     AttachError,
     RuntimeDirectoryError,
-    SystemClosedError,
-    SystemFailedError,
     SystemNotFoundError,
 )
-from actors.exits import ExitKind, ExitReason
 from actors.pending import Pending, settled
 from actors.runtime import directory as directories
 from actors.runtime import door, status
-from actors.runtime.client import Client, system_lost
+from actors.runtime.client import Client, loss_of
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 
@@ -68,7 +65,7 @@ def join(base: Path | None, name: str) -> Attachment:
             client = Client(directory, place.number)
             undo.callback(client.close)
             page = status.StatusPage.open(directory.fd, ROOT)
-            client.loss = functools.partial(_loss, page)
+            client.loss = functools.partial(loss_of, page)
             client.waiting.root_pidfd = place.root_pidfd
             undo.pop_all()
     except AttachError as exc:
@@ -78,21 +75,6 @@ def join(base: Path | None, name: str) -> Attachment:
         msg = f"the system {path.name} cannot be joined: {door.ENDED}"
         raise AttachError(msg) from exc
     return Attachment(client, place, page)
-
-
-def _loss(page: status.StatusPage) -> Exception:
-    """Return what the death of the root means, whose status page is *page*."""
-    how = page.words[status.CLOSED]
-    if how == status.BY_OWNER:
-        return SystemClosedError("the system was closed by the program that owns it")
-    if how == status.WITH_OWNER:
-        return SystemFailedError(
-            ExitReason(
-                ExitKind.SUPERVISOR_DIED,
-                message="the program that owns the system has ended without closing it",
-            )
-        )
-    return system_lost()
 
 
 def _find(base: Path | None, name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import stat
@@ -19,7 +20,7 @@ from actors.errors import RuntimeDirectoryError
 from actors.pending import Pending
 from actors.runtime import directory as directories
 from actors.runtime import door, lanes, status
-from actors.runtime.client import MAIN, Client
+from actors.runtime.client import MAIN, Client, loss_of
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 
@@ -45,6 +46,7 @@ class Root:
     client: Client
     process: subprocess.Popen[bytes]
     pidfd: int
+    _page: status.StatusPage  # what it says of its own end
 
     def finish(self, drain: float) -> Pending[Any]:
         """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
@@ -74,6 +76,7 @@ class Root:
             self.process.kill()  # its children die with it
             self.process.wait()
         os.close(self.pidfd)
+        self._page.close()
         # Normally gone; else the next start sweeps it.
         with contextlib.suppress(OSError, RuntimeDirectoryError):
             directories.sweep(self.client.directory.path.parent)
@@ -108,10 +111,13 @@ def launch(
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         client = Client(directory, MAIN)
         undo.callback(client.close)
+        page = status.StatusPage.open(directory.fd, ROOT)
+        undo.callback(page.close)
+        client.loss = functools.partial(loss_of, page)
         process, pidfd = _execute(directory, name, transport)
         undo.pop_all()
     client.waiting.root_pidfd = pidfd
-    return Root(client, process, pidfd)
+    return Root(client, process, pidfd, page)
 
 
 def _execute(

@@ -544,6 +544,23 @@ def system_lost() -> SystemFailedError:
     )
 
 
+def loss_of(page: status.StatusPage) -> Exception:
+    """Return what the death of the root means, whose status page is *page*."""
+    how = page.words[status.CLOSED]
+    if how == status.BY_OWNER:
+        return SystemClosedError("the system was closed by the program that owns it")
+    if how == status.BY_SIGNAL:
+        return SystemFailedError(exits.ExitReason(exits.ExitKind.SHUTDOWN))
+    if how == status.WITH_OWNER:
+        return SystemFailedError(
+            exits.ExitReason(
+                exits.ExitKind.SUPERVISOR_DIED,
+                message="the program that owns the system has ended without closing it",
+            )
+        )
+    return system_lost()
+
+
 def pack_request(facts: dict[str, Any], payload: bytes) -> bytes:
     """Return the body of a request: u32 length of the JSON, the JSON, and bytes the root hands on unread."""
     text = json.dumps(facts).encode()

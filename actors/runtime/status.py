@@ -77,7 +77,7 @@ WORDS_BYTES = 4096
 ) = range(16)
 FREEZE_AT, FREEZES_KEPT = 16, 8
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
-BY_OWNER, WITH_OWNER = 1, 2
+BY_OWNER, WITH_OWNER, BY_SIGNAL = 1, 2, 3
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
 # The words of a wait.
 CORR, TARGET, SINCE = range(3)

@@ -47,6 +47,8 @@ def main(config: dict[str, Any]) -> None:
         config["transport"],
     )
     signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "should_stop", True))
+    # The program that executed us may have blocked some; what has come meanwhile comes now.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
     gc.collect()
     gc.freeze()  # so that no collection in a child touches, and copies, what it shares with us

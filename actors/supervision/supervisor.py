@@ -531,11 +531,13 @@ class Supervisor:
             self._events.warn("messages_dropped", counts=dropped)
         for asker in self._closers:
             self._answer(asker, {"dropped": shortened(dropped)})
-        # For the other programs, which see no more than our death.
+        # For programs that see no more than our death.
         if self._closers:
             self._page.words[status.CLOSED] = status.BY_OWNER
         elif self._is_orphaned:
             self._page.words[status.CLOSED] = status.WITH_OWNER
+        elif self.should_stop:
+            self._page.words[status.CLOSED] = status.BY_SIGNAL
 
 
 def shortened(counts: dict[str, int]) -> dict[str, int]:
