@@ -68,7 +68,7 @@ class Producer:
 
 async def main() -> None:
     """Run both, and print how far each has come."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--items", type=int, default=800, metavar="N")
     items = parser.parse_args().items
     async with ActorSystem() as system:

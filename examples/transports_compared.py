@@ -143,7 +143,7 @@ def measure(transport: str, asks: int, tells: int) -> Row:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--asks", type=int, default=2_000, metavar="N")
     parser.add_argument("--tells", type=int, default=20_000, metavar="N")
     args = parser.parse_args()
