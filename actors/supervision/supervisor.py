@@ -28,7 +28,7 @@ from actors.runtime.outgoing import Outgoing
 from actors.runtime.process import Arguments
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
-from actors.supervision import reaper, repeats, watchdog
+from actors.supervision import delay, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import Asker, Child
 from actors.supervision.control import Control
@@ -247,6 +247,8 @@ class Supervisor:
             self._watchdog.look(number)
         elif kind in self._control.alarms:
             self._control.alarms[kind](number)
+        elif kind == delay.ALARM:
+            self._explain_delay()
         elif kind == "orphans":
             self._kill_all("orphan")
         else:
@@ -467,6 +469,7 @@ class Supervisor:
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         self._closers.append(asker)
+        self._alarms.set((delay.ALARM, 0), time.monotonic() + delay.SECONDS)
         self._refuse_newcomers()
         self.lifecycle.take_dropped()
         if facts["drain"] and not self._is_stopping:
@@ -474,6 +477,11 @@ class Supervisor:
             self._stop_when_quiet()
         else:
             self._stop_all()
+
+    def _explain_delay(self) -> None:
+        busy = delay.describe(self.lifecycle.children.values())
+        if busy:
+            self._events.warn("closing_takes_long", waits_for=busy, text=delay.HINT)
 
     def _stop_when_quiet(self) -> None:
         """Stop everybody once two looks in a row find nothing to do and nothing done in between."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import signal
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.cli.reading import Reader
 from tests.support import programs
 from tests.support.gates import wait_until
 from tests.support.programs import SCRIPTS, Program
@@ -64,6 +67,14 @@ def start(base: Path, log: Path) -> Iterator[Callable[..., Program]]:
 
 def systems(base: Path) -> list[str]:
     return [path.name for path in base.iterdir() if path.is_dir()]
+
+
+def busy(base: Path) -> list[str]:
+    """Return what the actors of the only system are handling."""
+    (path,) = (path for path in base.iterdir() if path.is_dir())
+    with contextlib.closing(Reader(path, {})) as reader:
+        actors = reader.system().actors
+    return [work.method for actor in actors for work in actor.running]
 
 
 def hooks(log: Path) -> list[str]:
@@ -160,6 +171,28 @@ def test_ctrl_c_on_a_terminal_stops_everything_in_order(
     program.wait_until_all_is_gone(GONE_SECONDS)
     assert systems(base) == []
     assert hooks(log)[-1] == "stop shutdown"
+
+
+@pytest.mark.parametrize("how", ["slow", "asyncio:slow", "run:slow"])
+def test_ctrl_c_says_what_is_waited_for_and_a_second_one_ends_that(
+    start: Callable[..., Program], base: Path, how: str
+) -> None:
+    program = start(how)
+    wait_until(lambda: busy(base) == ["Clock.block_for"], "a handler")
+    program.signal(signal.SIGINT)
+    assert program.process.stderr is not None
+    line = program.process.stderr.readline()
+
+    program.signal(signal.SIGINT)
+
+    assert re.search(
+        r"closing_takes_long +waits_for='Clock-\d+ \(Clock.block_for for \d+\.\d s\)' "
+        r"text='Ctrl-C ends them now'",
+        line,
+    )
+    assert program.wait()[0] == -signal.SIGINT
+    program.wait_until_all_is_gone(GONE_SECONDS)
+    assert systems(base) == []
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,14 @@ async def hold_out() -> None:
             await asyncio.Event().wait()
 
 
+def stop_slowly_in_script() -> None:
+    with make() as system:
+        system.spawn(Hooked, LOG).result()
+        pending = hang(system.options(shutdown=3600).spawn(Clock).result())
+        ready()
+        pending.result()
+
+
 async def stop_slowly() -> None:
     """Own an actor that may take an hour to stop."""
     async with make() as system:
@@ -180,6 +188,7 @@ PLAIN: dict[str, Callable[[], object]] = {
     "script": wait_in_script,
     "script-events": wait_for_events,
     "thread": wait_in_thread,
+    "slow": stop_slowly_in_script,
     "raise": raise_in_script,
     "exit": exit_in_script,
     "forget": forget_to_close,
