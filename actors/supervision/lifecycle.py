@@ -384,6 +384,7 @@ class Lifecycle:
             pidfds = {pid: os.pidfd_open(pid) for pid in strays}
         for pid, pidfd in pidfds.items():
             self._events.publish("stray", child, stray=pid)
+            self._events.info("stray", child, pid=pid, name=linux.name_of(pid))
             if not reaper.may_signal(pidfd, signal.SIGKILL):
                 os.close(pidfd)
                 self._spare(child, pid)
@@ -499,10 +500,7 @@ class Lifecycle:
             **_used(reason),
             "next": following,
         }
-        if len(child.hands) > 1:  # one is named in the reason
-            facts["in_hand"] = child.listed(child.hands)
-        if lost := [header for header in child.hands if header.kind == Kind.TELL]:
-            facts["dead_letters"] = str(len(lost))  # nobody else is told of these
+        facts |= _costs(child)
         evidence = reason if reason.traceback or not reason.inner else reason.inner
         if evidence.traceback:  # the log shows these two below the line, as they are
             facts["exception"] = evidence.traceback.rstrip()
@@ -520,8 +518,10 @@ class Lifecycle:
             has_lingered or not (reason.clean or was_asked_for)
         ):
             self._events.publish("shutdown_error", child, reason=reason.to_json())
+            lingered = {"lingered": True} if has_lingered else {}
+            costs = _costs(child)
             self._events.warn(
-                "shutdown_error", child, reason=str(reason), lingered=has_lingered
+                "shutdown_error", child, reason=str(reason), **lingered, **costs
             )
 
     def _crashed(self, child: Child, header: Header, reason: ExitReason) -> None:
@@ -644,6 +644,16 @@ def _goes_on(group: Group) -> bool:
 
 def _about(over: ExitReason, child: Child) -> ExitReason:
     return attrs.evolve(over, incarnation=child.incarnation, child_id=child.label)
+
+
+def _costs(child: Child) -> dict[str, str]:
+    """Return, for a log, what the death of *child* has cost."""
+    facts: dict[str, str] = {}
+    if len(child.hands) > 1:  # one is named in the reason
+        facts["in_hand"] = child.listed(child.hands)
+    if lost := [header for header in child.hands if header.kind == Kind.TELL]:
+        facts["dead_letters"] = str(len(lost))  # nobody else is told of these
+    return facts
 
 
 def _used(reason: ExitReason) -> dict[str, str]:

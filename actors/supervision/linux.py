@@ -99,6 +99,14 @@ def children() -> set[int]:
     return set(map(int, text.split()))
 
 
+def name_of(pid: int) -> str:
+    """Return what the kernel calls *pid*, such as ``ffmpeg``; ``?`` when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+    except OSError:
+        return "?"
+
+
 def session_of(pid: int) -> int | None:
     """Return the session of *pid*, which must be unreaped; None when it is gone all the same."""
     try:

@@ -433,7 +433,7 @@ def test_the_log_tells_a_crash_in_a_line_with_the_traceback_below() -> None:
     assert re.match(
         r"\d\d:\d\d:\d\d \[warning  \] actor_died +actor=troubled incarnation=1 "
         r"reason='raised ZeroDivisionError: division by zero while running Trouble\.divide' "
-        r"uptime='\d+\.\d+ s' next=restarting dead_letters=1$",
+        r"uptime='\d+\.\d+ s' cpu='\d+\.\d+ s' max_rss='\d+ MiB' next=restarting dead_letters=1$",
         died,
     )
     assert re.match(
@@ -569,5 +569,61 @@ with ActorSystem() as system:
     assert re.match(
         r"\d\d:\d\d:\d\d \[warning  \] dead_letter +actor=gone method=Counter\.add "
         r"cause=stopped text='the actor has ended'$",
+        line,
+    )
+
+
+LEAVING = """
+import os, sys
+from actors import ActorSystem
+from tests.support.controlled import Attentive
+from tests.support.lives import Parent
+
+with ActorSystem(drain=0) as system:
+    {}
+"""
+
+
+def log_of_leaving(tmp_path: Path, *steps: str) -> list[str]:
+    """Return the log lines of a program that takes these *steps* in the block of a system."""
+    script = LEAVING.format("\n    ".join(steps))
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "mark")],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stderr.splitlines()
+
+
+def test_the_log_tells_which_process_an_actor_has_left_behind(tmp_path: Path) -> None:
+    (line,) = log_of_leaving(
+        tmp_path,
+        "parent = system.options(name='parent').spawn(Parent, sys.argv[1]).result()",
+        "print(parent.ask(Parent.start, 'session').result())",
+        "parent.kill().result()",
+    )
+
+    assert re.match(
+        r"\d\d:\d\d:\d\d \[info     \] stray +actor=parent incarnation=1 pid=\d+ name=[\w.]+$",
+        line,
+    )
+
+
+def test_the_log_tells_what_an_end_that_had_to_be_forced_has_cost(
+    tmp_path: Path,
+) -> None:
+    (line,) = log_of_leaving(
+        tmp_path,
+        "hung = system.options(name='hung', shutdown=0.05).spawn(Attentive).result()",
+        "hung.tell(Attentive.spin, sys.argv[1])",
+        "while not os.path.exists(sys.argv[1]): os.sched_yield()",
+    )
+
+    assert re.match(
+        r"\d\d:\d\d:\d\d \[warning  \] shutdown_error +actor=hung incarnation=1 "
+        r"reason='killed because it did not stop in time while running Attentive.spin' "
+        r"dead_letters=1$",
         line,
     )
