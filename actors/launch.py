@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,13 @@ class Root:
 
 
 def launch(
-    base: Path | None, name: str, transport: str, max_message_bytes: int
+    base: Path | None,
+    name: str,
+    transport: str,
+    max_message_bytes: int,
+    preload: Sequence[str] = (),
 ) -> Root:
-    """Start a root supervisor for a new system, whose actors have mailboxes of *transport* by default.
+    """Start a root supervisor for a new system, whose actors have mailboxes of *transport* by default and the modules *preload* imported.
 
     Raises:
         RuntimeDirectoryError: The directory is not one we may use.
@@ -114,14 +119,14 @@ def launch(
         page = status.StatusPage.open(directory.fd, ROOT)
         undo.callback(page.close)
         client.loss = functools.partial(loss_of, page)
-        process, pidfd = _execute(directory, name, transport)
+        process, pidfd = _execute(directory, name, transport, preload)
         undo.pop_all()
     client.waiting.root_pidfd = pidfd
     return Root(client, process, pidfd, page)
 
 
 def _execute(
-    directory: RuntimeDirectory, name: str, transport: str
+    directory: RuntimeDirectory, name: str, transport: str, preload: Sequence[str]
 ) -> tuple[subprocess.Popen[bytes], int]:
     path = _module_path()  # before anything is open: its warning may be an error
     with contextlib.ExitStack() as given:
@@ -137,6 +142,7 @@ def _execute(
             "directory": str(directory.path),
             "name": name,
             "transport": transport,
+            "preload": [*preload],
             **fds,
         }
         os.write(config_fd, json.dumps(config).encode())

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
@@ -79,6 +79,7 @@ class ActorSystem:
         directory: Path | str | None = None,
         drain: float = DRAIN_SECONDS,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        preload: Sequence[str] = (),
         **unknown: Never,
     ) -> None:
         """Describe a system; nothing is started yet.
@@ -90,6 +91,8 @@ class ActorSystem:
                 None for ``/dev/shm/actors-<uid>``.
             drain: Seconds that a normal end gives actors to finish what is queued.
             max_message_bytes: The largest message, or result, that is taken: 1 MiB or more. Memory that is shared already does not count.
+            preload: Names of modules that are imported once, before any actor starts: each starts sooner then, and shares their memory.
+                They run in the supervisor, so nothing but what is safe to import there: no threads, no connections.
             unknown: Refused.
 
         Raises:
@@ -100,6 +103,8 @@ class ActorSystem:
         _check_transport(transport)
         seconds("drain", drain)
         whole("max_message_bytes", max_message_bytes, MIN_MAX_MESSAGE_BYTES)
+        _check_modules(preload)
+        self._preload = tuple(preload)
         self._name = name
         self._transport = transport
         self._base = _checked_directory(directory)
@@ -178,7 +183,7 @@ class ActorSystem:
         Raises:
             RuntimeDirectoryError: The directory is not one we may use.
             NoSpaceError: Its file system is too small.
-            SystemFailedError: The root supervisor did not start.
+            SystemFailedError: The root supervisor did not start, or a module of ``preload`` could not be imported.
             SystemClosedError: It was started before; a system is opened once.
             OSError: No process could be made.
         """
@@ -223,7 +228,11 @@ class ActorSystem:
             msg = "the system was started before; make a new ActorSystem"
             raise SystemClosedError(msg)
         self._part = launch(
-            self._base, self._name, self._transport, self._max_message_bytes
+            self._base,
+            self._name,
+            self._transport,
+            self._max_message_bytes,
+            self._preload,
         )
         self._client = self._part.client
         _open.add(self)
@@ -489,6 +498,22 @@ def _checked_directory(directory: object) -> Path | None:
         msg = f"directory={directory!r}: a path, as str or Path"
         raise OptionError(msg)
     return None if directory is None else Path(directory)
+
+
+def _check_modules(preload: object) -> None:
+    if (
+        isinstance(preload, str | bytes)
+        or not isinstance(preload, Sequence)
+        or not all(_is_module(each) for each in preload)
+    ):
+        msg = f"preload={preload!r}: a sequence of module names, such as ('numpy',)"
+        raise OptionError(msg)
+
+
+def _is_module(name: object) -> bool:
+    return isinstance(name, str) and all(
+        part.isidentifier() for part in name.split(".")
+    )
 
 
 def _check_actor_name(name: object) -> None:

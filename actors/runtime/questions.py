@@ -26,6 +26,7 @@ from actors.errors import (
     NameTakenError,
     SpawnError,
     SystemClosedError,
+    SystemFailedError,
     UnhandledMessageError,
     again,
 )
@@ -235,6 +236,8 @@ def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Except
         )
     if kind == Kind.STOPPED:
         return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))
+    if facts["error"] == "failed":
+        return SystemFailedError(exits.from_json(facts["reason"]))
     if facts["error"] == "spawn":
         return SpawnError(facts["name"], exits.from_json(facts["reason"]))
     return _REFUSALS[facts["error"]](facts["text"])

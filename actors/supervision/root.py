@@ -19,7 +19,7 @@ import structlog
 
 import actors.system
 from actors.runtime.directory import RuntimeDirectory
-from actors.supervision import fork, linux, log
+from actors.supervision import fork, linux, log, preload
 from actors.supervision.supervisor import Start, Supervisor
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
@@ -29,7 +29,8 @@ def main(config: dict[str, Any]) -> None:
     """Supervise until everything has ended.
 
     Args:
-        config: ``directory`` (path), ``lock_fd``, ``main_pidfd`` and ``door_fd`` (inherited descriptors), ``name``, ``transport``.
+        config: ``directory`` (path), ``lock_fd``, ``main_pidfd`` and ``door_fd`` (inherited descriptors), ``name``, ``transport``,
+            ``preload``.
     """
     directory = RuntimeDirectory.open(Path(config["directory"]))
     for fd in (config["lock_fd"], config["main_pidfd"], config["door_fd"]):
@@ -37,6 +38,8 @@ def main(config: dict[str, Any]) -> None:
     linux.set_process_name(f"actors:{config['name']}")
     linux.adopt_orphans()
     linux.raise_file_limit()
+    preloaded = preload.load(config["preload"])
+    # After that: what it has done to the log and to signals is not for us.
     configure_log()
     wakeup = _catch_signals()
     supervisor = Supervisor(
@@ -45,6 +48,7 @@ def main(config: dict[str, Any]) -> None:
         config["door_fd"],
         wakeup,
         config["transport"],
+        preloaded,
     )
     signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "should_stop", True))
     # The program that executed us may have blocked some; what has come meanwhile comes now.

@@ -39,6 +39,7 @@ from actors.supervision.hangs import Limits
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
+from actors.supervision.preload import Preloaded
 from actors.supervision.programs import Programs
 from actors.supervision.repeats import Repeats
 from actors.supervision.watchdog import Watchdog
@@ -77,6 +78,7 @@ class Supervisor:
         door_fd: int,
         wakeup_fd: int,
         transport: str,
+        preloaded: Preloaded,
     ) -> None:
         """Supervise in *directory*.
 
@@ -86,6 +88,7 @@ class Supervisor:
             door_fd: Where other programs ask to join it; see ``door.py``.
             wakeup_fd: Becomes readable when a signal has arrived.
             transport: Scheme of the mailboxes of actors that do not choose their own.
+            preloaded: What has been imported for all of them.
         """
         self.should_stop = False  # set by a signal
         self._directory = directory
@@ -133,7 +136,7 @@ class Supervisor:
         self._requests: dict[
             str, Callable[[Asker, int, dict[str, Any], bytes], None]
         ] = {
-            "hello": lambda asker, *_: self._answer(asker),
+            "hello": lambda asker, *_: self._on_hello(asker, preloaded),
             "spawn": self._on_spawn,
             "ready": self._on_ready,
             "leaving": lambda _asker, _sender, facts, _payload: self.lifecycle.leaving(
@@ -278,6 +281,17 @@ class Supervisor:
         )
 
     # Requests.
+
+    def _on_hello(self, asker: Asker, preloaded: Preloaded) -> None:
+        for module, left in preloaded.left.items():
+            text = "a fork copies no thread: in an actor they are missing, and locks that they hold stay locked"
+            self._events.warn(
+                "preload_left_threads", module=module, threads=left, text=text
+            )
+        if preloaded.failure is None:
+            self._answer(asker)
+        else:
+            self._refuse(asker, "failed", reason=preloaded.failure.to_json())
 
     def _on_spawn(
         self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes

@@ -192,3 +192,15 @@ def _of_threads() -> dict[str, Any]:
         "nice": [os.getpriority(os.PRIO_PROCESS, tid) for tid in tids],
         "cpus": [sorted(os.sched_getaffinity(tid)) for tid in tids],
     }
+
+
+class Importer(Actor):
+    """Imports what has been imported before."""
+
+    def imported_by(self) -> int:
+        from tests.support import preloaded  # noqa: PLC0415 - not before it runs
+
+        return preloaded.IMPORTED_BY
+
+    def parent(self) -> int:
+        return os.getppid()

@@ -13,6 +13,7 @@ from actors.runtime import door, lanes, status
 from actors.runtime.client import MAIN, pack_request
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
+from actors.supervision.preload import Preloaded
 from actors.supervision.supervisor import Supervisor
 from actors.wire import frame
 from actors.wire.frame import Codec, Kind
@@ -38,7 +39,7 @@ def test_requests_that_come_without_end_have_to_wait_for_their_turn(
     reading, writing = os.pipe()
     main_pidfd = os.pidfd_open(os.getpid())
     supervisor = Supervisor(
-        directory, main_pidfd, door.create(directory.fd), reading, "shm"
+        directory, main_pidfd, door.create(directory.fd), reading, "shm", Preloaded()
     )
     outlet = lanes.connect(directory.fd, ROOT, None)
     request = frame.HEADER.pack(

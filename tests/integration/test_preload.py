@@ -1,0 +1,64 @@
+"""Modules that are imported once, in the root supervisor, for all actors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import ActorSystem, OptionError, SystemFailedError
+from tests.support.controlled import Importer
+
+
+def test_actor_finds_a_preloaded_module_imported_by_its_supervisor() -> None:
+    with ActorSystem(preload=("tests.support.preloaded",), drain=0) as system:
+        importer = system.spawn(Importer).result()
+        imported_by = importer.ask(Importer.imported_by).result()
+        parent = importer.ask(Importer.parent).result()
+
+    assert imported_by == parent
+
+
+def test_import_that_fails_fails_the_start_and_says_why() -> None:
+    system = ActorSystem(preload=("json", "tests.support.preloaded_failure"), drain=0)
+
+    with pytest.raises(SystemFailedError) as failure:
+        system.start()
+
+    assert str(failure.value).startswith(
+        "the actor system has ended: failed to start: preload='tests.support.preloaded_failure' "
+        "could not be imported: raised ValueError: no licence"
+    )
+    inner = failure.value.reason.inner
+    assert inner is not None
+    assert "preloaded_failure.py" in (inner.traceback or "")
+
+
+def test_import_that_fails_fails_an_async_start() -> None:
+    async def main() -> None:
+        async with ActorSystem(preload=["no.such.module"], drain=0):
+            pass
+
+    with pytest.raises(SystemFailedError, match="No module named 'no"):
+        asyncio.run(main())
+
+
+def test_threads_that_an_import_leaves_behind_are_warned_of(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    modules = ("json", "tests.support.preloaded_threads")
+    with ActorSystem(preload=modules, drain=0) as system:
+        importer = system.spawn(Importer).result()
+        assert importer.ask(Importer.parent).result()
+
+    log = capfd.readouterr().err
+    assert log.count("preload_left_threads") == 1
+    assert "module=tests.support.preloaded_threads" in log
+    assert "a fork copies no thread" in log
+
+
+@pytest.mark.parametrize("value", ["numpy", 3, None, (3,), ("",), ("a b",), ("a..b",)])
+def test_what_is_no_sequence_of_module_names_is_refused(value: Any) -> None:  # noqa: ANN401 - that is the point
+    with pytest.raises(OptionError, match=r"preload=.*a sequence of module names"):
+        ActorSystem(preload=value)
