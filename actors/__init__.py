@@ -28,6 +28,7 @@ from actors.events import Events as Events
 from actors.exits import ExitKind as ExitKind
 from actors.exits import ExitReason as ExitReason
 from actors.options import Heartbeat as Heartbeat
+from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending
 from actors.ref import ActorRef as ActorRef
 from actors.run import run as run

@@ -23,6 +23,7 @@ MIN_MAILBOX_BYTES, MAX_MAILBOX_BYTES = 4096, 1 << 30
 _MAX_NAME = 200
 MIN_MEMORY_BYTES = 2**24
 MIN_OPEN_FILES = 16
+MAX_DELIVERIES = 1000
 CPUS = os.sysconf("SC_NPROCESSORS_CONF")
 
 
@@ -168,6 +169,29 @@ valid_heartbeat = must(
 )
 
 
+@attrs.frozen
+class Redeliver:
+    """A message that the actor dies of goes to the next incarnation, so it may be handled more than once.
+
+    Attributes:
+        max_deliveries: After so many it is poison: a dead letter, kept in quarantine.
+    """
+
+    max_deliveries: int = attrs.field(
+        validator=must(
+            lambda value: is_whole(value) and 1 <= value <= MAX_DELIVERIES,
+            f"a whole number from 1 to {MAX_DELIVERIES}",
+        )
+    )
+
+
+OnCrash = Literal["drop"] | Redeliver
+valid_on_crash = must(
+    lambda value: value == "drop" or isinstance(value, Redeliver),
+    "'drop', or Redeliver(max_deliveries)",
+)
+
+
 def check_names(keywords: Mapping[str, object], names: set[str]) -> None:
     """Refuse a keyword that is none of *names*.
 
@@ -274,6 +298,7 @@ class Options(Resources):
             a limit of the machine, say, is a ``SpawnError``.
         heartbeat: How a process that does nothing at all is found out; None does not look.
         handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
+        on_crash: What becomes of the messages it dies of: ``"drop"``, or ``Redeliver``.
 
     And those of ``Resources``.
     """
@@ -288,13 +313,17 @@ class Options(Resources):
     mailbox_bytes: int | None = attrs.field(default=None, validator=valid_size)
     heartbeat: Heartbeat | None = attrs.field(default=None, validator=valid_heartbeat)
     handler_timeout: float | None = attrs.field(default=None, validator=valid_limit)
+    on_crash: OnCrash = attrs.field(default="drop", validator=valid_on_crash)
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Options:
         """Return the options that ``attrs.asdict`` made *facts* of."""
-        heartbeat = facts["heartbeat"]
-        beating = None if heartbeat is None else Heartbeat(**heartbeat)
-        return cls(**{**facts, "heartbeat": beating})
+        made = {
+            name: kind(**facts[name])
+            for name, kind in (("heartbeat", Heartbeat), ("on_crash", Redeliver))
+            if isinstance(facts[name], dict)
+        }
+        return cls(**{**facts, **made})
 
     @classmethod
     def from_keywords(cls, keywords: OptionKeywords) -> Options:
@@ -325,3 +354,4 @@ class OptionKeywords(ResourceKeywords, total=False):
     mailbox_bytes: int | None
     heartbeat: Heartbeat | None
     handler_timeout: float | None
+    on_crash: OnCrash

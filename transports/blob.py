@@ -163,33 +163,39 @@ class BlobStore:
         os.unlink(text, dir_fd=self._dir_fd)
         return data
 
-    def take(self, name: bytes, *, private: bool = False) -> View:
+    def take(self, name: bytes, *, private: bool = False, keep: bool = False) -> View:
         """Map the payload, which is ours from now on.
 
         Args:
             name: As sent.
             private: What is written becomes a copy of our own, page by page.
+            keep: It can be taken again, until it is dropped.
 
         Raises:
             FileNotFoundError: It was taken or dropped before.
             ValueError: *name* is not one that ``write`` returns.
         """
-        held = self.hold(name).decode()
+        held = self.hold(name, keep=keep).decode()
         try:
             return self._map(self._open(held), held, private=private)
         except BaseException:
             os.unlink(held, dir_fd=self._dir_fd)
             raise
 
-    def hold(self, name: bytes) -> bytes:
+    def hold(self, name: bytes, *, keep: bool = False) -> bytes:
         """Take the payload without looking into it; return the name of what is ours from now on.
+
+        Args:
+            name: As sent.
+            keep: As in ``take``.
 
         Raises:
             FileNotFoundError: It was taken or dropped before.
             ValueError: *name* is not one that ``write`` returns.
         """
         text, held = _checked(name, _SENT), self._next()
-        os.rename(text, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        claim = os.link if keep else os.rename
+        claim(text, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
         return held.encode()
 
     def borrow(self, name: bytes, *, private: bool = False) -> View:

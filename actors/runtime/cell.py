@@ -61,9 +61,21 @@ class Cell:
     """The messages of one actor process."""
 
     def __init__(
-        self, client: Client, mailbox: Mailbox, loop: asyncio.AbstractEventLoop
+        self,
+        client: Client,
+        mailbox: Mailbox,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        redelivers: bool = False,
     ) -> None:
-        """Take from *mailbox* what an earlier incarnation had not started first."""
+        """Take from *mailbox* what an earlier incarnation had not started first.
+
+        Args:
+            client: Of this process.
+            mailbox: The actor's.
+            loop: Of this process.
+            redelivers: What it dies of goes to the next incarnation, with its payload.
+        """
         self.ticks: deque[Tick] = deque()
         self.reason: ExitReason | None = None  # set once the actor is going to end
         self._client = client
@@ -85,6 +97,8 @@ class Cell:
         self._running = 0
         self._is_open = False
         self._may_write = False  # to the buffers of its messages
+        self._redelivers = redelivers
+        self._kept: dict[Slot, bytes] = {}  # bodies whose blobs are dropped when done
         self._name = ""
         self._lane_only: tuple[Reader, ...] = (client.lane.reader,)
         self._readers: tuple[Reader, ...] = self._lane_only
@@ -99,6 +113,8 @@ class Cell:
             self._places[slot] = place
             slot.prefault()
             self._adopt(slot)
+        # The oldest comes last, where it is taken from.
+        self._inherited.sort(key=lambda slot: slot.seq, reverse=True)
         self._thread = threading.get_ident()
         client.show_waits(self._place)
 
@@ -220,7 +236,9 @@ class Cell:
         try:
             body = data[body_at:]
             # Nothing here holds on to what a parcel came in, which may be large.
-            args, kwargs = self._loads(self._open(body) if flags & _BLOB else body)
+            args, kwargs = self._loads(
+                self._open(slot, body) if flags & _BLOB else body
+            )
             handler = self._handlers[name]
         except KeyError:
             known = ", ".join(map(_text, self._handlers)) or "none"
@@ -233,8 +251,15 @@ class Cell:
             return
         self._run(job, handler, args, kwargs)
 
-    def _open(self, body: bytes) -> Opened:
-        return parcel.receive(body, self._client.blobs, private=self._may_write)
+    def _open(self, slot: Slot, body: bytes) -> Opened:
+        if self._redelivers:
+            self._kept[slot] = body
+        return parcel.receive(
+            body,
+            self._client.blobs,
+            private=self._may_write,
+            keep=self._redelivers,
+        )
 
     def _page_of(self, lane: int) -> status.StatusPage | None:
         """Return the status page of an asker that is new, or has ended."""
@@ -342,6 +367,8 @@ class Cell:
     def _done(self, slot: Slot, kind: int) -> None:
         words = self._words
         slot.clear()
+        if self._kept and slot in self._kept:
+            parcel.drop(self._kept.pop(slot), self._client.blobs)
         if kind == LOCAL:
             words[status.BUSY] -= 1
         else:

@@ -74,6 +74,7 @@ class Start:
     arguments: Arguments
     heartbeat: float | None  # seconds between two signs of life
     resources: Mapping[str, Any]  # attributes of ``Resources``
+    redelivers: bool  # what it dies of goes to the next incarnation
 
 
 class Process:
@@ -89,7 +90,7 @@ class Process:
         mailbox = transport.open(
             start.mailbox_fd, start.directory.fd, mailbox_name(start.number)
         )
-        self.cell = Cell(self.client, mailbox, self.loop)
+        self.cell = Cell(self.client, mailbox, self.loop, redelivers=start.redelivers)
         self.cell.background = self._tasks = set[asyncio.Task[Any]]()
         self.client.waiting.drive(self.loop, self.cell)
         self._clock = clock.of(start.directory, start.number, self.loop)

@@ -46,6 +46,9 @@ class Child:
     cause: ExitReason | None = None  # recorded before we send a signal that kills
     reason: ExitReason | None = None  # of the last death
     hands: list[Header] = attrs.field(factory=list)  # what it had in hand then
+    kept: list[Header] = attrs.field(factory=list)  # of that, what is tried again
+    # By sender, question and time sent: what the process has died of with it in hand.
+    deaths: dict[tuple[int, int, int], list[ExitReason]] = attrs.field(factory=dict)
     strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
     is_leaving: bool = False  # its process ends by itself
     is_unkillable: bool = (

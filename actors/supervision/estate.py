@@ -18,7 +18,7 @@ from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.wire import frame, parcel
-from actors.wire.frame import Header
+from actors.wire.frame import Header, Kind
 from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports import registry
 from transports._ring import Slot
@@ -116,6 +116,16 @@ class Estate:
             if slot.filled and slot.started:
                 yield from self._header(slot.frame())
                 slot.clear()
+
+    def taken(self) -> list[tuple[Slot, Header]]:
+        """Return the messages that the dead incarnation had taken, each in its slot, started or not."""
+        found = []
+        for slot in self.page.slots():
+            with contextlib.suppress(frame.FrameError):
+                header = frame.read(slot.frame() or b"")
+                if header.kind in {Kind.TELL, Kind.ASK}:
+                    found.append((slot, header))
+        return found
 
     def was_sending_to(self) -> int | None:
         """Return the process whose bell a dead sender may not have rung."""

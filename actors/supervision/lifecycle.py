@@ -39,6 +39,7 @@ from actors.supervision.group import Group, Phase
 from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
+from actors.supervision.redelivery import Redelivery
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
 from actors.wire.frame import Codec, Header, Kind
@@ -78,6 +79,7 @@ class Lifecycle:
         self._spared: set[int] = set()  # strays that we may not kill
         self._directory = directory
         self._oom = OomWitness(oom.counter())
+        self._redelivery = Redelivery()
         self._outgoing = outgoing
         self._events = events
         self._alarms = alarms
@@ -140,6 +142,7 @@ class Lifecycle:
             arguments=child.arguments,
             heartbeat=None if heartbeat is None else heartbeat.interval,
             resources=child.resources,
+            redelivers=child.options.on_crash != "drop",
         )
         own = {
             directory.fd,
@@ -426,11 +429,11 @@ class Lifecycle:
         if sending_to is not None:
             lanes.ring_bell(self._directory.fd, sending_to)
         self._payloads.died(child.number, child.incarnation)
+        reason = self._about_message(child, reason)
+        kept = self._redelivery.keep(child, reason)
         started = list(child.estate.in_hand())
         hands = [header for header in started if header.kind != Kind.STOP]
-        if hands and reason.during is None:
-            reason = attrs.evolve(reason, during=child.method(hands[0].method))
-        child.reason, child.hands = reason, hands
+        child.reason, child.hands, child.kept = reason, hands, kept
         for header in hands:
             self._crashed(child, header, reason)
         # ref.stop() is final for every restart type, however the process got to its end.
@@ -441,6 +444,14 @@ class Lifecycle:
         if reason.kind is ExitKind.MAILBOX_CORRUPT:
             self._replace_mailbox(child)
         self._decide(child, reason, is_final=is_final)
+
+    @staticmethod
+    def _about_message(child: Child, reason: ExitReason) -> ExitReason:
+        """Return *reason* with what the process had in hand, if it does not say so itself."""
+        hands = [header for slot, header in child.estate.taken() if slot.started]
+        if not hands or reason.during is not None:
+            return reason
+        return attrs.evolve(reason, during=child.method(hands[0].method))
 
     def _replace_mailbox(self, child: Child) -> None:
         """Give *child* an empty mailbox, and tell everybody who may have put something into the damaged one."""
@@ -534,7 +545,11 @@ class Lifecycle:
                 reports.to_bytes(facts),
                 Codec.JSON,
             )
-        self._dead_letter(child, header, "crashed")
+        deaths = self._redelivery.deaths(child, header)
+        if deaths:  # it has been tried often enough
+            self._dead_letter(child, header, "poison", deaths=[*map(str, deaths)])
+        else:
+            self._dead_letter(child, header, "crashed")
 
     # The end.
 
@@ -615,10 +630,12 @@ class Lifecycle:
         dropped, self._dropped = self._dropped, {}
         return dropped
 
-    def _dead_letter(self, child: Child, header: Header, cause: str) -> None:
+    def _dead_letter(
+        self, child: Child, header: Header, cause: str, **facts: object
+    ) -> None:
         self._events.publish(
             "dead_letter", child, cause=cause, method=child.method(header.method), sender=header.sender,
-            attempt=header.attempt + 1, is_question=header.kind == Kind.ASK,
+            attempt=header.attempt + 1, is_question=header.kind == Kind.ASK, **facts,
         )  # fmt: skip
 
     def _answer(
@@ -651,6 +668,8 @@ def _costs(child: Child) -> dict[str, str]:
     facts: dict[str, str] = {}
     if len(child.hands) > 1:  # one is named in the reason
         facts["in_hand"] = child.listed(child.hands)
+    if child.kept:
+        facts["redelivered"] = child.listed(child.kept)
     if lost := [header for header in child.hands if header.kind == Kind.TELL]:
         facts["dead_letters"] = str(len(lost))  # nobody else is told of these
     return facts

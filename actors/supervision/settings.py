@@ -14,6 +14,7 @@ import attrs
 from actors import options
 from actors.options import (
     Heartbeat,
+    OnCrash,
     ResourceKeywords,
     Resources,
     RestartType,
@@ -40,21 +41,6 @@ def _one_of(words: Any) -> Any:  # noqa: ANN401 - a Literal in, a validator out
 
 
 _flag = must(lambda value: isinstance(value, bool), "True or False")
-
-
-@attrs.frozen
-class Redeliver:
-    """A message that the actor dies of goes to the next incarnation.
-
-    Attributes:
-        max_deliveries: After so many it becomes a dead letter.
-    """
-
-    max_deliveries: int = attrs.field(
-        validator=must(
-            lambda value: is_whole(value) and value >= 1, "a whole number, 1 or more"
-        )
-    )
 
 
 @attrs.frozen(kw_only=True)
@@ -134,13 +120,7 @@ class ChildOptions(Resources):
     handler_timeout: float | None = attrs.field(
         default=None, validator=options.valid_limit
     )
-    on_crash: Literal["drop"] | Redeliver = attrs.field(
-        default="drop",
-        validator=must(
-            lambda value: value == "drop" or isinstance(value, Redeliver),
-            "'drop', or Redeliver(max_deliveries)",
-        ),
-    )
+    on_crash: OnCrash = attrs.field(default="drop", validator=options.valid_on_crash)
     mailbox_on_restart: MailboxOnRestart = attrs.field(
         default="keep", validator=_one_of(MailboxOnRestart)
     )
@@ -238,7 +218,7 @@ class ChildKeywords(ResourceKeywords, total=False):
     transport: str | None
     mailbox_bytes: int | None
     handler_timeout: float | None
-    on_crash: Literal["drop"] | Redeliver
+    on_crash: OnCrash
     mailbox_on_restart: MailboxOnRestart
 
 

@@ -35,6 +35,7 @@ BLOB = 1  # the body is the name of a blob that holds the real one
 HEADER = struct.Struct("<BBBBHHIIQQQQ")
 HEADER_BYTES = HEADER.size
 FLAGS_AT = 2
+ATTEMPT_AT = 6
 LANE, CORR = 7, 8  # where these stand among the fields of ``HEADER``
 MAX_METHOD_BYTES = 1024
 

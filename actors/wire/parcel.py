@@ -105,7 +105,12 @@ def send(
 
 
 def receive(
-    body: bytes, blobs: BlobStore, *, private: bool = False, is_held: bool = False
+    body: bytes,
+    blobs: BlobStore,
+    *,
+    private: bool = False,
+    is_held: bool = False,
+    keep: bool = False,
 ) -> Opened:
     """Take what *body* names.
 
@@ -114,6 +119,7 @@ def receive(
         blobs: Of this process.
         private: The buffers may be written to; each page becomes a copy of our own as it is.
         is_held: *body* is what ``hold`` returned, in a process that lives longer than this one: only look.
+        keep: What it names can be taken again, until it is dropped.
 
     Raises:
         OSError: A blob cannot be opened, or is gone.
@@ -121,11 +127,13 @@ def receive(
     """
     names, rest = _split(body)
     is_small = not rest and len(names) == 1 and size(body) <= MAX_READ_BYTES
-    if is_small and not (is_held or private):
+    if is_small and not (is_held or private or keep):
         views = [memoryview(blobs.read(names[0]))]
+    elif is_held:
+        views = [memoryview(blobs.borrow(name, private=private)) for name in names]
     else:
-        take = blobs.borrow if is_held else blobs.take
-        views = [memoryview(take(name, private=private)) for name in names]
+        taken = (blobs.take(name, private=private, keep=keep) for name in names)
+        views = [memoryview(view) for view in taken]
     first = memoryview(rest) if rest else views[0]
     try:
         (count,) = _COUNT.unpack_from(first)

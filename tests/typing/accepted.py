@@ -8,8 +8,8 @@ from typing import assert_type
 
 import actors
 from actors import Actor, ActorRef, ActorSystem, Event, ExitReason, Pending
+from actors.options import Redeliver
 from actors.supervision.backoff import Backoff
-from actors.supervision.settings import Redeliver
 from actors.supervision.spec import ChildSpec, SupervisorSpec, options
 from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from actors import OptionError
-from actors.options import Heartbeat
+from actors.options import Heartbeat, Redeliver
 from actors.supervision.backoff import Backoff
 from actors.supervision.settings import (
     ChildOptions,
-    Redeliver,
     SupervisorOptions,
 )
 

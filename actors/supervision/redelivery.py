@@ -1,0 +1,66 @@
+"""Giving a message that a process has died of to the next one, and knowing when that is enough.
+
+The message stays in its slot, as one that was taken and not started: the next incarnation handles it before all others.
+How often it was handed over stands in its header; what came of it each time is remembered here for as long as it is in hand.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from actors.exits import ExitReason, bounded
+from actors.options import Redeliver
+from actors.supervision.child import Child
+from actors.wire import frame
+from actors.wire.frame import Header
+from transports._ring import Slot
+
+SHORTENED = 4  # texts of a death are cut to this part of what they may be
+RECORD_BYTES = 16  # of a slot, before the frame
+_MARK = slice(0, 4)  # of a record: makes it count
+_ATTEMPT = struct.Struct("<H")
+
+
+class Redelivery:
+    """What is to be tried again, of one supervisor's children."""
+
+    def keep(self, child: Child, reason: ExitReason) -> list[Header]:
+        """Let what *child* has died of be tried again, unless that was often enough; return what is.
+
+        Its process has died for *reason*, and the next is not started yet.
+        """
+        policy = child.options.on_crash
+        if not isinstance(policy, Redeliver):
+            return []
+        deaths, kept = {}, []
+        for slot, header in child.estate.taken():
+            earlier = child.deaths.get(_key(header), [])
+            if not slot.started:
+                deaths[_key(header)] = earlier
+                continue
+            deaths[_key(header)] = [*earlier, bounded(reason, SHORTENED)]
+            if header.attempt + 1 < policy.max_deliveries:
+                _put_back(slot, header.attempt + 1)
+                kept.append(header)
+        child.deaths = deaths  # what is in no slot any more has been handled
+        return kept
+
+    @staticmethod
+    def deaths(child: Child, header: Header) -> list[ExitReason]:
+        """Return what each process died of that had the message in hand; empty where nothing is tried again."""
+        return child.deaths.get(_key(header), [])
+
+
+def _key(header: Header) -> tuple[int, int, int]:
+    return header.sender, header.corr, header.sent_ns
+
+
+def _put_back(slot: Slot, attempt: int) -> None:
+    """Make *slot* one that was taken and not started, with the number of deliveries in its header."""
+    record = slot.record
+    mark = bytes(record[_MARK])
+    at = RECORD_BYTES + frame.ATTEMPT_AT
+    record[at : at + _ATTEMPT.size] = _ATTEMPT.pack(attempt)
+    slot.clear()  # the mark, and that it was started; nothing else
+    record[_MARK] = mark
+    record.release()
