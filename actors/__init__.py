@@ -30,6 +30,8 @@ from actors.exits import ExitReason as ExitReason
 from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending
+from actors.quarantine import PoisonMessage as PoisonMessage
+from actors.quarantine import Quarantine as Quarantine
 from actors.ref import ActorRef as ActorRef
 from actors.run import run as run
 from actors.system import ActorSystem as ActorSystem

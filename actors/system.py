@@ -30,6 +30,7 @@ from actors.events import Events
 from actors.launch import Root, launch
 from actors.options import OptionKeywords, Options, check_names, seconds, whole
 from actors.pending import Pending
+from actors.quarantine import Quarantine
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
@@ -446,6 +447,15 @@ class ActorSystem:
             SystemFailedError: It has ended by itself.
         """
         return Events(self._opened())
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The messages that every process has died of; see ``Redeliver``.
+
+        Raises:
+            SystemClosedError: The system is not running.
+        """
+        return Quarantine(self._opened())
 
     @staticmethod
     def _ref_maker(

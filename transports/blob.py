@@ -238,6 +238,17 @@ class BlobStore:
         os.link(view.name, name, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
         return name.encode()
 
+    def lend(self, name: bytes, to: str) -> bytes:
+        """Give *to* a claim of its own to what is held here as *name*; return the name to send.
+
+        Raises:
+            FileNotFoundError: It is held no more.
+            ValueError: *name* is not one that ``hold`` returns.
+        """
+        text, sent = _checked(name, _HELD), f"{to}@{self._next()}"
+        os.link(text, sent, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        return sent.encode()
+
     def drop(self, name: bytes) -> None:
         """Remove the payload unread; it may be gone already."""
         with contextlib.suppress(ValueError):

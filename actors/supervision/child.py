@@ -49,6 +49,7 @@ class Child:
     kept: list[Header] = attrs.field(factory=list)  # of that, what is tried again
     # By sender, question and time sent: what the process has died of with it in hand.
     deaths: dict[tuple[int, int, int], list[ExitReason]] = attrs.field(factory=dict)
+    poison: dict[tuple[int, int, int], int] = attrs.field(factory=dict)  # likewise: ids
     strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
     is_leaving: bool = False  # its process ends by itself
     is_unkillable: bool = (

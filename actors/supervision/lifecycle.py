@@ -39,6 +39,7 @@ from actors.supervision.group import Group, Phase
 from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
+from actors.supervision.quarantine import Quarantine
 from actors.supervision.redelivery import Redelivery
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
@@ -79,7 +80,8 @@ class Lifecycle:
         self._spared: set[int] = set()  # strays that we may not kill
         self._directory = directory
         self._oom = OomWitness(oom.counter())
-        self._redelivery = Redelivery()
+        self.quarantine = Quarantine(directory, outgoing, events)
+        self._redelivery = Redelivery(self.quarantine)
         self._outgoing = outgoing
         self._events = events
         self._alarms = alarms
@@ -545,11 +547,13 @@ class Lifecycle:
                 reports.to_bytes(facts),
                 Codec.JSON,
             )
-        deaths = self._redelivery.deaths(child, header)
-        if deaths:  # it has been tried often enough
-            self._dead_letter(child, header, "poison", deaths=[*map(str, deaths)])
-        else:
+        poison = self._redelivery.poison(child, header)
+        if poison is None:
             self._dead_letter(child, header, "crashed")
+            return
+        self._dead_letter(child, header, "poison", **poison)
+        method = child.method(header.method)
+        self._events.warn("message_quarantined", child, method=method, id=poison["id"])
 
     # The end.
 

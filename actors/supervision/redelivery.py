@@ -6,11 +6,14 @@ How often it was handed over stands in its header; what came of it each time is 
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from typing import Any
 
 from actors.exits import ExitReason, bounded
 from actors.options import Redeliver
 from actors.supervision.child import Child
+from actors.supervision.quarantine import Quarantine
 from actors.wire import frame
 from actors.wire.frame import Header
 from transports._ring import Slot
@@ -24,11 +27,16 @@ _ATTEMPT = struct.Struct("<H")
 class Redelivery:
     """What is to be tried again, of one supervisor's children."""
 
+    def __init__(self, quarantine: Quarantine) -> None:
+        """Put what was tried often enough into *quarantine*."""
+        self._quarantine = quarantine
+
     def keep(self, child: Child, reason: ExitReason) -> list[Header]:
         """Let what *child* has died of be tried again, unless that was often enough; return what is.
 
         Its process has died for *reason*, and the next is not started yet.
         """
+        child.poison = {}
         policy = child.options.on_crash
         if not isinstance(policy, Redeliver):
             return []
@@ -42,13 +50,27 @@ class Redelivery:
             if header.attempt + 1 < policy.max_deliveries:
                 _put_back(slot, header.attempt + 1)
                 kept.append(header)
+            else:
+                self._quarantine_slot(child, slot, header, deaths[_key(header)])
         child.deaths = deaths  # what is in no slot any more has been handled
         return kept
 
+    def _quarantine_slot(
+        self, child: Child, slot: Slot, header: Header, deaths: list[ExitReason]
+    ) -> None:
+        data = slot.frame()
+        # A payload that its sender has taken back, or that makes no sense.
+        with contextlib.suppress(OSError, ValueError):
+            poison = self._quarantine.admit(child, data or b"", header, deaths)
+            child.poison[_key(header)] = poison.id
+
     @staticmethod
-    def deaths(child: Child, header: Header) -> list[ExitReason]:
-        """Return what each process died of that had the message in hand; empty where nothing is tried again."""
-        return child.deaths.get(_key(header), [])
+    def poison(child: Child, header: Header) -> dict[str, Any] | None:
+        """Return what there is to say of a message that was tried often enough; None for another."""
+        deaths = child.deaths.get(_key(header))
+        if not deaths:
+            return None
+        return {"id": child.poison.get(_key(header)), "deaths": [*map(str, deaths)]}
 
 
 def _key(header: Header) -> tuple[int, int, int]:

@@ -159,6 +159,7 @@ class Supervisor:
             "close": self._on_close,
             "hurry": self._on_hurry,
             **self._control.requests,
+            **self.lifecycle.quarantine.requests,
         }
         self._selector.register(
             self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
@@ -546,6 +547,7 @@ class Supervisor:
     def leave(self) -> None:
         """Say that everything has ended."""
         self._repeats.finish()
+        self.lifecycle.quarantine.finish()
         for pid in reaper.kill_adopted(self.lifecycle.unkillable):
             self._events.warn("unkillable", pid=pid, reason="no permission")
         dropped = self.lifecycle.take_dropped()

@@ -167,6 +167,24 @@ def hold(body: bytes, blobs: BlobStore) -> bytes:
     return body[: _SIZE.size] + b"\n".join(held) + b"\n\n" + rest
 
 
+def lend(body: bytes, blobs: BlobStore, to: str) -> bytes:
+    """Bring what ``hold`` has returned as *body* on its way to the mailbox *to*, and go on holding it; return the body of the frame.
+
+    Raises:
+        OSError: A blob is gone; nothing is on its way then.
+    """
+    names, rest = _split(body)
+    sent: list[bytes] = []
+    try:
+        for name in names:
+            sent.append(blobs.lend(name, to))  # noqa: PERF401 - what is lent when one is gone must be known
+    except BaseException:
+        for name in sent:
+            blobs.drop(name)
+        raise
+    return body[: _SIZE.size] + b"\n".join(sent) + b"\n\n" + rest
+
+
 def release(body: bytes, blobs: BlobStore) -> None:
     """Let go of what ``hold`` has returned as *body*."""
     for name in _split(body)[0]:
