@@ -42,13 +42,13 @@ count(PyObject *Py_UNUSED(module), PyObject *arg)
     if (mq_getattr((mqd_t)fd, &attributes) < 0) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
-    return PyLong_FromLong(attributes.mq_curmsgs);
+    return Py_BuildValue("ll", attributes.mq_curmsgs, attributes.mq_maxmsg);
 }
 
 static PyMethodDef methods[] = {
     {"receive_into", receive_into, METH_VARARGS,
      PyDoc_STR("Move the next message into a buffer, never waiting; return its size.")},
-    {"count", count, METH_O, PyDoc_STR("Return how many messages wait.")},
+    {"count", count, METH_O, PyDoc_STR("Return how many messages wait, and how many have room.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -50,12 +50,41 @@ class Depth:
             kernel does not tell.
         capacity_bytes: What the mailbox can hold; None where it is not counted in
             bytes.
+        capacity_frames: The same where it is counted in frames.
     """
 
     frames: int
     exact: bool
     bytes: int | None
     capacity_bytes: int | None
+    capacity_frames: int | None = None
+
+
+@attrs.frozen
+class Waiting:
+    """A frame that waits, seen without being taken.
+
+    Attributes:
+        size: Of the frame, in bytes.
+        head: Its first bytes, as many as were asked for.
+    """
+
+    size: int
+    head: bytes
+
+
+@attrs.frozen
+class Contents:
+    """What was in a mailbox a moment ago.
+
+    Attributes:
+        depth: How much.
+        frames: The oldest frames, oldest first; None where the kernel shows frames only
+            to who takes them.
+    """
+
+    depth: Depth
+    frames: tuple[Waiting, ...] | None
 
 
 @attrs.frozen
@@ -224,6 +253,35 @@ class Transport(Protocol):
             MailboxNotFoundError: It does not exist (any more).
             EndpointError: What stands there is not a mailbox of this user.
             CorruptError: It is one and makes no sense.
+        """
+        ...
+
+    def inspect(
+        self,
+        dir_fd: int,
+        name: str,
+        *,
+        held: int | None = None,
+        head_bytes: int = 0,
+        limit: int | None = None,
+    ) -> Contents:
+        """Look into a mailbox without taking anything, from any process of the user.
+
+        For information: senders and the receiver go on meanwhile.
+
+        Args:
+            dir_fd: The directory.
+            name: The mailbox's name in it.
+            held: What ``create`` returned, or a duplicate: some kernel objects show
+                their frames only to who holds them.
+            head_bytes: How much of each frame to return.
+            limit: How many frames to return at most; None for all.
+
+        Raises:
+            MailboxNotFoundError: It does not exist (any more).
+            EndpointError: What stands there is not a mailbox of this user.
+            CorruptError: It is one and makes no sense.
+            LimitError: A limit of the machine leaves no room for the copy of a pipe.
         """
         ...
 

@@ -24,7 +24,7 @@ from transports.errors import (
     translated,
 )
 from transports.files import check_name
-from transports.mailbox import Depth, Note, Put
+from transports.mailbox import Contents, Depth, Note, Put, Waiting
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -85,7 +85,7 @@ class MemoryMailbox:
         """See ``Mailbox``."""
         box = _open(self._box)
         with box.lock:
-            return Depth(len(box.frames), True, box.used, box.capacity)  # noqa: FBT003 - a field
+            return _depth(box)
 
     def close(self) -> None:
         """See ``Mailbox``."""
@@ -173,12 +173,32 @@ class MemoryTransport:
         note: Note | None = None,
     ) -> MemoryOutlet:
         """See ``Transport``; a sender that is killed here takes the receiver along."""
+        return MemoryOutlet(self._find(dir_fd, name))
+
+    def _find(self, dir_fd: int, name: str) -> _Box:
         with self._lock:
             box = self._named.get(_key(dir_fd, name))
         if box is None:
-            msg = f"cannot connect to {name}: it does not exist"
+            msg = f"cannot open {name}: it does not exist"
             raise MailboxNotFoundError(msg)
-        return MemoryOutlet(box)
+        return box
+
+    def inspect(
+        self,
+        dir_fd: int,
+        name: str,
+        *,
+        held: int | None = None,
+        head_bytes: int = 0,
+        limit: int | None = None,
+    ) -> Contents:
+        """See ``Transport``."""
+        box = self._find(dir_fd, name)
+        with box.lock:
+            frames = [
+                Waiting(len(frame), frame[:head_bytes]) for _, frame in box.frames
+            ]
+            return Contents(_depth(box), tuple(frames[:limit]))
 
     def unlink(self, dir_fd: int, name: str) -> None:
         """See ``Transport``."""
@@ -207,6 +227,10 @@ def _inode(fd: int) -> _Inode:
 def _key(dir_fd: int, name: str) -> tuple[_Inode, str]:
     check_name(name)
     return _inode(dir_fd), name
+
+
+def _depth(box: _Box) -> Depth:
+    return Depth(len(box.frames), True, box.used, box.capacity)  # noqa: FBT003 - a field
 
 
 def _size(frame: bytes) -> int:

@@ -40,7 +40,7 @@ from transports.errors import (
     translated,
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
-from transports.mailbox import Depth, Note, Put
+from transports.mailbox import Contents, Depth, Note, Put
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -100,8 +100,7 @@ class MqMailbox:
 
     def depth(self) -> Depth:
         """See ``Mailbox``."""
-        frames = _mq.count(self.fileno())
-        return Depth(frames, exact=True, bytes=None, capacity_bytes=None)
+        return _depth(self.fileno())
 
     def close(self) -> None:
         """See ``Mailbox``."""
@@ -215,24 +214,23 @@ class MqTransport:
         note: Note | None = None,
     ) -> MqOutlet:
         """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
-        queue_name = _read_name(dir_fd, name)
-        if not queue_name:
-            msg = f"{name} has no queue yet"
-            raise MailboxNotFoundError(msg)
+        return MqOutlet(_open_queue(dir_fd, name, write=True))
+
+    def inspect(
+        self,
+        dir_fd: int,
+        name: str,
+        *,
+        held: int | None = None,
+        head_bytes: int = 0,
+        limit: int | None = None,
+    ) -> Contents:
+        """See ``Transport``; a queue shows its messages only to who takes them."""
+        queue = _open_queue(dir_fd, name, read=True)
         try:
-            queue = posix_ipc.MessageQueue(queue_name, read=False, write=True)
-        except posix_ipc.ExistentialError as exc:
-            msg = f"the queue of {name} has been removed"
-            raise MailboxNotFoundError(msg) from exc
-        except posix_ipc.PermissionsError as exc:
-            msg = f"the queue of {name} belongs to somebody else"
-            raise EndpointError(msg) from exc
-        try:
-            verify(queue.mqd, _FILE, name)
-        except BaseException:
+            return Contents(_depth(queue.mqd), None)
+        finally:
             queue.close()
-            raise
-        return MqOutlet(queue)
 
     def unlink(self, dir_fd: int, name: str) -> None:
         """See ``Transport``; outlets notice that the queue has lost its name."""
@@ -279,6 +277,34 @@ def _read_name(dir_fd: int, name: str) -> str:
         msg = f"{name} does not hold the name of a message queue"
         raise EndpointError(msg)
     return text
+
+
+def _open_queue(
+    dir_fd: int, name: str, *, read: bool = False, write: bool = False
+) -> posix_ipc.MessageQueue:
+    queue_name = _read_name(dir_fd, name)
+    if not queue_name:
+        msg = f"{name} has no queue yet"
+        raise MailboxNotFoundError(msg)
+    try:
+        queue = posix_ipc.MessageQueue(queue_name, read=read, write=write)
+    except posix_ipc.ExistentialError as exc:
+        msg = f"the queue of {name} has been removed"
+        raise MailboxNotFoundError(msg) from exc
+    except posix_ipc.PermissionsError as exc:
+        msg = f"the queue of {name} belongs to somebody else"
+        raise EndpointError(msg) from exc
+    try:
+        verify(queue.mqd, _FILE, name)
+    except BaseException:
+        queue.close()
+        raise
+    return queue
+
+
+def _depth(fd: int) -> Depth:
+    frames, room = _mq.count(fd)
+    return Depth(frames, True, None, None, room)  # noqa: FBT003 - a field
 
 
 def _is_queue(fd: int) -> bool:

@@ -20,8 +20,10 @@ import contextlib
 import errno
 import fcntl
 import functools
+import itertools
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from transports import _ring
@@ -34,7 +36,7 @@ from transports.errors import (
     translated,
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
-from transports.mailbox import Depth, Note
+from transports.mailbox import Contents, Depth, Note, Waiting
 
 SHARING_ENDINGS = (".mail", ".lane")
 MAX_RETRIES = 3  # of a count that senders or the receiver spoilt meanwhile
@@ -103,6 +105,26 @@ class ShmTransport:
                 raise
         finally:
             os.close(fd)
+
+    def inspect(
+        self,
+        dir_fd: int,
+        name: str,
+        *,
+        held: int | None = None,
+        head_bytes: int = 0,
+        limit: int | None = None,
+    ) -> Contents:
+        """See ``Transport``; the file is read, so nobody needs to hold it."""
+        fd = open_checked(dir_fd, name, os.O_RDONLY, _RING) if held is None else held
+        try:
+            size = capacity(fd)
+            head, records = _records(fd, size)
+        finally:
+            if held is None:
+                os.close(fd)
+        frames = itertools.islice(_walk(head, records, head_bytes), limit)
+        return Contents(_depth_of(head, records, size), tuple(frames))
 
     def unlink(self, dir_fd: int, name: str) -> None:
         """See ``Transport``; the bell goes with the last ring that shares it."""
@@ -182,48 +204,32 @@ def depth(held: int) -> Depth:
     return result
 
 
-def heads(dir_fd: int, name: str, size: int) -> list[bytes]:
-    """Return the first *size* bytes of each frame that waits in the ring *name*, oldest first; shorter frames are left out.
-
-    As ``peek``.
-    """
-    found = peek(dir_fd, name, size)
-    return [head for length, head in found if length >= size]
-
-
-def peek(dir_fd: int, name: str, size: int) -> list[tuple[int, bytes]]:
-    """Return, for each frame that waits in the ring *name*, oldest first, its length and at most its first *size* bytes.
-
-    For information, like ``depth``: the receiver goes on taking meanwhile, and what makes no sense ends the list.
-
-    Raises:
-        MailboxNotFoundError: It does not exist any more.
-        CorruptError: It is not a ring.
-    """
-    fd = open_checked(dir_fd, name, os.O_RDONLY, _RING)
-    try:
-        head, records = _records(fd, capacity(fd))
-    finally:
-        os.close(fd)
-    found: list[tuple[int, bytes]] = []
-    at = 0
-    while at + _RECORD.size <= len(records):
-        mark, length, seq = _RECORD.unpack_from(records, at)
-        if mark != _ring.RECORD_MARK or seq != head + at:
-            break
-        begin = at + _RECORD.size
-        found.append((length, records[begin : begin + min(length, size)]))
-        at = (begin + length + 7) & ~7
-    return found
-
-
 def recoveries(held: int) -> int:
     """Return how many senders died while they wrote to the ring."""
     return int.from_bytes(os.pread(held, 4, _ring.RECOVERIES_OFFSET), "little")
 
 
+def _walk(head: int, records: bytes, head_bytes: int) -> Iterator[Waiting]:
+    """Yield the frames that begin at position *head*; what makes no sense ends them."""
+    at = 0
+    while at + _RECORD.size <= len(records):
+        mark, length, seq = _RECORD.unpack_from(records, at)
+        begin = at + _RECORD.size
+        if (
+            mark != _ring.RECORD_MARK
+            or seq != head + at
+            or begin + length > len(records)
+        ):
+            return
+        yield Waiting(length, records[begin : begin + min(length, head_bytes)])
+        at = (begin + length + 7) & ~7
+
+
 def _depth_once(held: int, size: int) -> Depth:
-    head, records = _records(held, size)
+    return _depth_of(*_records(held, size), size)
+
+
+def _depth_of(head: int, records: bytes, size: int) -> Depth:
     if head < 0:
         return Depth(0, exact=False, bytes=None, capacity_bytes=size)
     frames, is_whole = _ring.count_frames(records, head)

@@ -18,7 +18,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.runtime.status import StatusPage
 from actors.wire import frame
 from actors.wire.frame import Kind
-from transports import shm
+from transports import registry
 from transports.errors import TransportError
 
 _HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES
@@ -156,20 +156,22 @@ class Reader:
     def _messages(
         self, number: int, class_name: str, scheme: str
     ) -> tuple[Message, ...] | None:
-        if scheme != shm.TRANSPORT.scheme:
-            return None
         try:
-            heads = shm.peek(self._directory.fd, mailbox_name(number), _HEAD_BYTES)
+            contents = registry.get(scheme).inspect(
+                self._directory.fd, mailbox_name(number), head_bytes=_HEAD_BYTES
+            )
         except TransportError:  # it has ended meanwhile, or is damaged
             return ()
+        if contents.frames is None:
+            return None
         found = []
-        for length, head in heads:
+        for waiting in contents.frames:
             with contextlib.suppress(frame.FrameError):
-                header = frame.read(head)
+                header = frame.read(waiting.head)
                 kind = _KINDS.get(header.kind, "message")
                 method = f"{class_name}.{header.method}" if header.method else ""
                 sender, age = self._name(header.sender), _age(header.sent_ns)
-                found.append(Message(kind, method, sender, age, length))
+                found.append(Message(kind, method, sender, age, waiting.size))
         return tuple(found)
 
     def _name(self, number: int) -> str:

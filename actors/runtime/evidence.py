@@ -25,7 +25,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.runtime.pauses import frozen_ns
 from actors.wire import frame
 from actors.wire.frame import Header
-from transports import shm
+from transports import registry
 from transports._ring import Slot
 from transports.errors import TransportError
 
@@ -140,7 +140,7 @@ class Evidence:
         return page is not None and None is not _place_of(page, wait.number, wait.corr)
 
     def _is_in_mailbox(self, wait: Wait) -> bool:
-        return wait.corr in self._queue(wait.target, wait.number)
+        return wait.corr in (self._queue(wait.target, wait.number) or ())
 
     def _is_alive(self, number: int) -> bool:
         """Return whether the process still runs: what a dead one was waiting for stands in its page until it is replaced."""
@@ -180,7 +180,7 @@ class Evidence:
         Args:
             overdue: The questions, and whether each was sent; all at once, so that each mailbox is read only once.
         """
-        queues: dict[int, dict[int, int]] = {}
+        queues: dict[int, dict[int, int] | None] = {}
         return [
             self._where(pending, queues, was_sent=was_sent)
             for pending, was_sent in overdue
@@ -189,7 +189,7 @@ class Evidence:
     def _where(
         self,
         pending: Pending[Any],
-        queues: dict[int, dict[int, int]],
+        queues: dict[int, dict[int, int] | None],
         *,
         was_sent: bool,
     ) -> str:
@@ -202,14 +202,14 @@ class Evidence:
             return self._doing(number, page, place)
         busy = [i for i in range(page.words[status.SLOTS]) if _is_busy(page, i)]
         parts = []
-        if was_sent and page.scheme != "shm":  # kernels do not show what they have
-            parts.append("queued")
-        elif was_sent:
+        if was_sent:
             if number not in queues:
                 queues[number] = self._queue(number, self._number)
-            position = queues[number].get(pending.corr)
-            if position is not None:  # else it was taken just now
-                parts.append(f"queued behind {position + len(busy)}")
+            queue = queues[number]
+            if queue is None:
+                parts.append("queued")
+            elif pending.corr in queue:  # else it was taken just now
+                parts.append(f"queued behind {queue[pending.corr] + len(busy)}")
         if not page.words[status.READY]:
             attempt = page.words[status.INCARNATION]
             parts.append(
@@ -219,15 +219,26 @@ class Evidence:
             parts.append(self._doing(number, page, busy[0]))
         return ", ".join(parts)
 
-    def _queue(self, target: int, asker: int) -> dict[int, int]:
-        """Return, for the questions of *asker* in a mailbox that can be read, how many messages lie before each."""
+    def _queue(self, target: int, asker: int) -> dict[int, int] | None:
+        """Return, for the questions of *asker* in a mailbox, how many messages lie before each; None where they cannot be seen."""
+        page = self._page(target)
+        if page is None:
+            return None
         try:
-            heads = shm.heads(
-                self._directory.fd, mailbox_name(target), frame.HEADER_BYTES
+            contents = registry.get(page.scheme).inspect(
+                self._directory.fd,
+                mailbox_name(target),
+                head_bytes=frame.HEADER_BYTES,
             )
         except TransportError:
-            return {}
-        fields = map(frame.HEADER.unpack_from, heads)
+            return None
+        if contents.frames is None:
+            return None
+        fields = [
+            frame.HEADER.unpack_from(waiting.head)
+            for waiting in contents.frames
+            if waiting.size >= frame.HEADER_BYTES
+        ]
         return {
             field[frame.CORR]: position
             for position, field in enumerate(fields)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
+import transports
 from tests.support.transports import (
     ECHO,
     NAME,
@@ -29,6 +30,7 @@ from tests.support.transports import (
 )
 from transports import registry
 from transports._ring import RECORD_BYTES, Slot
+from transports.address import Address
 from transports.errors import (
     ClosedError,
     EndpointError,
@@ -37,7 +39,7 @@ from transports.errors import (
     MailboxNotFoundError,
     TransportError,
 )
-from transports.mailbox import Mailbox, Note, Outlet, Put, Transport
+from transports.mailbox import Contents, Mailbox, Note, Outlet, Put, Transport
 
 ACROSS_PROCESSES = ["mq", "pipe", "shm", "unix"]
 SCHEMES = ["memory", *ACROSS_PROCESSES]
@@ -56,6 +58,15 @@ class Box:
 
     def take_all(self) -> list[bytes]:
         return take_all(self.mailbox, self.slot)
+
+    def inspect(self, *, head_bytes: int = 0, limit: int | None = None) -> Contents:
+        return self.transport.inspect(
+            self.place.dir_fd,
+            NAME,
+            held=self.held,
+            head_bytes=head_bytes,
+            limit=limit,
+        )
 
 
 def make_box(place: Place, scheme: str) -> Box:
@@ -587,3 +598,103 @@ def test_other_outlets_go_on_when_one_is_closed(box: Box) -> None:
 
     assert other.put(b"still here") == Put.ACCEPTED
     assert box.take_all() == [b"still here"]
+
+
+# Looking without taking.
+
+
+def test_inspecting_shows_what_waits_and_takes_nothing(box: Box) -> None:
+    frames = [b"%d" % n * (n + 1) for n in range(4)]
+    for frame in frames:
+        assert box.outlet.put(frame) == Put.ACCEPTED
+
+    contents = box.inspect(head_bytes=2)
+
+    assert contents.depth.frames == 4
+    if contents.frames is not None:
+        found = [(waiting.size, waiting.head) for waiting in contents.frames]
+        assert found == [(len(frame), frame[:2]) for frame in frames]
+    assert box.take_all() == frames
+
+
+def test_inspecting_returns_no_more_frames_than_asked_for(box: Box) -> None:
+    for frame in (b"one", b"two", b"three"):
+        assert box.outlet.put(frame) == Put.ACCEPTED
+
+    contents = box.inspect(head_bytes=9, limit=2)
+
+    assert contents.depth.frames == 3
+    if contents.frames is not None:
+        assert [waiting.head for waiting in contents.frames] == [b"one", b"two"]
+
+
+def test_inspecting_an_empty_mailbox_shows_nothing(box: Box) -> None:
+    contents = box.inspect()
+
+    assert contents.depth.frames == 0
+    assert not contents.frames
+
+
+def test_inspecting_a_full_mailbox_shows_all_of_it(box: Box) -> None:
+    count = fill(box.outlet, b"frame")
+
+    contents = box.inspect()
+
+    assert contents.depth.frames == count
+    assert contents.frames is None or len(contents.frames) == count
+    assert contents.depth.capacity_frames in {None, count}
+    assert box.take_all() == [b"frame"] * count
+
+
+def test_frames_of_the_largest_size_are_seen_whole(box: Box) -> None:
+    frame = os.urandom(box.transport.inline_limit)
+    assert box.outlet.put(frame) == Put.ACCEPTED
+
+    contents = box.inspect(head_bytes=len(frame))
+
+    if contents.frames is not None:
+        assert [waiting.head for waiting in contents.frames] == [frame]
+
+
+def test_inspecting_leaves_the_receiver_in_its_place(box: Box) -> None:
+    for frame in (b"one", b"two", b"three"):
+        assert box.outlet.put(frame) == Put.ACCEPTED
+    assert box.mailbox.take(box.slot) == b"one"
+    box.slot.clear()
+
+    contents = box.inspect(head_bytes=9)
+    box.outlet.put(b"four")
+
+    if contents.frames is not None:
+        assert [waiting.head for waiting in contents.frames] == [b"two", b"three"]
+    assert box.take_all() == [b"two", b"three", b"four"]
+
+
+def test_inspecting_while_others_send_and_take_loses_and_repeats_nothing(
+    shared_box: Box,
+) -> None:
+    count = 2000
+    shared_box.place.start("send", shared_box.transport.scheme, 1, count)
+    taken: list[int] = []
+
+    while len(taken) < count:
+        shared_box.inspect(head_bytes=16)
+        if is_ready(shared_box.mailbox.fileno(), select.POLLIN, 1):
+            taken += [struct.unpack("=IQ", frame)[1] for frame in shared_box.take_all()]
+
+    assert taken == list(range(1, count + 1))
+
+
+def test_inspecting_a_mailbox_that_does_not_exist_is_an_error(box: Box) -> None:
+    with pytest.raises(MailboxNotFoundError):
+        box.transport.inspect(box.place.dir_fd, "nobody.mail")
+
+
+def test_mailboxes_are_inspected_by_address_too(box: Box) -> None:
+    assert box.outlet.put(b"frame") == Put.ACCEPTED
+    address = Address(box.transport.scheme, str(box.place.path), NAME)
+
+    contents = transports.inspect(address, held=box.held, head_bytes=3)
+
+    assert contents == box.inspect(head_bytes=3)
+    assert contents.depth.frames == 1
