@@ -554,6 +554,7 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->bell = -1;
+    self->reader.pid = (uint64_t)getpid();
     Py_INCREF(open_bell);
     self->open_bell = open_bell;
     ring_result_t result = ring_map(&self->reader.ring, fd);
@@ -632,25 +633,26 @@ reader_take(ReaderObject *self, PyObject *arg)
         }
         Py_RETURN_NONE;
     }
-    ring_result_t result = ring_peek(&self->reader, &payload, &length);
+    ring_result_t result = ring_begin_take(&self->reader);
+    if (result == RING_OK) {
+        result = ring_peek(&self->reader, &payload, &length);
+    }
     if (result == RING_EMPTY) {
         result = reader_settle_bell(self, &payload, &length);
     }
+    PyObject *copy = NULL;
+    if (result == RING_OK && slot_can_take(self, slot)) {
+        copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+        if (copy != NULL) {
+            ring_move(&self->reader, payload, length,
+                      (unsigned char *)PyBytes_AS_STRING(copy), slot->slot);
+        }
+    }
+    ring_end_take(&self->reader);
     if (result == RING_EMPTY) {
         Py_RETURN_NONE;
     }
-    if (result != RING_OK) {
-        return reader_fail(self);
-    }
-    if (!slot_can_take(self, slot)) {
-        return NULL;
-    }
-    PyObject *copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
-    if (copy != NULL) {
-        ring_move(&self->reader, payload, length,
-                  (unsigned char *)PyBytes_AS_STRING(copy), slot->slot);
-    }
-    return copy;
+    return result == RING_OK ? copy : reader_fail(self);
 }
 
 static PyObject *
@@ -664,8 +666,15 @@ reader_settle(ReaderObject *self, PyObject *arg)
     if (self->is_closed) {
         return raise_closed();
     }
-    if (!self->is_corrupt && ring_settle(&self->reader, slot->slot,
-                                         (uint64_t)slot->limit) == RING_CORRUPT) {
+    if (self->is_corrupt) {
+        Py_RETURN_NONE;
+    }
+    ring_result_t result = ring_begin_take(&self->reader);
+    if (result == RING_OK) {
+        result = ring_settle(&self->reader, slot->slot, (uint64_t)slot->limit);
+    }
+    ring_end_take(&self->reader);
+    if (result == RING_CORRUPT) {
         return reader_fail(self);
     }
     Py_RETURN_NONE;
@@ -1061,6 +1070,7 @@ add_constants(PyObject *module)
         {"HEADER_BYTES", (long long)ring_header_bytes()},
         {"TAIL_OFFSET", (long long)offsetof(ring_header_t, tail)},
         {"HEAD_OFFSET", (long long)offsetof(ring_header_t, head)},
+        {"TAKER_OFFSET", (long long)offsetof(ring_header_t, taker)},
         {"RECOVERIES_OFFSET", (long long)offsetof(ring_header_t, recoveries)},
         {"RECORD_BYTES", (long long)sizeof(record_t)},
         {"RECORD_MARK", (long long)RECORD_MARK},

@@ -8,6 +8,7 @@ from transports.mailbox import Depth, Put
 HEADER_BYTES: int
 TAIL_OFFSET: int
 HEAD_OFFSET: int
+TAKER_OFFSET: int
 RECOVERIES_OFFSET: int
 RECORD_BYTES: int
 RECORD_MARK: int

@@ -256,6 +256,18 @@ class Transport(Protocol):
         """
         ...
 
+    def is_taking(self, held: int, pid: int) -> bool:
+        """Return whether the receiver *pid*, which has been stopped, stands in the middle of a take.
+
+        If it does not, another end may take in its place until it goes on.  False where
+        the kernel moves frames in one step: two ends may take at any time then.
+
+        Args:
+            held: What ``create`` returned, or a duplicate.
+            pid: Of the process that has the receiving end.
+        """
+        ...
+
     def inspect(
         self,
         dir_fd: int,

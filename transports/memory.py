@@ -183,6 +183,10 @@ class MemoryTransport:
             raise MailboxNotFoundError(msg)
         return box
 
+    def is_taking(self, held: int, pid: int) -> bool:
+        """See ``Transport``."""
+        return False
+
     def inspect(
         self,
         dir_fd: int,

@@ -216,6 +216,10 @@ class MqTransport:
         """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
         return MqOutlet(_open_queue(dir_fd, name, write=True))
 
+    def is_taking(self, held: int, pid: int) -> bool:
+        """See ``Transport``."""
+        return False
+
     def inspect(
         self,
         dir_fd: int,

@@ -214,6 +214,10 @@ class PipeTransport:
             raise
         return PipeOutlet(fd)
 
+    def is_taking(self, held: int, pid: int) -> bool:
+        """See ``Transport``."""
+        return False
+
     def inspect(
         self,
         dir_fd: int,

@@ -94,6 +94,7 @@ typedef struct {
     _Atomic uint32_t recoveries; /* how often a holder of the lock died */
     _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written under the lock */
     _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the receiver only */
+    _Atomic uint64_t taker; /* twice the process that took last, + 1 while it takes */
     _Alignas(CACHE_LINE) _Atomic uint32_t armed; /* by the receiver: it sleeps */
 } ring_header_t;
 
@@ -118,6 +119,7 @@ typedef struct {
     ring_t ring;
     uint64_t head;
     uint64_t seen_tail;
+    uint64_t pid;
 } ring_reader_t;
 
 static inline uint64_t
@@ -533,6 +535,40 @@ record_is_valid(const record_t *record, uint64_t seq, uint64_t waiting, uint64_t
     return atomic_load_explicit(&record->mark, memory_order_relaxed) == RECORD_MARK &&
            atomic_load_explicit(&record->seq, memory_order_relaxed) == seq &&
            *length <= limit && record_bytes(*length) <= waiting;
+}
+
+/* Between these two a receiver that has been stopped must be let run on before
+ * somebody else takes in its place: whoever wants to has stopped it, and looks at
+ * `taker`, so the order matters to the compiler only.  The shared head is
+ * believed (and checked) by a receiver only where `taker` says that somebody
+ * else has moved it. */
+static inline ring_result_t
+ring_begin_take(ring_reader_t *reader)
+{
+    ring_header_t *header = reader->ring.header;
+    uint64_t last = atomic_load_explicit(&header->taker, memory_order_relaxed);
+    atomic_store_explicit(&header->taker, 2 * reader->pid + 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (last == 0 || last / 2 == reader->pid) {
+        return RING_OK;
+    }
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
+    if (head < reader->head) {
+        return RING_CORRUPT;
+    }
+    reader->head = head;
+    if (reader->seen_tail < head) {
+        reader->seen_tail = head; /* more than the tail is found by ring_peek */
+    }
+    return RING_OK;
+}
+
+static inline void
+ring_end_take(const ring_reader_t *reader)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&reader->ring.header->taker, 2 * reader->pid,
+                          memory_order_relaxed);
 }
 
 /* Find the next record: OK with its payload and length, EMPTY or CORRUPT. */

@@ -23,6 +23,7 @@ import functools
 import itertools
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -105,6 +106,11 @@ class ShmTransport:
                 raise
         finally:
             os.close(fd)
+
+    def is_taking(self, held: int, pid: int) -> bool:
+        """See ``Transport``."""
+        word = os.pread(held, _WORD.size, _ring.TAKER_OFFSET)
+        return int.from_bytes(word, sys.byteorder) == 2 * pid + 1
 
     def inspect(
         self,

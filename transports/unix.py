@@ -211,6 +211,10 @@ class UnixTransport:
             os.close(path_fd)
             raise
 
+    def is_taking(self, held: int, pid: int) -> bool:
+        """See ``Transport``."""
+        return False
+
     def inspect(
         self,
         dir_fd: int,

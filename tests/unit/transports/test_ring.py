@@ -8,6 +8,7 @@ import os
 import random
 import select
 import struct
+import subprocess
 import sys
 import threading
 from collections import deque
@@ -18,6 +19,7 @@ import pytest
 
 from tests.support.transports import (
     NAME,
+    ROOT,
     Place,
     eventually,
     fill,
@@ -303,6 +305,62 @@ def test_head_in_shared_memory_does_not_move_the_receiver(ends: Ends) -> None:
     ends.poke(HEAD, ends.word(TAIL))
 
     assert ends.reader.take(ends.slot) == b"one"
+
+
+def test_receiver_goes_on_where_another_has_stopped_that_took_in_its_place(
+    ends: Ends,
+) -> None:
+    for frame in (b"one", b"two", b"three"):
+        ends.writer.put(frame)
+    assert ends.reader.take(ends.slot) == b"one"
+    ends.slot.clear()
+    code = (
+        "import os, sys, tests.support.transports as t\n"
+        "from transports import shm\n"
+        "fd = t.open_directory(sys.argv[1])\n"
+        "held = os.open(t.NAME, os.O_RDWR, dir_fd=fd)\n"
+        "print(shm.TRANSPORT.open(held, fd, t.NAME).take(t.new_slot()).decode())"
+    )
+
+    stand_in = subprocess.run(
+        [sys.executable, "-c", code, ends.place.path],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+
+    assert stand_in.stdout == "two\n"
+    assert ends.reader.take(ends.slot) == b"three"
+    ends.slot.clear()
+    assert ends.reader.take(ends.slot) is None
+
+
+def test_nobody_is_in_the_middle_of_a_take_after_it(ends: Ends) -> None:
+    ends.writer.put(b"one")
+    ends.reader.take(ends.slot)
+
+    assert not shm.TRANSPORT.is_taking(ends.held, os.getpid())
+
+
+def test_process_that_stands_in_the_middle_of_a_take_is_seen(ends: Ends) -> None:
+    ends.poke(_ring.TAKER_OFFSET, 2 * os.getpid() + 1)
+
+    assert shm.TRANSPORT.is_taking(ends.held, os.getpid())
+    assert not shm.TRANSPORT.is_taking(ends.held, os.getpid() + 1)
+
+
+@pytest.mark.parametrize("head", [0, 8, 2**63])
+def test_head_that_another_left_and_makes_no_sense_is_corrupt(
+    ends: Ends, head: int
+) -> None:
+    ends.writer.put(b"one")
+    ends.poke(_ring.TAKER_OFFSET, 2)
+
+    ends.poke(HEAD, head)
+
+    with pytest.raises(CorruptError):
+        ends.reader.take(ends.slot)
 
 
 @pytest.mark.parametrize(
