@@ -1,6 +1,7 @@
-/* Kill a sender at every instruction of a put, and a receiver at every instruction
- * of a take, and look what is left; close the ring, and fall asleep beside it, at
- * every instruction of a put, and look whether sender and receiver agree.
+/* Kill a sender at every instruction of a put, while the receiver sleeps and while it
+ * takes, and a receiver at every instruction from a take to the answer, and look what is
+ * left; close the ring, and fall asleep beside it, at every instruction of a put, and
+ * look whether sender and receiver agree.
  *
  * Random moments find what is open for long; this finds what is open for one
  * instruction.  A child is stepped with ptrace: k instructions, then SIGKILL, for
@@ -30,7 +31,7 @@ typedef struct {
 
 static shared_t *shared;
 static slot_t *slot;
-static int ring_fd, bell[2];
+static int ring_fd, lane_fd, bell[2];
 
 static void
 check(bool holds, const char *what)
@@ -100,20 +101,32 @@ let_go(pid_t child)
 /* --- the ring ----------------------------------------------------------- */
 
 static ring_writer_t
-new_writer(void)
+new_writer_of(int fd)
 {
     ring_writer_t writer = {.bell = bell[1], .note = &shared->note, .note_value = 7};
-    check(ring_map(&writer.ring, ring_fd) == RING_OK, "map for a writer");
+    check(ring_map(&writer.ring, fd) == RING_OK, "map for a writer");
     return writer;
+}
+
+static ring_writer_t
+new_writer(void)
+{
+    return new_writer_of(ring_fd);
+}
+
+static ring_reader_t
+new_reader_of(int fd)
+{
+    ring_reader_t reader = {.head = 0};
+    check(ring_map(&reader.ring, fd) == RING_OK, "map for a reader");
+    check(ring_resume(&reader) == RING_OK, "resume");
+    return reader;
 }
 
 static ring_reader_t
 new_reader(void)
 {
-    ring_reader_t reader = {.head = 0};
-    check(ring_map(&reader.ring, ring_fd) == RING_OK, "map for a reader");
-    check(ring_resume(&reader) == RING_OK, "resume");
-    return reader;
+    return new_reader_of(ring_fd);
 }
 
 static unsigned char frames[3][SIZE]; /* of one number each */
@@ -151,13 +164,20 @@ take_number(ring_reader_t *reader)
 }
 
 static void
+make_ring(int fd)
+{
+    check(ftruncate(fd, 0) == 0, "truncate");
+    int error = posix_fallocate(fd, 0, (off_t)(ring_header_bytes() + CAPACITY));
+    check(error == 0, "allocate");
+    check(ring_format(fd, CAPACITY) == RING_OK, "format");
+}
+
+static void
 start_over(void)
 {
     char drain[64];
-    check(ftruncate(ring_fd, 0) == 0, "truncate");
-    int error = posix_fallocate(ring_fd, 0, (off_t)(ring_header_bytes() + CAPACITY));
-    check(error == 0, "allocate");
-    check(ring_format(ring_fd, CAPACITY) == RING_OK, "format");
+    make_ring(ring_fd);
+    make_ring(lane_fd);
     memset(shared, 0, sizeof *shared);
     while (read(bell[0], drain, sizeof drain) > 0) {
     }
@@ -219,6 +239,38 @@ kill_in_put(int steps, put_report_t *report)
     return was_killed;
 }
 
+typedef struct {
+    int steps, taken, lost, twice;
+} busy_report_t;
+
+/* One kill inside a put, while the receiver looks all the time and nobody rings. */
+static bool
+kill_beside_busy(int steps, busy_report_t *report)
+{
+    start_over();
+    ring_reader_t reader = new_reader();
+    victim = new_writer();
+    pid_t child = stopped_after(act_put, steps);
+    bool before = take_number(&reader) == 1;
+    slot_clear(slot);
+    if (child != 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    bool after = take_number(&reader) == 1;
+    slot_clear(slot);
+    ring_writer_t other = new_writer();
+    put_number(&other, 2);
+    report->taken += before;
+    report->twice += before && after;
+    report->lost += take_number(&reader) != 2 || (child == 0 && !before && !after);
+    slot_clear(slot);
+    ring_unmap(&victim.ring);
+    ring_unmap(&other.ring);
+    ring_unmap(&reader.ring);
+    return child != 0;
+}
+
 /* --- take --------------------------------------------------------------- */
 
 /* Take two frames as an actor does. */
@@ -278,6 +330,69 @@ kill_in_take(int steps, take_report_t *report)
     }
     ring_unmap(&writer.ring);
     ring_unmap(&reader.ring);
+    return was_killed;
+}
+
+/* --- answer -------------------------------------------------------------- */
+
+static ring_writer_t victim_lane;
+
+/* Take a question, start it, answer, and be done: as an actor does. */
+static void
+act_answer(void)
+{
+    unsigned number = take_number(&victim_reader);
+    slot_start(slot);
+    put_number(&victim_lane, number);
+    slot_clear(slot);
+}
+
+typedef struct {
+    int steps, waiting, inherited, in_hand, answered_in_hand, done, lost, twice, asleep;
+} answer_report_t;
+
+/* One kill between the take and the end of an answer, while the asker sleeps. */
+static bool
+kill_in_answer(int steps, answer_report_t *report)
+{
+    start_over();
+    ring_writer_t writer = new_writer();
+    put_number(&writer, 1);
+    atomic_store(&shared->note, 0);
+    victim_reader = new_reader();
+    victim_lane = new_writer_of(lane_fd);
+    ring_reader_t asker = new_reader_of(lane_fd);
+    ring_arm(&asker.ring);
+    bool was_killed = killed_after(act_answer, steps);
+
+    uint32_t length;
+    bool is_filled = slot_filled(slot, FRAME_LIMIT, &length);
+    bool is_started = is_filled && atomic_load(&slot->started) != 0;
+    ring_reader_t next = new_reader();
+    if (is_filled) {
+        check(ring_settle(&next, slot, FRAME_LIMIT) != RING_CORRUPT, "settle");
+    }
+    bool is_waiting = ring_has_frame(&next.ring, next.head);
+    bool is_answered = ring_has_frame(&asker.ring, asker.head);
+    if (is_answered && !bell_rings()) {
+        report->asleep += atomic_load(&shared->note) == 0;
+    }
+    slot_clear(slot);
+    is_answered = is_answered && take_number(&asker) == 1;
+
+    report->waiting += is_waiting;
+    report->inherited += is_filled && !is_started;
+    report->in_hand += is_started;
+    report->answered_in_hand += is_started && is_answered;
+    report->done += !is_filled && is_answered;
+    report->lost += !is_waiting && !is_filled && !is_answered;
+    report->twice += is_waiting + is_filled > 1 ||
+                     (is_answered && (is_waiting || (is_filled && !is_started)));
+    ring_unmap(&writer.ring);
+    ring_unmap(&victim_reader.ring);
+    ring_unmap(&victim_lane.ring);
+    ring_unmap(&asker.ring);
+    ring_unmap(&next.ring);
     return was_killed;
 }
 
@@ -344,22 +459,31 @@ int
 main(void)
 {
     put_report_t put = {0};
+    busy_report_t busy = {0};
     take_report_t take = {0};
+    answer_report_t answer = {0};
     race_report_t race = {0};
     for (int n = 0; n < 3; n++) {
         memset(frames[n], n, SIZE);
     }
     ring_fd = memfd_create("ring", MFD_CLOEXEC);
+    lane_fd = memfd_create("lane", MFD_CLOEXEC);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    check(ring_fd >= 0 && shared != MAP_FAILED, "memory");
+    check(ring_fd >= 0 && lane_fd >= 0 && shared != MAP_FAILED, "memory");
     check(pipe2(bell, O_NONBLOCK) == 0, "pipe");
     slot = (slot_t *)(void *)(shared->slot + CACHE_LINE - 16);
     while (kill_in_put(put.steps, &put)) {
         put.steps++;
     }
+    while (kill_beside_busy(busy.steps, &busy)) {
+        busy.steps++;
+    }
     while (kill_in_take(take.steps, &take)) {
         take.steps++;
+    }
+    while (kill_in_answer(answer.steps, &answer)) {
+        answer.steps++;
     }
     while (close_in_put(race.steps, &race)) {
         race.steps++;
@@ -370,10 +494,19 @@ main(void)
            " \"asleep\": %d, \"torn\": %d, \"unusable\": %d},\n",
            put.steps, put.committed, put.recovered, put.owed, put.asleep, put.torn,
            put.unusable);
+    printf("\"busy\": {\"steps\": %d, \"taken\": %d, \"lost\": %d,"
+           " \"twice\": %d},\n",
+           busy.steps, busy.taken, busy.lost, busy.twice);
     printf("\"take\": {\"steps\": %d, \"in_hand\": %d, \"inherited\": %d,"
            " \"settled\": %d, \"lost\": %d, \"twice\": %d},\n",
            take.steps, take.in_hand, take.inherited, take.settled, take.lost,
            take.twice);
+    printf("\"answer\": {\"steps\": %d, \"waiting\": %d, \"inherited\": %d,"
+           " \"in_hand\": %d, \"answered_in_hand\": %d, \"done\": %d, \"lost\": %d,"
+           " \"twice\": %d, \"asleep\": %d},\n",
+           answer.steps, answer.waiting, answer.inherited, answer.in_hand,
+           answer.answered_in_hand, answer.done, answer.lost, answer.twice,
+           answer.asleep);
     printf("\"race\": {\"steps\": %d, \"accepted\": %d, \"late\": %d, \"closed\": %d,"
            " \"lost\": %d, \"misjudged\": %d, \"asleep\": %d}}\n",
            race.steps, race.accepted, race.late, race.closed, race.lost, race.misjudged,

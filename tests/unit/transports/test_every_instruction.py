@@ -56,6 +56,25 @@ def test_ring_is_whole_and_usable_after_a_sender_killed_anywhere(
     assert (put["torn"], put["unusable"]) == (0, 0)
 
 
+def test_busy_receiver_takes_what_a_sender_killed_anywhere_has_sent_once(
+    seen: dict[str, Any],
+) -> None:
+    busy = seen["busy"]
+
+    assert busy["taken"] > 0  # while its sender was still at it
+    assert (busy["lost"], busy["twice"]) == (0, 0)
+
+
+def test_question_is_waiting_or_in_hand_or_answered_when_its_receiver_is_killed_anywhere(
+    seen: dict[str, Any],
+) -> None:
+    answer = seen["answer"]
+
+    for place in ("waiting", "inherited", "in_hand", "answered_in_hand", "done"):
+        assert answer[place] > 0
+    assert (answer["lost"], answer["twice"], answer["asleep"]) == (0, 0, 0)
+
+
 def test_no_frame_is_lost_or_doubled_by_a_receiver_killed_anywhere(
     seen: dict[str, Any],
 ) -> None:
