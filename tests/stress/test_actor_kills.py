@@ -13,6 +13,7 @@ import pytest
 
 from actors import ActorSystem
 from tests.support.accounts import Account
+from tests.support.crowds import CALLERS, Crowd
 from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import Ledger, Stream, notes
 
@@ -126,3 +127,29 @@ def left_over(system: ActorSystem) -> list[str]:
 
 def wait_for(seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251 - the moment is what is random
+
+
+CROWD_KILLS = 30
+
+
+@pytest.mark.parametrize("transport", ["shm", "unix"])
+@pytest.mark.parametrize(
+    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 20))]
+)
+def test_messages_of_many_to_many_are_handled_or_named_once_while_all_are_killed(
+    transport: str, run: int, tmp_path: Path
+) -> None:
+    del run
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown with a failure
+    rng = random.Random(seed)
+
+    with ActorSystem(transport=transport) as system:
+        crowd = Crowd.gather(system, tmp_path, rng)
+        for _ in range(CROWD_KILLS):
+            crowd.let_run(rng.random() / 100)
+            crowd.kill_one()
+        wrong = crowd.close()
+
+    assert wrong == []
+    assert crowd.kills.total() == CROWD_KILLS + CALLERS
