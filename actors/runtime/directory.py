@@ -113,6 +113,10 @@ class RuntimeDirectory:
             directory.lock_fd = lock_fd
         return directory
 
+    def descriptors(self) -> Iterator[int]:
+        """Yield the descriptors that every process of the system has."""
+        yield from (self.fd, self.code_fd, self.blob_fd)
+
     @property
     def name(self) -> str:
         """``<system>.<incarnation>``, unique among the systems of this user."""

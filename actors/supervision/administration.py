@@ -9,6 +9,7 @@ does not there.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 
 import attrs
 
@@ -49,6 +50,7 @@ class Reply(enum.StrEnum):
 
 
 Outcome = tuple[Group, Reply]
+Operation = Callable[[Group, int], Outcome]
 
 
 def start_child(group: Group, key: int, options: ChildOptions) -> Outcome:

@@ -1,45 +1,93 @@
-"""One child of a supervisor: its specification, its life so far, and who waits for it."""
+"""One child of a supervisor, and the supervisor as the root knows it: specification, life so far, and who waits for what."""
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from actors.exits import ExitReason
-from actors.options import Options
 from actors.runtime.process import GOODBYE_BYTES, Arguments
+from actors.supervision.birth import Birth
 from actors.supervision.estate import Estate
 from actors.supervision.group import Fate, Group, Member, Phase
 from actors.supervision.hangs import Limits
+from actors.supervision.remote import RemoteHands
+from actors.supervision.settings import ChildOptions
+from actors.supervision.strategy import Death
 from actors.wire.frame import Header
 
 MAX_LISTED = 4  # kinds of messages that one line of a log names
 Asker = tuple[int, int]  # process number of the lane, and correlation id
 
 
+class Orders(Protocol):
+    """What the root wants of a supervisor's hands."""
+
+    def fork(self, birth: Birth) -> None:
+        """Have a process made."""
+
+    def withdraw(self, number: int) -> bool:
+        """Take back the order to fork *number*; False when it is too late for that."""
+        ...
+
+    def leave(self) -> None:
+        """End, with nobody left."""
+
+
+@attrs.define(eq=False)
+class Branch:
+    """A supervisor with its children, as the root knows it.
+
+    Attributes:
+        key: Its number; of a plainly spawned actor, which is a group of its own, that one's.
+        group: The children, and what shall become of them.
+        hands: Who has their processes; None while the supervisor has none itself.
+        owner: Its own place in the tree; None for the root, and for plainly spawned actors.
+        static: Those who come back with it, in start order.
+        kids: The children by number.
+        deaths: Those that nothing has been decided about.
+        is_up: Whether the first start of all has succeeded, and that is known.
+        has_left: Whether it was told to end.
+    """
+
+    key: int
+    group: Group
+    hands: Orders | None
+    owner: SupervisorChild | None = None
+    static: dict[int, ChildOptions] = attrs.field(factory=dict)
+    kids: dict[int, Child] = attrs.field(factory=dict)
+    deaths: list[Death] = attrs.field(factory=list)
+    is_up: bool = False
+    has_left: bool = False
+
+    def renew(self) -> None:
+        """Forget what was: the supervisor has died, and its next life begins afresh."""
+        self.group = Group.of(self.group.options, self.static)
+        self.deaths.clear()
+        self.is_up = self.has_left = False
+        self.hands = None
+
+
 @attrs.define(eq=False)
 class Child:
-    """A plainly spawned actor."""
+    """A child of a supervisor."""
 
     number: int
     label: str  # the name, or the class and number
-    class_name: str
-    classes: list[str]  # names of the class and its bases, for typed look-ups
-    options: Options
-    arguments: Arguments
-    estate: Estate
-    group: Group  # of this one alone
-    limits: Limits
-    resources: dict[str, Any]  # what the kernel allows it: attributes of ``Resources``
+    options: ChildOptions
+    branch: Branch
+    class_name: str = "supervisor"
+    classes: list[str] = attrs.field(factory=list)  # of the class and its bases
     incarnation: int = 0
-    restarts: int = 0
     pid: int = 0
-    pidfd: int = -1
+    pidfd: int = -1  # of its hands
     goodbye_fd: int = -1
-    dump_at: int = GOODBYE_BYTES  # where in it faulthandler writes next
+    is_alive: bool = False  # from the order to fork it until nothing of it is left
+    is_down: bool = False  # without a process until somebody starts it
     born: float = 0.0
     kills_at_birth: int = 0  # for lack of memory, in our cgroup
     ready_at: float | None = None  # None while this incarnation is not ready
@@ -50,12 +98,12 @@ class Child:
     # By sender, question and time sent: what the process has died of with it in hand.
     deaths: dict[tuple[int, int, int], list[ExitReason]] = attrs.field(factory=dict)
     poison: dict[tuple[int, int, int], int] = attrs.field(factory=dict)  # likewise: ids
-    strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
     is_leaving: bool = False  # its process ends by itself
     is_unkillable: bool = (
         False  # SIGKILL has not ended it: nobody waits for it any more
     )
-    spawner: Asker | None = None  # waits for the first incarnation to be ready
+    spawner: Asker | None = None  # waits for it to be ready
+    answer: dict[str, Any] = attrs.field(factory=dict)  # for its spawner
     # What is to be done to the next process that is ready, and who waits for it.
     when_ready: list[tuple[Asker, Callable[[], None]]] = attrs.field(factory=list)
     restarters: list[Asker] = attrs.field(factory=list)  # wait for the next one
@@ -64,7 +112,7 @@ class Child:
     @property
     def member(self) -> Member | None:
         """Where it is in its life, and what is to become of it; None once it is to be forgotten."""
-        return self.group.members.get(self.number)
+        return self.branch.group.members.get(self.number)
 
     @property
     def fate(self) -> Fate | None:
@@ -75,11 +123,6 @@ class Child:
     def is_running(self) -> bool:
         """Whether its process is ready, and nobody has asked it to end."""
         return self.member is not None and self.member.phase is Phase.RUNNING
-
-    @property
-    def marker(self) -> str:
-        """What identifies the incarnation in an environment."""
-        return f"{self.estate.directory.path.name}/{self.number}.{self.incarnation}"
 
     def about(self, what: str) -> str:
         """Return a sentence about the process."""
@@ -99,3 +142,23 @@ class Child:
     def method(self, name: str) -> str:
         """Return the full name of a message."""
         return f"{self.class_name}.{name}"
+
+
+@attrs.define(eq=False, kw_only=True)
+class ActorChild(Child):
+    """An actor."""
+
+    arguments: Arguments
+    estate: Estate
+    limits: Limits
+    resources: dict[str, Any]  # what the kernel allows it: attributes of ``Resources``
+    dump_at: int = GOODBYE_BYTES  # where in its goodbye faulthandler writes next
+
+
+@attrs.define(eq=False, kw_only=True)
+class SupervisorChild(Child):
+    """A supervisor below the root."""
+
+    below: Branch
+    remote: RemoteHands | None = None
+    line_end: socket.socket | None = None  # its own, until it has it

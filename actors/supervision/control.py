@@ -13,7 +13,7 @@ from actors.runtime import limits, reports
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import freezing, reaper, stacks, threads
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Asker, Child
+from actors.supervision.child import ActorChild, Asker
 from actors.supervision.freezing import Freezing
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.request import Request
@@ -21,7 +21,7 @@ from actors.supervision.stacks import Stacks
 from actors.wire.frame import Codec, Kind
 
 Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
-Act = Callable[[Child, Request], None]
+Act = Callable[[ActorChild, Request], None]
 
 
 class Control:
@@ -53,11 +53,11 @@ class Control:
         """Return what does *act* to the process that there is, or to the next one that is ready."""
         return self._handle(act, lambda child: child.pidfd >= 0)
 
-    def _handle(self, act: Act, is_time: Callable[[Child], bool]) -> Handle:
+    def _handle(self, act: Act, is_time: Callable[[ActorChild], bool]) -> Handle:
         def handle(
             asker: Asker, sender: int, facts: dict[str, Any], payload: bytes
         ) -> None:
-            child = self._lifecycle.children.get(facts["number"])
+            child = self._lifecycle.living_actor(facts["number"])
             if child is None:
                 reason = self._lifecycle.reason_of(facts["number"])
                 self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
@@ -85,14 +85,14 @@ class Control:
         self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
 
 
-def _signal(child: Child, request: Request) -> None:
+def _signal(child: ActorChild, request: Request) -> None:
     if reaper.may_signal(child.pidfd, request.facts["signum"]):
         request.settle()
     else:
         request.settle(child.about(reaper.NOT_OURS))
 
 
-def _limit(child: Child, request: Request) -> None:
+def _limit(child: ActorChild, request: Request) -> None:
     """Set limits of the process, and of those that come after it."""
     wanted = request.facts["wanted"]
     try:

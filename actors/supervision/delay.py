@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable
 
 from actors.runtime.evidence import in_hand
-from actors.supervision.child import MAX_LISTED, Child
+from actors.supervision.child import MAX_LISTED, ActorChild
 
 SECONDS = 1.0  # that an end may take before it is explained
 ALARM = "delayed"
 HINT = "Ctrl-C ends them now"
 
 
-def describe(children: Iterable[Child]) -> str:
+def describe(children: Iterable[ActorChild]) -> str:
     """Return which of *children* are in the middle of a handler, which one and for how long; empty when none is."""
     now_ns = time.monotonic_ns()
     busy = [text for child in children for text in _handlers(child, now_ns)]
@@ -22,7 +22,7 @@ def describe(children: Iterable[Child]) -> str:
     return ", ".join(busy)
 
 
-def _handlers(child: Child, now_ns: int) -> list[str]:
+def _handlers(child: ActorChild, now_ns: int) -> list[str]:
     found = []
     for slot in child.estate.page.slots():
         header = in_hand(slot) if slot.started else None

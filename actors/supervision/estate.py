@@ -17,6 +17,7 @@ from actors.options import Options
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
+from actors.supervision.settings import ChildOptions
 from actors.wire import frame, parcel
 from actors.wire.frame import Header, Kind
 from actors.wire.parcel import MAX_MESSAGE_BYTES
@@ -43,7 +44,7 @@ class Estate:
         cls,
         directory: RuntimeDirectory,
         number: int,
-        options: Options,
+        options: Options | ChildOptions,
         slots: int,
         names: tuple[str, str] = ("", ""),
         *,
@@ -162,27 +163,42 @@ class Estate:
             self.mailbox_fd, self.directory.fd, mailbox_name(self.number)
         )
 
+    def suspend(self, drop: Callable[[Header], None]) -> None:
+        """Accept nothing any more; *drop* gets what was queued, oldest first."""
+        # Before the drain: a sender that puts later finds it and knows.
+        self.page.words[status.CLOSED] = 1
+        self._drain(drop)
+
+    def resume(self, drop: Callable[[Header], None]) -> None:
+        """Accept messages again; *drop* gets what a sender has put in meanwhile.
+
+        The mark goes first: a sender that found it had put its message before, so that it is dropped here and never handled.
+        One that did not find it may lose its message here, as a dead letter like any other.
+        """
+        self.page.words[status.CLOSED] = 0
+        self._drain(drop)
+
     def close(self, drop: Callable[[Header], None]) -> None:
-        """End it: nothing is accepted any more, and *drop* gets what was queued, oldest first."""
-        self.page.words[status.CLOSED] = (
-            1  # before the drain: a sender that puts later finds it and knows
-        )
-        # What a damaged mailbox held cannot be told.
-        with contextlib.suppress(CorruptError):
-            mailbox = self._open_mailbox()
-            try:
-                self._drain(mailbox, drop)
-            finally:
-                mailbox.close()
-        for slot in self.page.slots():
-            self._empty(slot, drop)
+        """End it: as ``suspend``, and nothing is left."""
+        self.suspend(drop)
         self.transport.unlink(self.directory.fd, mailbox_name(self.number))
         os.close(self.mailbox_fd)
         lanes.unlink(self.directory.fd, self.number)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(status.file_name(self.number), dir_fd=self.directory.fd)
 
-    def _drain(self, mailbox: Mailbox, drop: Callable[[Header], None]) -> None:
+    def _drain(self, drop: Callable[[Header], None]) -> None:
+        # What a damaged mailbox held cannot be told.
+        with contextlib.suppress(CorruptError):
+            mailbox = self._open_mailbox()
+            try:
+                self._empty_mailbox(mailbox, drop)
+            finally:
+                mailbox.close()
+        for slot in self.page.slots():
+            self._empty(slot, drop)
+
+    def _empty_mailbox(self, mailbox: Mailbox, drop: Callable[[Header], None]) -> None:
         for slot in self.page.slots():
             if slot.filled:
                 mailbox.settle(slot)

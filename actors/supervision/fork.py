@@ -20,8 +20,6 @@ import attrs
 
 from actors.supervision import linux
 
-# Added for workers, so that the kernel prefers one to its supervisor.
-OOM_SCORE_ADJ = 100
 MARKER = "ACTORS_INCARNATION"  # in the environment of an actor and of what it starts
 
 
@@ -35,6 +33,8 @@ class Fork:
     epoll_fd: int
     release: Callable[[], None]  # unmaps what belongs to the parent alone
     body: Callable[[], NoReturn]
+    oom_score_adj: int = 0  # added to what is inherited
+    core_dump: bool = False  # whether a crash may leave a core
 
 
 def fork(action: Fork) -> int:
@@ -101,7 +101,8 @@ def _label(action: Fork) -> None:
     linux.set_process_name(action.name)
     os.environ[MARKER] = action.marker
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    soft = hard if action.core_dump else 0
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     # A container may forbid it; it only helps the kernel choose.
     with contextlib.suppress(OSError):
-        linux.raise_oom_score(OOM_SCORE_ADJ)
+        linux.raise_oom_score(action.oom_score_adj)

@@ -15,7 +15,7 @@ import attrs
 from actors.runtime import status
 from actors.supervision import reaper, threads
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Child
+from actors.supervision.child import ActorChild
 from actors.supervision.request import Request
 
 ALARM = "freezing"
@@ -28,7 +28,7 @@ GIVE_UP_SECONDS = 5.0  # a process that has not stopped by then hangs in the ker
 class Attempt:
     """A child that is being stopped."""
 
-    child: Child
+    child: ActorChild
     incarnation: int
     requests: list[Request]
     until: float
@@ -44,7 +44,7 @@ class Freezing:
         self._alarms = alarms
         self._attempts: dict[int, Attempt] = {}
 
-    def freeze(self, child: Child, request: Request) -> None:
+    def freeze(self, child: ActorChild, request: Request) -> None:
         """Stop the process of *child*, which is ready."""
         attempt = self._attempts.get(child.number)
         if child.estate.page.is_frozen():
@@ -59,7 +59,7 @@ class Freezing:
             self._attempts[child.number] = attempt
             self._look_later(attempt)
 
-    def thaw(self, child: Child, request: Request) -> None:
+    def thaw(self, child: ActorChild, request: Request) -> None:
         """Let the process of *child* run."""
         if not reaper.may_signal(child.pidfd, signal.SIGCONT):
             request.settle(child.about(reaper.NOT_OURS))

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from actors.exits import ExitReason
-from actors.options import Options
 from actors.supervision.backoff import Streak
 from actors.supervision.intensity import Window
 from actors.supervision.settings import ChildOptions, SupervisorOptions
@@ -182,13 +181,6 @@ def _ended(member: Member) -> Member:
     return member
 
 
-def group_of_one(key: int, options: Options) -> Group:
+def group_of_one(key: int, child: ChildOptions, options: SupervisorOptions) -> Group:
     """Return the group of a plainly spawned actor: what it does too often ends itself, and nobody else."""
-    child = ChildOptions(
-        id=str(key),
-        restart=options.restart,
-        shutdown=options.shutdown,
-        init_timeout=options.init_timeout,
-    )
-    supervisor = SupervisorOptions(intensity=options.intensity, period=options.period)
-    return Group(supervisor, {key: Member(key, child, trial=Trial.REMOVE)})
+    return Group(options, {key: Member(key, child, trial=Trial.REMOVE)})

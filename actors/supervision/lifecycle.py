@@ -1,63 +1,63 @@
-"""The life of the children: start, ready, death, what a death means, end.
+"""The life of the children: start, ready, death, end; and the supervisors they belong to.
 
-What a death means, and what is to be done, is decided by pure functions of a group (``strategy.py``, ``progress.py``); this carries it out.
+What a death means, and what is to be done, is decided by pure functions of a group (``strategy.py``, ``progress.py``); this carries it out
+for all groups of the tree.
+Deaths are collected, and decided about when all that can be seen have been.
 Nothing here blocks on a child.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import random
 import selectors
 import signal
 import time
-from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import attrs
 
-from actors.errors import MailboxFullError
-from actors.exits import ExitKind, ExitReason, bounded, from_bytes
-from actors.runtime import lanes, process, reports, status
+from actors.exits import ExitKind, ExitReason, from_bytes
+from actors.runtime import process, status
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import GoneError, Outgoing
-from actors.runtime.pauses import is_overdue
+from actors.runtime.outgoing import Outgoing
 from actors.supervision import (
     administration,
-    linux,
+    obituary,
     oom,
     progress,
     reaper,
     strategy,
 )
+from actors.supervision.administration import Reply
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Child
+from actors.supervision.askers import Askers
+from actors.supervision.birth import AsActor, AsSupervisor, Birth
+from actors.supervision.child import ActorChild, Branch, Child, SupervisorChild
 from actors.supervision.events import Events
-from actors.supervision.fork import Fork
 from actors.supervision.group import Group, Phase
+from actors.supervision.hands import KILL_GRACE, Hands
+from actors.supervision.line import Line
+from actors.supervision.nested import Life
 from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
-from actors.supervision.quarantine import Quarantine
-from actors.supervision.redelivery import Redelivery
+from actors.supervision.remote import ALARM as LINE
+from actors.supervision.remote import RemoteHands
+from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
+from actors.supervision.settling import Settling
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
-from actors.wire.frame import Codec, Header, Kind
-from transports.errors import TransportError, limit_behind
+from transports.errors import limit_behind
 
-KILL_GRACE = 10.0  # seconds from SIGKILL to calling a process unkillable
 ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
-UNCLEAR_SECONDS = (
-    0.002  # until it is asked again whose a process in the middle of an exec is
-)
-TRACED_SECONDS = 0.01  # until it is asked again whether a dead process may be reaped
-MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
-SHORTENED = 16  # their texts are cut to this part of what they may be: some KiB each
+LINGER_SECONDS = 5.0  # for the end of one that is never asked to end
+TOP = 0  # in the place of a number: the root's own group
+_DEADLINES = ("init", "abort", "shutdown", "unkillable")
 
 
 class Lifecycle:
-    """The children of one supervisor."""
+    """The children of all supervisors of one system."""
 
     def __init__(
         self,
@@ -71,149 +71,244 @@ class Lifecycle:
         """Watch processes in *selector* and deadlines in *alarms*."""
         self.children: dict[int, Child] = {}
         self.names: dict[str, int] = {}
-        self.to_start: deque[Child] = deque()
         self.unkillable: set[int] = set()  # processes that nobody waits for
-        self._ended: dict[int, ExitReason] = {}
-        self._payloads = payloads
-        self._dropped: dict[str, int] = {}
-        self._dropped_tells: dict[tuple[int, int], None] = {}  # an ordered set
-        self._spared: set[int] = set()  # strays that we may not kill
+        self.failed: ExitReason | None = None  # why the root gives up
+        self.settling = Settling(directory, outgoing, events, payloads)
+        # Lanes of others are unmapped in a new child.
+        self.hands = Hands(
+            self,
+            alarms,
+            selector,
+            outgoing.close,
+            Life(directory),
+            directory.descriptors(),
+        )
+        self.top = Branch(TOP, Group(SupervisorOptions()), self.hands)
+        self._open: dict[Branch, None] = {}  # what there is to be decided in
         self._directory = directory
         self._oom = OomWitness(oom.counter())
-        self.quarantine = Quarantine(directory, outgoing, events)
-        self._redelivery = Redelivery(self.quarantine)
-        self._outgoing = outgoing
+        self._askers = Askers(outgoing)
         self._events = events
         self._alarms = alarms
         self._selector = selector
 
     def reason_of(self, number: int) -> ExitReason:
         """Return why *number* has ended, as far as it is remembered."""
-        return self._ended.get(number) or ExitReason(ExitKind.NOPROC)
+        child = self.children.get(number)
+        reason = None if child is None else child.reason
+        return reason or self.settling.recall(number)
+
+    def living(self, number: int) -> Child | None:
+        """Return the child that has a process or is about to have one."""
+        child = self.children.get(number)
+        return None if child is None or child.is_down else child
+
+    def living_actor(self, number: int) -> ActorChild | None:
+        """Return the actor that has a process or is about to have one."""
+        child = self.living(number)
+        return child if isinstance(child, ActorChild) else None
+
+    def actors(self) -> Iterator[ActorChild]:
+        """Yield the actors, those without a process as well."""
+        for child in self.children.values():
+            if isinstance(child, ActorChild):
+                yield child
+
+    # Decisions.
+
+    def add(self, *children: Child) -> None:
+        """Take note of new children, whose branches know them as members already or will when they start."""
+        for child in children:
+            self.children[child.number] = child
+            child.branch.kids[child.number] = child
+            if child.options.name is not None:
+                self.names[child.options.name] = child.number
+            self.review(child.branch)
+
+    def review(self, branch: Branch) -> None:
+        """Look at *branch* again in this turn: something about its group has changed."""
+        self._open[branch] = None
+
+    def decide(self) -> None:
+        """Take the decisions that are open, and those that follow from them, and have them carried out."""
+        while self._open:
+            branch, _ = self._open.popitem()
+            now = time.monotonic()
+            self._enter_deaths(branch, now)
+            if branch.hands is not None:
+                self._advance(branch, now)
+            self._put_down(branch)
+
+    def _enter_deaths(self, branch: Branch, now: float) -> None:
+        if not branch.deaths:
+            return
+        deaths, branch.deaths = branch.deaths, []
+        before = branch.group
+        branch.group = strategy.died(before, deaths, now)
+        for death in deaths:
+            member = before.members.get(death.key)
+            fate = None if member is None else member.fate
+            obituary.tell(self._events, branch.kids[death.key], death, fate)
+        over = branch.group.leaving
+        if over is not None and before.leaving is None and not over.clean:
+            about = branch.owner or branch.kids.get(branch.key)
+            self._events.publish("giving_up", about, reason=over.to_json())
+
+    def _advance(self, branch: Branch, now: float) -> None:
+        branch.group, actions = progress.advance(branch.group, now)
+        for action in actions:
+            if isinstance(action, Leave):
+                self._leave(branch, action.reason)
+            elif isinstance(action, Start):
+                self._start(self.children[action.key])
+            else:
+                self._terminate(self.children[action.key])
+        due = progress.next_due(branch.group, now)
+        if due is not None:
+            self._alarms.set(("due", branch.key), due)
+        owner = branch.owner
+        if owner is not None and branch.group.is_up and not branch.is_up:
+            branch.is_up = branch.group.leaving is None and owner.pidfd >= 0
+            if branch.is_up:
+                self.ready(owner.number, owner.incarnation)
+
+    def _leave(self, branch: Branch, reason: ExitReason) -> None:
+        """Nobody is left in *branch*."""
+        if branch.has_left:
+            return
+        branch.has_left = True
+        if branch is self.top and not reason.clean:
+            self.failed = reason
+        elif branch.owner is not None and branch.hands is not None:
+            branch.hands.leave()
+
+    def _put_down(self, branch: Branch) -> None:
+        """See to those who have no process and will not get one as things are."""
+        for child in list(branch.kids.values()):
+            member = child.member
+            if member is not None and (
+                member.has_process or member.phase is Phase.RESTARTING
+            ):
+                continue
+            if branch.owner is None:
+                self._end(child)
+            elif branch.group.leaving is None:  # else its supervisor may come back
+                self._end(child) if member is None else self._lay_down(child)
 
     # Starting.
 
-    def add(self, child: Child) -> None:
-        """Bind the name of a new child and start it."""
-        self.children[child.number] = child
-        if child.options.name is not None:
-            self.names[child.options.name] = child.number
-        self._advance(child)
-
-    def _advance(self, child: Child, reason: ExitReason | None = None) -> None:
-        """Do what the group of *child* wants done; *reason* is that of its death, if it has died."""
-        child.group, actions = progress.advance(child.group, time.monotonic())
-        for action in actions:
-            if isinstance(action, Start):
-                self._start(child)
-            elif not isinstance(action, Leave):
-                self._terminate(child)
-        if reason is not None and not _goes_on(child.group):
-            over = child.group.leaving
-            self.end(child, reason if over is None else _about(over, child))
-
     def _start(self, child: Child) -> None:
         if child.incarnation:
-            child.restarts += 1
             self._events.publish(
                 "child_restarting", child, attempt=child.incarnation + 1
             )
-        child.cause = None
-        child.ready_at = None
+        if child.is_down and isinstance(child, ActorChild):
+            self.settling.resume(child, self.reason_of(child.number))
+        child.is_down = False
+        child.is_alive = True
+        child.cause = child.ready_at = None
         child.is_leaving = False
         child.incarnation += 1
-        self.to_start.append(child)
-
-    def fork_action(self, child: Child) -> Fork:
-        """Return the fork of *child*'s next incarnation."""
-        directory = self._directory
-        child.goodbye_fd = os.memfd_create(f"goodbye-{child.number}", os.MFD_CLOEXEC)
-        child.dump_at = process.GOODBYE_BYTES
         child.born = time.monotonic()
         child.kills_at_birth = self._oom.kills()
-        child.estate.page.begin(child.incarnation)
-        heartbeat = child.options.heartbeat
-        start = process.Start(
-            directory=directory,
-            number=child.number,
-            incarnation=child.incarnation,
-            name=child.label,
-            scheme=child.estate.transport.scheme,
-            mailbox_fd=child.estate.mailbox_fd,
-            goodbye_fd=child.goodbye_fd,
-            arguments=child.arguments,
-            heartbeat=None if heartbeat is None else heartbeat.interval,
-            resources=child.resources,
-            redelivers=child.options.on_crash != "drop",
-        )
-        own = {
-            directory.fd,
-            directory.code_fd,
-            directory.blob_fd,
-            start.mailbox_fd,
-            start.goodbye_fd,
-        }
-        return Fork(
-            child.label,
-            child.marker,
-            frozenset(own),
-            self._selector.fileno(),
-            self._release,
-            lambda: process.run(start),
-        )
-
-    def _release(self) -> None:
-        """Unmap, in a new child, the lanes of others: their memory would outlive them for as long as the child does."""
-        self._outgoing.close()
-
-    def forked(self, child: Child, pid: int) -> None:
-        """Take note of the new process *pid* of *child*."""
-        child.pid = pid
-        child.estate.page.words[status.PID] = pid
+        hands = child.branch.hands
+        assert hands is not None  # noqa: S101 - only they make anybody advance; for the checkers
         try:
-            child.pidfd = os.pidfd_open(pid)
-        except (
-            OSError
-        ) as exc:  # nobody else can have reaped it, so the number is still its own
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            self.not_forked(child, exc)
-            return
-        self._selector.register(
-            child.pidfd, selectors.EVENT_READ, lambda: self._on_death(child)
-        )
-        self._alarms.set(
-            ("init", child.number), child.born + child.options.init_timeout
-        )
-        self._events.publish("child_starting", child)
+            name = f"goodbye-{child.number}"
+            child.goodbye_fd = os.memfd_create(name, os.MFD_CLOEXEC)
+            hands.fork(self._birth(child))
+        except OSError as exc:
+            self.not_forked(child.number, child.incarnation, exc.errno or 0)
 
-    def not_forked(self, child: Child, error: OSError) -> None:
-        """The kernel made no process for *child*."""
-        if child.goodbye_fd >= 0:
-            os.close(child.goodbye_fd)
-            child.goodbye_fd = -1
-        limit = limit_behind(error, "a process")
-        self._after_death(
+    def _birth(self, child: Child) -> Birth:
+        role: AsActor | AsSupervisor
+        if isinstance(child, SupervisorChild):
+            line, child.line_end = Line.pair()
+            child.remote = child.below.hands = RemoteHands(
+                child.number,
+                line,
+                self,
+                self._alarms,
+                self._selector,
+                lambda: self._on_terminated(child),
+            )
+            role = AsSupervisor(child.line_end.fileno())
+        else:
+            assert isinstance(child, ActorChild)  # noqa: S101 - there is no third kind; for the checkers
+            estate = child.estate
+            estate.page.begin(child.incarnation)
+            child.dump_at = process.GOODBYE_BYTES
+            heartbeat = child.options.heartbeat
+            role = AsActor(
+                estate.transport.scheme,
+                estate.mailbox_fd,
+                child.arguments,
+                None if heartbeat is None else heartbeat.interval,
+                child.resources,
+                child.options.on_crash != "drop",
+            )
+        return Birth(
+            child.number,
+            child.incarnation,
+            child.label,
+            f"{self._directory.path.name}/{child.number}.{child.incarnation}",
+            child.goodbye_fd,
+            role,
+            child.options.oom_score_adj,
+            child.options.core_dump,
+        )
+
+    def forked(self, number: int, incarnation: int, pid: int, pidfd: int) -> None:
+        """See ``hands.Reports``."""
+        child = self._of(number, incarnation)
+        if child is None:
+            return
+        child.pid, child.pidfd = pid, pidfd
+        self._alarms.set(("init", number), child.born + child.options.init_timeout)
+        self._events.publish("child_starting", child)
+        if isinstance(child, SupervisorChild):
+            self._close_line_end(child)
+            self.review(child.below)
+            return
+        if isinstance(child, ActorChild):
+            child.estate.page.words[status.PID] = pid
+        if child.member is not None and child.member.phase is Phase.STOPPING:
+            self.kill(child, "not_ready")
+
+    def not_forked(self, number: int, incarnation: int, code: int) -> None:
+        """See ``hands.Reports``."""
+        child = self._of(number, incarnation)
+        if child is None:
+            return
+        limit = limit_behind(OSError(code, os.strerror(code)), "a process")
+        self._never_was(
             child,
             ExitReason(
                 ExitKind.SPAWN_ERROR,
-                incarnation=child.incarnation,
-                errno=error.errno,
+                incarnation=incarnation,
+                errno=code,
                 message=None if limit is None else str(limit),
             ),
         )
 
+    def _never_was(self, child: Child, reason: ExitReason) -> None:
+        """There was an order to fork *child*, and there is no process."""
+        self._forget_process(child)
+        if isinstance(child, SupervisorChild):
+            self._renew(child)
+        self._after_death(child, reason)
+
     def ready(self, number: int, incarnation: int) -> None:
         """An incarnation has said that it is ready."""
-        child = self.children.get(number)
+        child = self._of(number, incarnation)
         if (
             child is None
-            or child.incarnation != incarnation
             or child.member is None
             or child.member.phase is not Phase.STARTING
         ):
             return
-        child.group = progress.ready(child.group, number)
+        child.branch.group = progress.ready(child.branch.group, number)
+        self.review(child.branch)
         child.ready_at = time.monotonic()
         self._alarms.clear(("init", number))
         took = child.ready_at - child.born
@@ -222,47 +317,59 @@ class Lifecycle:
             self._events.info(
                 "actor_restarted", child, ready_in=f"{took * 1000:.1f} ms"
             )
-        if child.spawner is not None:
-            self._answer(
-                child.spawner, Kind.ANSWER, {"number": number, "name": child.label}
-            )
-            child.spawner = None
-        self._answer_all(child.restarters, Kind.ANSWER, {})
-        waiting, child.when_ready = child.when_ready, []
-        for _, act in waiting:
-            act()
+        self._askers.ready(child)
 
     def leaving(self, number: int, incarnation: int) -> None:
         """An incarnation ends by itself: its time for that is bounded as if it had been asked to."""
-        child = self.children.get(number)
-        if child is not None and child.incarnation == incarnation:
+        child = self._of(number, incarnation)
+        if child is not None:
             child.is_leaving = True
             self._limit_stop(child)
 
     def _limit_stop(self, child: Child) -> None:
-        due = time.monotonic() + child.options.shutdown
-        self._alarms.set(("shutdown", child.number), due)
+        limit = child.options.shutdown
+        seconds = LINGER_SECONDS if limit == BRUTAL_KILL else float(limit)
+        self._alarms.set(("shutdown", child.number), time.monotonic() + seconds)
 
     # Stopping.
 
     def stop(self, child: Child) -> None:
         """End *child* for good: SIGTERM, then SIGKILL when its time is up."""
-        child.group, _ = administration.stop_child(child.group, child.number)
-        self._advance(child)
+        self.ask(administration.stop_child, child)
 
     def restart(self, child: Child) -> None:
         """Replace the process of *child* by a fresh one, without counting it as a crash."""
-        child.group, _ = administration.renew_child(child.group, child.number)
-        self._advance(child)
+        self.ask(administration.renew_child, child)
+
+    def ask(self, operation: administration.Operation, child: Child) -> Reply:
+        """Do what somebody asks about *child*, and return what to answer."""
+        branch = child.branch
+        branch.group, reply = operation(branch.group, child.number)
+        self.review(branch)
+        return reply
+
+    def stop_all(self) -> None:
+        """Stop everybody: plainly spawned actors at once, trees in reverse order."""
+        reason = ExitReason(ExitKind.SHUTDOWN, requested=True)
+        self.top.group = self.top.group.ending(reason)
+        self.review(self.top)
+        for child in self.children.values():
+            if child.branch.owner is None and child.branch is not self.top:
+                self.stop(child)
 
     def _terminate(self, child: Child) -> None:
-        if child in self.to_start:
-            self.to_start.remove(child)
+        hands = child.branch.hands
+        if hands is not None and hands.withdraw(child.number):
             reason = ExitReason(
                 ExitKind.SHUTDOWN, incarnation=child.incarnation, requested=True
             )
-            self._after_death(child, reason)
-        elif child.pidfd < 0:  # dead, and not cleaned up after yet
+            self._never_was(child, reason)
+        elif child.options.shutdown == BRUTAL_KILL:
+            self.kill(child, "brutal_kill")
+        elif isinstance(child, SupervisorChild):
+            self._end_group(child, requested=True)
+            self._limit_stop(child)
+        elif child.pidfd < 0:  # it is killed as soon as it is there
             return
         elif child.ready_at is None:  # it has nothing to clean up yet
             self.kill(child, "not_ready")
@@ -270,82 +377,138 @@ class Lifecycle:
             reaper.may_signal(child.pidfd, signal.SIGTERM)
             # A stopped process acts on nothing else.
             reaper.may_signal(child.pidfd, signal.SIGCONT)
-            child.estate.page.thaw()
+            if isinstance(child, ActorChild):
+                child.estate.page.thaw()
             self._limit_stop(child)
 
+    def _end_group(self, child: SupervisorChild, *, requested: bool) -> None:
+        reason = ExitReason(ExitKind.SHUTDOWN, requested=requested)
+        child.below.group = child.below.group.ending(reason)
+        self.review(child.below)
+
+    def _on_terminated(self, child: SupervisorChild) -> None:
+        """Somebody has sent SIGTERM to a supervisor: its restart type decides what follows."""
+        self._end_group(child, requested=False)
+
     def kill(self, child: Child, cause: str) -> None:
-        """SIGKILL, for *cause*."""
+        """SIGKILL, for *cause*; what else is in its session dies when it is reaped."""
         if child.pidfd < 0:
             return
         child.cause = child.cause or ExitReason(ExitKind.KILLED, cause=cause)
-        reaper.kill_session(child.pid)
         reaper.may_signal(child.pidfd, signal.SIGKILL)
         self._alarms.set(("unkillable", child.number), time.monotonic() + KILL_GRACE)
 
+    def kill_all(self, cause: str) -> None:
+        """Kill every actor at once, and the supervisors with them."""
+        for child in list(self.children.values()):
+            self.kill(child, cause)
+
     def on_alarm(self, kind: str, number: int) -> None:
-        """A deadline of child *number* has come."""
+        """A deadline has come."""
         child = self.children.get(number)
-        if child is not None and kind == "strays":
-            self._kill_strays(child)
-            return
-        if child is None or child.pidfd < 0:
-            return
-        if kind == "reap":
-            self._on_death(child)
-        elif kind == "init":
+        if kind in {"reap", "strays"}:
+            self.hands.on_alarm(kind, number)
+        elif kind == "due":
+            self._on_due(number)
+        elif kind == LINE and isinstance(child, SupervisorChild):
+            if child.remote is not None:
+                child.remote.flush()
+        elif child is not None and child.pidfd >= 0:
+            self._on_deadline(kind, child)
+
+    def _on_due(self, key: int) -> None:
+        child = self.children.get(key)
+        if key == TOP:
+            self.review(self.top)
+        elif isinstance(child, SupervisorChild):
+            self.review(child.below)
+        elif child is not None:
+            self.review(child.branch)
+
+    def _on_deadline(self, kind: str, child: Child) -> None:
+        if kind == "init":
             limit = child.options.init_timeout
             child.cause = ExitReason(ExitKind.INIT_TIMEOUT, period=limit)
             reaper.may_signal(child.pidfd, signal.SIGABRT)
             reaper.may_signal(child.pidfd, signal.SIGCONT)
-            self._alarms.set(("abort", number), time.monotonic() + ABORT_GRACE)
+            self._alarms.set(("abort", child.number), time.monotonic() + ABORT_GRACE)
         elif kind == "abort":
             self.kill(child, "init_timeout")
         elif kind == "shutdown":
             self.kill(child, "shutdown_timeout")
-        else:
-            child.is_unkillable = True
-            self._events.publish("unkillable", child)
-            self._events.warn("unkillable", child, pid=child.pid, seconds=KILL_GRACE)
+        elif kind == "unkillable":
+            self._give_up_on(child)
+
+    def _give_up_on(self, child: Child) -> None:
+        child.is_unkillable = True
+        self._events.publish("unkillable", child)
+        self._events.warn("unkillable", child, pid=child.pid, seconds=KILL_GRACE)
+        branch = child.branch
+        if child.member is not None and branch.owner is not None:
+            reason = child.cause or ExitReason(ExitKind.KILLED, cause="unkillable")
+            branch.group = progress.unkillable(branch.group, child.number, reason)
+            self.review(branch)
 
     # Death.
 
-    def _on_death(self, child: Child) -> None:
-        death = reaper.reap(child.pid, child.pidfd)
-        if child.pidfd in self._selector.get_map():
-            self._selector.unregister(child.pidfd)
-        if death is None:  # a debugger, or strace, has to see it first
-            due = time.monotonic() + TRACED_SECONDS
-            self._alarms.set(("reap", child.number), due)
+    def stray(self, number: int, incarnation: int, pid: int, name: str) -> None:
+        """See ``hands.Reports``."""
+        child = self._of(number, incarnation)
+        if child is None:
             return
-        os.close(child.pidfd)
+        self._events.publish("stray", child, stray=pid)
+        if isinstance(child, ActorChild):  # of a supervisor they are its actors
+            self._events.info("stray", child, pid=pid, name=name)
+
+    def spared(self, number: int, incarnation: int, pid: int) -> None:
+        """See ``hands.Reports``."""
+        child = self._of(number, incarnation)
+        if child is not None:
+            self._events.publish("unkillable", child, stray=pid)
+            self._events.warn("unkillable", child, pid=pid, reason="no permission")
+
+    def reaped(
+        self,
+        number: int,
+        incarnation: int,
+        wait_status: int,
+        uptime: float,
+        max_rss_bytes: int,
+        cpu_seconds: float,
+    ) -> None:
+        """See ``hands.Reports``."""
+        child = self._of(number, incarnation)
+        if child is None:
+            return
         child.pidfd = -1
-        for kind in ("init", "abort", "shutdown", "unkillable"):
-            self._alarms.clear((kind, child.number))
-        goodbye, dump = self._read_goodbye(child)
-        killed_for = self._killed_for(child, death)
-        reason = classify(
-            death.status,
-            goodbye,
-            cause=child.cause,
-            stopping=child.fate is not None,
-            oom_kill=killed_for is Oom.YES,
-        )
+        for kind in _DEADLINES:
+            self._alarms.clear((kind, number))
+        dump_at = process.GOODBYE_BYTES
+        if isinstance(child, ActorChild):
+            child.estate.page.thaw()
+            dump_at = child.dump_at
+        goodbye, dump = _read_goodbye(child.goodbye_fd, dump_at)
+        killed_for = self._killed_for(child, wait_status)
         child.reason = attrs.evolve(
-            reason,
+            classify(
+                wait_status,
+                goodbye,
+                cause=child.cause,
+                stopping=child.fate is not None,
+                oom_kill=killed_for is Oom.YES,
+            ),
             oom=killed_for,
-            max_rss_bytes=death.max_rss_bytes,
-            cpu_seconds=death.cpu_seconds,
-            incarnation=child.incarnation,
+            max_rss_bytes=max_rss_bytes,
+            cpu_seconds=cpu_seconds,
+            incarnation=incarnation,
             pid=child.pid,
             dump=dump,
-            uptime=time.monotonic() - child.born,
+            uptime=uptime,
         )
-        child.estate.page.thaw()
-        self._kill_strays(child)
 
-    def _killed_for(self, child: Child, death: reaper.Death) -> Oom | None:
+    def _killed_for(self, child: Child, wait_status: int) -> Oom | None:
         """Return whether *child* was killed for lack of memory; None where it was not killed, or we did it."""
-        if child.cause is not None or death.status != signal.SIGKILL:
+        if child.cause is not None or wait_status != signal.SIGKILL:
             return None
         return self._oom.testify(
             child.number,
@@ -359,201 +522,118 @@ class Lifecycle:
             },
         )
 
-    @staticmethod
-    def _read_goodbye(child: Child) -> tuple[ExitReason | None, str | None]:
-        size = os.fstat(child.goodbye_fd).st_size
-        record = os.pread(child.goodbye_fd, min(size, process.GOODBYE_BYTES), 0).rstrip(
-            b"\0"
-        )
-        dump = os.pread(child.goodbye_fd, process.GOODBYE_BYTES, child.dump_at).decode(
-            errors="replace"
-        )
-        os.close(child.goodbye_fd)
-        child.goodbye_fd = -1
-        return from_bytes(record), dump or None
-
-    def known_pids(self) -> Iterator[int]:
-        """Yield the pids of the children, and of strays that are watched already."""
-        for child in self.children.values():
-            if child.pidfd >= 0:
-                yield child.pid
-            yield from child.strays
-
-    def _kill_strays(self, child: Child) -> None:
-        """Kill what the dead incarnation left to us; go on when all of it is gone."""
-        with linux.file_reserve():
-            self._spared &= linux.children()
-            strays, unclear = reaper.strays_of(
-                child.pid, child.marker, {*self.known_pids(), *self._spared}
-            )
-            pidfds = {pid: os.pidfd_open(pid) for pid in strays}
-        for pid, pidfd in pidfds.items():
-            self._events.publish("stray", child, stray=pid)
-            self._events.info("stray", child, pid=pid, name=linux.name_of(pid))
-            if not reaper.may_signal(pidfd, signal.SIGKILL):
-                os.close(pidfd)
-                self._spare(child, pid)
-                continue
-            child.strays[pid] = pidfd
-            self._selector.register(
-                pidfd,
-                selectors.EVENT_READ,
-                lambda pid=pid: self._on_stray_death(child, pid),
-            )
-        if child.strays:
+    def died(self, number: int, incarnation: int) -> None:
+        """See ``hands.Reports``."""
+        child = self._of(number, incarnation)
+        if child is None:
             return
-        assert child.reason is not None  # noqa: S101 - set by the death; for the checkers
-        now, died = time.monotonic(), child.born + (child.reason.uptime or 0.0)
-        if unclear and now < died + KILL_GRACE:
-            self._alarms.set(("strays", child.number), now + UNCLEAR_SECONDS)
-        else:
-            self._after_death(child, child.reason)
-
-    def _spare(self, child: Child, pid: int) -> None:
-        """Go on without the end of a stray that has changed its user: we may not kill it, and it may live for ever."""
-        self._spared.add(pid)
-        self._events.publish("unkillable", child, stray=pid)
-        self._events.warn("unkillable", child, pid=pid, reason="no permission")
-
-    def _on_stray_death(self, child: Child, pid: int) -> None:
-        pidfd = child.strays.pop(pid)
-        self._selector.unregister(pidfd)
-        os.waitpid(pid, 0)
-        os.close(pidfd)
-        if not child.strays:
-            self._kill_strays(child)  # it may have left children of its own
-
-    def _after_death(self, child: Child, reason: ExitReason) -> None:
-        """Nothing of the incarnation is left: settle what it had in hand, and decide."""
-        # What it had not acknowledged, its successor never will.
-        self._events.unsubscribe(child.number)
-        sending_to = child.estate.was_sending_to()
-        if sending_to is not None:
-            lanes.ring_bell(self._directory.fd, sending_to)
-        self._payloads.died(child.number, child.incarnation)
-        reason = self._about_message(child, reason)
-        kept = self._redelivery.keep(child, reason)
-        started = list(child.estate.in_hand())
-        hands = [header for header in started if header.kind != Kind.STOP]
-        child.reason, child.hands, child.kept = reason, hands, kept
-        for header in hands:
-            self._crashed(child, header, reason)
-        # ref.stop() is final for every restart type, however the process got to its end.
-        is_final = len(hands) < len(started)
-        self._events.publish(
-            "child_exit", child, reason=reason.to_json(), text=str(reason)
-        )
-        if reason.kind is ExitKind.MAILBOX_CORRUPT:
-            self._replace_mailbox(child)
-        self._decide(child, reason, is_final=is_final)
-
-    @staticmethod
-    def _about_message(child: Child, reason: ExitReason) -> ExitReason:
-        """Return *reason* with what the process had in hand, if it does not say so itself."""
-        hands = [header for slot, header in child.estate.taken() if slot.started]
-        if not hands or reason.during is not None:
-            return reason
-        return attrs.evolve(reason, during=child.method(hands[0].method))
-
-    def _replace_mailbox(self, child: Child) -> None:
-        """Give *child* an empty mailbox, and tell everybody who may have put something into the damaged one."""
-        try:
-            inode = child.estate.replace_mailbox()
-        except (TransportError, OSError) as exc:
-            # The next incarnation finds it as it is, and intensity ends that.
-            self._events.warn("mailbox_not_replaced", child, error=str(exc))
-            return
-        body = reports.to_bytes({"inode": inode})
-        for number in lanes.owners(self._directory.fd):
-            # Who has ended waits for nothing, nor does one that takes none of what we send.
-            with contextlib.suppress(GoneError, MailboxFullError):
-                if number not in {lanes.ROOT, child.number}:
-                    self._outgoing.notify(number, Kind.LOST, body)
-        self._events.publish("mailbox_lost", child)
-        self._events.warn(
-            "mailbox_lost", child, text="it was damaged; what was queued is lost"
-        )
+        reason = self.reason_of(number)
+        if isinstance(child, SupervisorChild):
+            reason = self._fall(child, reason)
+        self._forget_process(child)
+        self._after_death(child, reason)
 
     def damaged(self, number: int, inode: int) -> None:
         """A sender has found the mailbox *inode* of child *number* damaged."""
         child = self.children.get(number)
-        if child is not None and child.pidfd >= 0 and child.estate.is_mailbox(inode):
+        if (
+            isinstance(child, ActorChild)
+            and child.pidfd >= 0
+            and child.estate.is_mailbox(inode)
+        ):
             child.cause = child.cause or ExitReason(ExitKind.MAILBOX_CORRUPT)
             self.kill(child, "mailbox_corrupt")
 
-    def _decide(self, child: Child, reason: ExitReason, *, is_final: bool) -> None:
-        now, fate = time.monotonic(), child.fate
-        lived = None if child.ready_at is None else now - child.ready_at
-        death = Death(child.number, reason, lived, is_final=is_final)
-        child.group = strategy.died(child.group, [death], now)
-        over = child.group.leaving
-        if over is not None:
-            facts = _about(over, child).to_json()
-            self._events.publish("giving_up", child, reason=facts)
-        if is_final or fate is not None:
-            self._check_stop(child, reason)
-        if is_final or (fate is None and child.spawner is None):
-            self._log_exit(child, reason, self._following(child))
-        self._advance(child, reason)
+    def _fall(self, child: SupervisorChild, reason: ExitReason) -> ExitReason:
+        """Enter the end of a supervisor, with which all below it have ended; return the reason."""
+        if child.remote is not None:
+            child.remote.receive()  # what it has seen happened before
+        below = child.below
+        over = below.group.leaving
+        if below.has_left and over is not None and reason.exit_code == 0:
+            reason = attrs.evolve(
+                over,
+                incarnation=reason.incarnation,
+                pid=reason.pid,
+                uptime=reason.uptime,
+            )
+        lost = ExitReason(ExitKind.SUPERVISOR_DIED, child_id=child.label, inner=reason)
+        for kid in list(below.kids.values()):
+            if kid.is_alive:
+                self._lose(kid, lost)
+            if kid.number not in below.static:
+                self._end(kid)
+        self._renew(child)
+        return reason
+
+    def _lose(self, child: Child, reason: ExitReason) -> None:
+        """Enter the death of one that has died with its supervisor."""
+        reason = attrs.evolve(reason, incarnation=child.incarnation, pid=child.pid)
+        if isinstance(child, SupervisorChild):
+            self._fall(child, reason)
+        self._forget_process(child)
+        self._settle(child, reason)
+
+    def _renew(self, child: SupervisorChild) -> None:
+        if child.remote is not None:
+            child.remote.close()
+        child.remote = None
+        child.below.renew()
+        self._open.pop(child.below, None)
+        self._alarms.clear(("due", child.number))
+
+    def _forget_process(self, child: Child) -> None:
+        child.is_alive = False
+        child.pidfd = -1
+        if child.goodbye_fd >= 0:
+            os.close(child.goodbye_fd)
+            child.goodbye_fd = -1
+        if isinstance(child, SupervisorChild):
+            self._close_line_end(child)
+        for kind in _DEADLINES:
+            self._alarms.clear((kind, child.number))
 
     @staticmethod
-    def _following(child: Child) -> str:
-        """Return in words what comes after a death."""
-        options = child.options
-        if child.group.leaving is not None:
-            return f"gave up: more than {options.intensity:g} restarts in {options.period:g} s"
-        return "restarting" if _goes_on(child.group) else "ended"
+    def _close_line_end(child: SupervisorChild) -> None:
+        if child.line_end is not None:
+            child.line_end.close()
+            child.line_end = None
 
-    def _log_exit(self, child: Child, reason: ExitReason, following: str) -> None:
-        if reason.clean:
-            return
-        facts = {
-            "reason": str(reason),
-            "uptime": f"{reason.uptime or 0:.3f} s",
-            **_used(reason),
-            "next": following,
-        }
-        facts |= _costs(child)
-        evidence = reason if reason.traceback or not reason.inner else reason.inner
-        if evidence.traceback:  # the log shows these two below the line, as they are
-            facts["exception"] = evidence.traceback.rstrip()
-        if evidence.dump:
-            facts["stack"] = evidence.dump.rstrip()
-        self._events.warn("actor_died", child, **facts)
-
-    def _check_stop(self, child: Child, reason: ExitReason) -> None:
-        """Log a stop that did not go as it should."""
-        was_asked_for = (
-            reason.kind is ExitKind.KILLED and reason.cause != "shutdown_timeout"
+    def _settle(self, child: Child, reason: ExitReason) -> bool:
+        """Settle what the dead one had in hand; return whether somebody wanted it to end for good."""
+        is_final = False
+        if isinstance(child, ActorChild):
+            reason, is_final = self.settling.died(child, reason)
+        child.reason = reason
+        self._events.publish(
+            "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
-        has_lingered = reason.clean and child.cause is not None
-        if child.spawner is None and (
-            has_lingered or not (reason.clean or was_asked_for)
-        ):
-            self._events.publish("shutdown_error", child, reason=reason.to_json())
-            lingered = {"lingered": True} if has_lingered else {}
-            costs = _costs(child)
-            self._events.warn(
-                "shutdown_error", child, reason=str(reason), **lingered, **costs
-            )
+        if isinstance(child, ActorChild) and reason.kind is ExitKind.MAILBOX_CORRUPT:
+            self.settling.replace_mailbox(child)
+        return is_final
 
-    def _crashed(self, child: Child, header: Header, reason: ExitReason) -> None:
-        if header.kind == Kind.ASK:
-            facts = {"reason": reason.to_json(), "attempt": header.attempt + 1}
-            self._outgoing.answer(
-                header.lane,
-                Kind.CRASHED,
-                header.corr,
-                reports.to_bytes(facts),
-                Codec.JSON,
+    def _after_death(self, child: Child, reason: ExitReason) -> None:
+        """Nothing of the incarnation is left: settle what it had in hand, and have it decided about."""
+        is_final = self._settle(child, reason)
+        assert child.reason is not None  # noqa: S101 - set just now; for the checkers
+        lived = None if child.ready_at is None else time.monotonic() - child.ready_at
+        child.branch.deaths.append(
+            Death(
+                child.number,
+                child.reason,
+                lived,
+                luck=random.random(),  # noqa: S311 - it only spreads restarts
+                is_final=is_final,
             )
-        poison = self._redelivery.poison(child, header)
-        if poison is None:
-            self._dead_letter(child, header, "crashed")
-            return
-        self._dead_letter(child, header, "poison", **poison)
-        method = child.method(header.method)
-        self._events.warn("message_quarantined", child, method=method, id=poison["id"])
+        )
+        self.review(child.branch)
+
+    def _of(self, number: int, incarnation: int) -> Child | None:
+        """Return the child whose process this is about; None when that is over."""
+        child = self.children.get(number)
+        if child is None or child.incarnation != incarnation or not child.is_alive:
+            return None
+        return child
 
     # The end.
 
@@ -565,125 +645,58 @@ class Lifecycle:
         """End those for good whose processes cannot be ended."""
         for child in list(self.children.values()):
             self.unkillable.add(child.pid)
-            self.end(child, ExitReason(ExitKind.KILLED, cause="unkillable"))
+            child.reason = ExitReason(ExitKind.KILLED, cause="unkillable")
+            self._end(child)
 
-    def end(self, child: Child, reason: ExitReason) -> None:
+    def _lay_down(self, child: Child) -> None:
+        """Let *child* rest until somebody starts it: its mailbox takes nothing meanwhile."""
+        if child.is_down:
+            return
+        child.is_down = True
+        reason = self.reason_of(child.number)
+        if isinstance(child, ActorChild):
+            self.settling.suspend(child, reason)
+        elif isinstance(child, SupervisorChild):
+            for kid in list(child.below.kids.values()):
+                self._lay_down(kid)
+        self._events.publish("child_stopped", child, reason=reason.to_json())
+        self._askers.down(child, reason)
+
+    def _end(self, child: Child) -> None:
         """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""
-        facts = {"reason": reason.to_json()}
-
-        def drop(header: Header) -> None:
-            if header.kind == Kind.ASK:
-                if self._is_overdue(child, header):
-                    return  # its asker has seen to that itself
-                self._outgoing.answer(
-                    header.lane,
-                    Kind.STOPPED,
-                    header.corr,
-                    reports.to_bytes(facts),
-                    Codec.JSON,
-                )
-            elif header.kind == Kind.TELL:
-                self._dropped[child.label] = self._dropped.get(child.label, 0) + 1
-                self._remember_tell(header)
-                self._dead_letter(child, header, "stopped")
-
-        child.estate.close(drop)
-        self._payloads.ended(child.number)
-        self._payloads.release(child.arguments)
+        if child.number not in self.children:
+            return
+        reason = self._last_reason(child)
+        if isinstance(child, SupervisorChild):
+            for kid in list(child.below.kids.values()):
+                self._end(kid)
+            self._open.pop(child.below, None)
+        elif isinstance(child, ActorChild):
+            self.settling.end(child, reason)
+        branch = child.branch
+        del branch.kids[child.number]
+        branch.static.pop(child.number, None)
         del self.children[child.number]
         if child.options.name is not None:
             del self.names[child.options.name]
-        self._ended[child.number] = bounded(reason, SHORTENED)
-        while len(self._ended) > MAX_REMEMBERED:
-            del self._ended[next(iter(self._ended))]
-        self._outgoing.forget(child.number)
-        self._events.publish("child_stopped", child, reason=reason.to_json())
-        if child.spawner is not None:
-            self._answer(
-                child.spawner,
-                Kind.REFUSAL,
-                {"error": "spawn", "name": child.label, **facts},
+        self.settling.remember(child.number, reason)
+        if not child.is_down:
+            self._events.publish("child_stopped", child, reason=reason.to_json())
+        self._askers.down(child, reason)
+
+    def _last_reason(self, child: Child) -> ExitReason:
+        branch = child.branch
+        over = branch.group.leaving
+        if branch.owner is None and branch is not self.top and over is not None:
+            return attrs.evolve(
+                over, incarnation=child.incarnation, child_id=child.label
             )
-        self._answer_all(child.restarters, Kind.STOPPED, facts)
-        while child.when_ready:
-            self._answer(child.when_ready.pop()[0], Kind.STOPPED, facts)
-        self._answer_all(child.mourners, Kind.ANSWER, facts)
-
-    def _is_overdue(self, child: Child, header: Header) -> bool:
-        now = time.monotonic_ns()
-        if not 0 < header.deadline_ns <= now:
-            return False
-        asker = self._outgoing.asker(header.lane)
-        pages = child.estate.page, None if asker is None else asker.asker
-        return is_overdue(header.deadline_ns, header.sent_ns, now, pages)
-
-    def _remember_tell(self, header: Header) -> None:
-        self._dropped_tells[header.sender, header.sent_ns] = None
-        while len(self._dropped_tells) > MAX_REMEMBERED:
-            del self._dropped_tells[next(iter(self._dropped_tells))]
-
-    def has_dropped(self, sender: int, sent_ns: int) -> bool:
-        """Return whether a tell has been found in the mailbox of somebody who was ending, and is a dead letter already.
-
-        Its sender, who saw the mailbox close while it put, does not know that it was accepted.
-        """
-        return (sender, sent_ns) in self._dropped_tells
-
-    def take_dropped(self) -> dict[str, int]:
-        """Return how many tells were dropped at the end of each actor, and forget."""
-        dropped, self._dropped = self._dropped, {}
-        return dropped
-
-    def _dead_letter(
-        self, child: Child, header: Header, cause: str, **facts: object
-    ) -> None:
-        self._events.publish(
-            "dead_letter", child, cause=cause, method=child.method(header.method), sender=header.sender,
-            attempt=header.attempt + 1, is_question=header.kind == Kind.ASK, **facts,
-        )  # fmt: skip
-
-    def _answer(
-        self, asker: tuple[int, int], kind: Kind, facts: dict[str, Any]
-    ) -> None:
-        lane, corr = asker
-        self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
-
-    def _answer_all(
-        self, askers: list[tuple[int, int]], kind: Kind, facts: dict[str, Any]
-    ) -> None:
-        while askers:
-            self._answer(askers.pop(), kind, facts)
+        return child.reason or self.settling.recall(child.number)
 
 
-def _goes_on(group: Group) -> bool:
-    """Return whether the one member of *group* has, or is to have, a process."""
-    return any(
-        member.has_process or member.phase is Phase.RESTARTING
-        for member in group.members.values()
-    )
-
-
-def _about(over: ExitReason, child: Child) -> ExitReason:
-    return attrs.evolve(over, incarnation=child.incarnation, child_id=child.label)
-
-
-def _costs(child: Child) -> dict[str, str]:
-    """Return, for a log, what the death of *child* has cost."""
-    facts: dict[str, str] = {}
-    if len(child.hands) > 1:  # one is named in the reason
-        facts["in_hand"] = child.listed(child.hands)
-    if child.kept:
-        facts["redelivered"] = child.listed(child.kept)
-    if lost := [header for header in child.hands if header.kind == Kind.TELL]:
-        facts["dead_letters"] = str(len(lost))  # nobody else is told of these
-    return facts
-
-
-def _used(reason: ExitReason) -> dict[str, str]:
-    """Return what a process has used, for one line of a log; nothing where there was none."""
-    if reason.max_rss_bytes is None or reason.cpu_seconds is None:
-        return {}
-    return {
-        "cpu": f"{reason.cpu_seconds:.2f} s",
-        "max_rss": f"{reason.max_rss_bytes / 2**20:.0f} MiB",
-    }
+def _read_goodbye(fd: int, dump_at: int) -> tuple[ExitReason | None, str | None]:
+    """Return what a process said of its end, and the dump of its stacks."""
+    size = os.fstat(fd).st_size
+    record = os.pread(fd, min(size, process.GOODBYE_BYTES), 0).rstrip(b"\0")
+    dump = os.pread(fd, process.GOODBYE_BYTES, dump_at)
+    return from_bytes(record), dump.decode(errors="replace") or None

@@ -116,7 +116,13 @@ def session_of(pid: int) -> int | None:
 
 
 def environment_has(pid: int, marker: str) -> bool | None:
-    """Return whether *pid* was started with the environment variable *marker* (``NAME=value``).
+    """Return whether *pid* was started with the environment variable *marker* (``NAME=value``); None while that cannot be told."""
+    found = environment_of(pid)
+    return None if found is None else marker.encode() in found
+
+
+def environment_of(pid: int) -> frozenset[bytes] | None:
+    """Return what *pid* was started with, as ``NAME=value``; nothing of a process that has ended.
 
     None while that cannot be told: in the middle of an exec, which may have to wait for a disk, a process has the memory of the
     new program already and its environment not yet.
@@ -124,10 +130,10 @@ def environment_has(pid: int, marker: str) -> bool | None:
     try:
         text = Path(f"/proc/{pid}/environ").read_bytes()
         if not text:
-            return None if _is_in_exec(pid) else False
+            return None if _is_in_exec(pid) else frozenset()
     except OSError:
-        return False
-    return marker.encode() in text.split(b"\0")
+        return frozenset()
+    return frozenset(text.split(b"\0"))
 
 
 def _is_in_exec(pid: int) -> bool:

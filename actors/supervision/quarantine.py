@@ -20,7 +20,7 @@ from actors.runtime import reports
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import GoneError, Outgoing
-from actors.supervision.child import Asker, Child
+from actors.supervision.child import ActorChild, Asker
 from actors.supervision.events import Events
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
@@ -98,7 +98,7 @@ class Quarantine:
         }
 
     def admit(
-        self, child: Child, data: bytes, header: Header, deaths: list[ExitReason]
+        self, child: ActorChild, data: bytes, header: Header, deaths: list[ExitReason]
     ) -> Poison:
         """Take in the message of the frame *data*, with its payload."""
         body, size = data[header.body_at :], len(data)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -39,8 +40,13 @@ def reap(pid: int, pidfd: int) -> Death | None:
 
 
 def was_killed(pidfd: int) -> bool:
-    """Return whether our unreaped child has died of SIGKILL."""
-    seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    """Return whether an unreaped child of ours has died of SIGKILL; of that of another supervisor, whether it has died."""
+    try:
+        seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(0))
     return (
         seen is not None
         and seen.si_status == signal.SIGKILL
@@ -56,11 +62,13 @@ def kill_session(pid: int) -> None:
 
 
 def may_signal(pidfd: int, signum: int) -> bool:
-    """Send *signum*; False when we may not, because the process has changed its user."""
+    """Send *signum*, to which nobody listens any more once the process is reaped; False when we may not, because it has changed its user."""
     try:
         signal.pidfd_send_signal(pidfd, signum)
     except PermissionError:
         return False
+    except ProcessLookupError:
+        pass
     return True
 
 
@@ -81,6 +89,27 @@ def strays_of(
             found.append(stranger)
         elif is_marked is None:
             unclear.append(stranger)
+    return found, unclear
+
+
+def orphans(
+    living: Collection[int], markers: Iterable[str], known: Iterable[int]
+) -> tuple[list[int], list[int]]:
+    """Return our adopted children that are what a dead supervisor has left, of which nothing shows whose they were.
+
+    Hence all of them, but for those of *living* children of ours: in their sessions, or started with one of their *markers*.
+    One that cannot be told yet is asked about again; it is among the second.
+    """
+    marks = {f"{fork.MARKER}={marker}".encode() for marker in markers}
+    found, unclear = [], []
+    for stranger in linux.children().difference(known):
+        if linux.session_of(stranger) in living:
+            continue
+        environment = linux.environment_of(stranger)
+        if environment is None:
+            unclear.append(stranger)
+        elif marks.isdisjoint(environment):
+            found.append(stranger)
     return found, unclear
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.exits import ExitReason, bounded
 from actors.options import Redeliver
-from actors.supervision.child import Child
+from actors.supervision.child import ActorChild
 from actors.supervision.quarantine import Quarantine
 from actors.wire import frame
 from actors.wire.frame import Header
@@ -31,7 +31,7 @@ class Redelivery:
         """Put what was tried often enough into *quarantine*."""
         self._quarantine = quarantine
 
-    def keep(self, child: Child, reason: ExitReason) -> list[Header]:
+    def keep(self, child: ActorChild, reason: ExitReason) -> list[Header]:
         """Let what *child* has died of be tried again, unless that was often enough; return what is.
 
         Its process has died for *reason*, and the next is not started yet.
@@ -56,7 +56,7 @@ class Redelivery:
         return kept
 
     def _quarantine_slot(
-        self, child: Child, slot: Slot, header: Header, deaths: list[ExitReason]
+        self, child: ActorChild, slot: Slot, header: Header, deaths: list[ExitReason]
     ) -> None:
         data = slot.frame()
         # A payload that its sender has taken back, or that makes no sense.
@@ -65,7 +65,7 @@ class Redelivery:
             child.poison[_key(header)] = poison.id
 
     @staticmethod
-    def poison(child: Child, header: Header) -> dict[str, Any] | None:
+    def poison(child: ActorChild, header: Header) -> dict[str, Any] | None:
         """Return what there is to say of a message that was tried often enough; None for another."""
         deaths = child.deaths.get(_key(header))
         if not deaths:

@@ -56,13 +56,14 @@ def main(config: dict[str, Any]) -> None:
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
     gc.collect()
     gc.freeze()  # so that no collection in a child touches, and copies, what it shares with us
+    hands = supervisor.lifecycle.hands
     while isinstance(action := supervisor.run(), Start):
         try:
-            pid = fork.fork(supervisor.lifecycle.fork_action(action.child))
+            pid = fork.fork(hands.fork_action(action.birth))
         except OSError as exc:
-            supervisor.lifecycle.not_forked(action.child, exc)
+            hands.not_forked(action.birth, exc)
         else:
-            supervisor.lifecycle.forked(action.child, pid)
+            hands.forked(action.birth, pid)
     directory.remove()
     supervisor.leave()
 

@@ -200,6 +200,19 @@ class SupervisorOptions:
         )
 
 
+def split(
+    number: int, plain: options.Options
+) -> tuple[ChildOptions, SupervisorOptions]:
+    """Return what a plainly spawned actor is as a child, and what its own supervisor would be."""
+    supervisor = SupervisorOptions(intensity=plain.intensity, period=plain.period)
+    shared = {
+        field.name: getattr(plain, field.name)
+        for field in attrs.fields(options.Options)
+        if field.name not in {"intensity", "period"}
+    }
+    return ChildOptions(id=str(number), **shared), supervisor
+
+
 class ChildKeywords(ResourceKeywords, total=False):
     """What ``options`` takes for every child; see ``ChildOptions`` for the meaning."""
 

@@ -20,7 +20,7 @@ from actors import signals
 from actors.runtime import process
 from actors.supervision import linux, reaper, threads
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Child
+from actors.supervision.child import ActorChild
 from actors.supervision.request import Request
 
 ALARM = "stacks"
@@ -48,7 +48,7 @@ class Attempt:
         parts: What has been written.
     """
 
-    child: Child
+    child: ActorChild
     incarnation: int
     requests: list[Request]
     until: float
@@ -66,7 +66,7 @@ class Stacks:
         self._alarms = alarms
         self._attempts: dict[int, Attempt] = {}
 
-    def show(self, child: Child, request: Request) -> None:
+    def show(self, child: ActorChild, request: Request) -> None:
         """Let the process of *child* write its stacks."""
         attempt = self._attempts.get(child.number)
         if attempt is not None:
@@ -168,11 +168,11 @@ def _headed(pid: int, tid: int, text: str) -> str:
     return f"Thread {tid} ({threads.name_of(pid, tid)}{is_main}):\n{text}"
 
 
-def _has_written(child: Child) -> bool:
+def _has_written(child: ActorChild) -> bool:
     return os.lseek(child.goodbye_fd, 0, os.SEEK_CUR) > child.dump_at
 
 
-def _take(child: Child) -> str:
+def _take(child: ActorChild) -> str:
     """Return what *child* has written behind its goodbye since the last time."""
     fd = child.goodbye_fd
     # The offset of the file is the process's as well: it was forked with it open.

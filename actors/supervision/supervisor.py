@@ -30,7 +30,8 @@ from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import delay, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Asker, Child
+from actors.supervision.birth import Birth
+from actors.supervision.child import ActorChild, Asker, Branch, Child
 from actors.supervision.control import Control
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
@@ -42,6 +43,7 @@ from actors.supervision.payloads import Payloads
 from actors.supervision.preload import Preloaded
 from actors.supervision.programs import Programs
 from actors.supervision.repeats import Repeats
+from actors.supervision.settings import split
 from actors.supervision.watchdog import Watchdog
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
@@ -58,9 +60,9 @@ ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
 
 @attrs.frozen
 class Start:
-    """A child is to be forked."""
+    """A process is to be forked."""
 
-    child: Child
+    birth: Birth
 
 
 @attrs.frozen
@@ -159,7 +161,7 @@ class Supervisor:
             "close": self._on_close,
             "hurry": self._on_hurry,
             **self._control.requests,
-            **self.lifecycle.quarantine.requests,
+            **self.lifecycle.settling.quarantine.requests,
         }
         self._selector.register(
             self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
@@ -174,8 +176,11 @@ class Supervisor:
     def run(self) -> Start | Leave:
         """Work until a child has to be forked or everything has ended."""
         while True:
-            if self.lifecycle.to_start:
-                return Start(self.lifecycle.to_start.popleft())
+            self.lifecycle.decide()
+            if self.lifecycle.failed is not None:
+                self._fail()
+            if self.lifecycle.hands.to_fork:
+                return Start(self.lifecycle.hands.to_fork.popleft())
             if self._is_stopping and self.lifecycle.is_over():
                 self.lifecycle.give_up()
                 return Leave()
@@ -186,7 +191,10 @@ class Supervisor:
         self._outgoing.flush()
         for kind, number in list(self._alarms.take_due(time.monotonic())):
             self._on_alarm(kind, number)
-        if self.lifecycle.to_start or (self._is_stopping and self.lifecycle.is_over()):
+        self.lifecycle.decide()
+        if self.lifecycle.hands.to_fork or (
+            self._is_stopping and self.lifecycle.is_over()
+        ):
             return
         # Also when there are requests already: a process that sends them without end must not hide the others' deaths.
         try:
@@ -254,14 +262,14 @@ class Supervisor:
         elif kind == delay.ALARM:
             self._explain_delay()
         elif kind == "orphans":
-            self._kill_all("orphan")
+            self.lifecycle.kill_all("orphan")
         else:
             self.lifecycle.on_alarm(kind, number)
 
     def _is_quiet(self, number: int) -> bool:
         """Return whether nothing waits for process *number*."""
         child = self.lifecycle.children.get(number)
-        if child is not None:
+        if isinstance(child, ActorChild):
             return child.estate.is_quiet()
         return lanes.is_empty(self._directory.fd, number)
 
@@ -303,9 +311,6 @@ class Supervisor:
 
     def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
         """Make a child, or tell *asker* why not; return whether there is one."""
-        options = Options.from_json(facts["options"])
-        if options.transport is None:
-            options = attrs.evolve(options, transport=self._transport)
         if self._is_closing:
             self._refuse(
                 asker,
@@ -313,6 +318,10 @@ class Supervisor:
                 text="the system is closing: nothing is started any more",
             )
             return False
+        number = next(self._numbers)
+        options, own = split(number, Options.from_json(facts["options"]))
+        if options.transport is None:
+            options = attrs.evolve(options, transport=self._transport)
         if options.name is not None and options.name in self.lifecycle.names:
             self._refuse(
                 asker,
@@ -320,7 +329,6 @@ class Supervisor:
                 text=f"name={options.name!r}: an actor of this name runs already",
             )
             return False
-        number = next(self._numbers)
         label = options.name or f"{facts['class_name']}-{number}"
         try:
             estate = Estate.create(
@@ -336,24 +344,25 @@ class Supervisor:
             reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or exc))
             self._refuse(asker, "spawn", name=label, reason=reason.to_json())
             return False
-        child = Child(
+        group = group_of_one(number, options, own)
+        child = ActorChild(
             number,
             label,
+            options,
+            Branch(number, group, self.lifecycle.hands),
             facts["class_name"],
             facts["classes"],
-            options,
-            arguments,
-            estate,
-            group_of_one(number, options),
-            Limits.of(
+            spawner=asker,
+            arguments=arguments,
+            estate=estate,
+            limits=Limits.of(
                 facts["timeouts"],
                 facts["handler_timeout"]
                 if options.handler_timeout is None
                 else options.handler_timeout,
                 options.heartbeat,
             ),
-            options.resources(),
-            spawner=asker,
+            resources=options.resources(),
         )
         self.lifecycle.add(child)
         return True
@@ -377,7 +386,7 @@ class Supervisor:
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         child = self.lifecycle.children.get(facts["number"])
-        if child is None or child.fate is Fate.STOP or child.fate is Fate.REMOVE:
+        if child is None or child.fate in {Fate.STOP, Fate.REMOVE}:
             reason = self.lifecycle.reason_of(facts["number"])
             lane, corr = asker
             body = reports.to_bytes({"reason": reason.to_json()})
@@ -395,7 +404,7 @@ class Supervisor:
 
     def _find(self, asker: Asker, number: int) -> Child | None:
         """Return the child, or answer with the reason of its end."""
-        child = self.lifecycle.children.get(number)
+        child = self.lifecycle.living(number)
         if child is None:
             self._answer(asker, {"reason": self.lifecycle.reason_of(number).to_json()})
         return child
@@ -423,7 +432,9 @@ class Supervisor:
         self, asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         number, told_ns = facts["number"], facts["told_ns"]
-        if told_ns is not None and not self.lifecycle.has_dropped(sender, told_ns):
+        if told_ns is not None and not self.lifecycle.settling.has_dropped(
+            sender, told_ns
+        ):
             self._events.publish(
                 "dead_letter",
                 cause="stopped",
@@ -486,7 +497,7 @@ class Supervisor:
         self._closers.append(asker)
         self._alarms.set((delay.ALARM, 0), time.monotonic() + delay.SECONDS)
         self._refuse_newcomers()
-        self.lifecycle.take_dropped()
+        self.lifecycle.settling.take_dropped()
         if facts["drain"] and not self._is_stopping:
             self._alarms.set(("drained", 0), time.monotonic() + facts["drain"])
             self._stop_when_quiet()
@@ -494,13 +505,13 @@ class Supervisor:
             self._stop_all()
 
     def _explain_delay(self) -> None:
-        busy = delay.describe(self.lifecycle.children.values())
+        busy = delay.describe(self.lifecycle.actors())
         if busy:
             self._events.warn("closing_takes_long", waits_for=busy, text=delay.HINT)
 
     def _stop_when_quiet(self) -> None:
         """Stop everybody once two looks in a row find nothing to do and nothing done in between."""
-        estates = [child.estate for child in self.lifecycle.children.values()]
+        estates = [child.estate for child in self.lifecycle.actors()]
         is_quiet = all(estate.is_quiet() for estate in estates)
         handled = sum(estate.handled() for estate in estates) if is_quiet else -1
         if is_quiet and handled == self._handled:
@@ -511,13 +522,15 @@ class Supervisor:
             ("quiet", 0), time.monotonic() + (0 if is_quiet else QUIET_SECONDS)
         )
 
+    def _fail(self) -> None:
+        """The trees have crashed more often than is put up with: nothing goes on."""
+
     def _stop_all(self) -> None:
         self._refuse_newcomers()
         self._is_stopping = True
         self._alarms.clear(("quiet", 0))
         self._alarms.clear(("drained", 0))
-        for child in list(self.lifecycle.children.values()):
-            self.lifecycle.stop(child)
+        self.lifecycle.stop_all()
 
     def _refuse_newcomers(self) -> None:
         self._is_closing = self._programs.is_closing = True
@@ -526,11 +539,7 @@ class Supervisor:
         self, _asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
     ) -> None:
         if sender == MAIN:  # a signal to another program is not for the system
-            self._kill_all("second_signal")
-
-    def _kill_all(self, cause: str) -> None:
-        for child in list(self.lifecycle.children.values()):
-            self.lifecycle.kill(child, cause)
+            self.lifecycle.kill_all("second_signal")
 
     def _on_main_died(self) -> None:
         self._selector.unregister(self._main_pidfd)
@@ -540,17 +549,17 @@ class Supervisor:
 
     def _on_signal(self, wakeup_fd: int) -> None:
         os.read(wakeup_fd, 4096)
-        reaper.reap_adopted(self.lifecycle.known_pids())
+        reaper.reap_adopted(self.lifecycle.hands.known_pids())
         if self.should_stop and not self._is_stopping:
             self._stop_all()
 
     def leave(self) -> None:
         """Say that everything has ended."""
         self._repeats.finish()
-        self.lifecycle.quarantine.finish()
+        self.lifecycle.settling.quarantine.finish()
         for pid in reaper.kill_adopted(self.lifecycle.unkillable):
             self._events.warn("unkillable", pid=pid, reason="no permission")
-        dropped = self.lifecycle.take_dropped()
+        dropped = self.lifecycle.settling.take_dropped()
         if dropped:
             self._events.warn("messages_dropped", counts=dropped)
         for asker in self._closers:

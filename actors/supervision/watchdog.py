@@ -21,7 +21,7 @@ from actors.exits import ExitKind, ExitReason
 from actors.runtime import status
 from actors.supervision import hangs, reaper, threads
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import Child
+from actors.supervision.child import ActorChild
 from actors.supervision.events import Events
 from actors.supervision.hangs import SECOND_NS, Hand, Hung, Sight
 from actors.supervision.lifecycle import ABORT_GRACE, Lifecycle
@@ -56,7 +56,7 @@ class Watch:
         was_stopped: Somebody else had stopped it already.
     """
 
-    child: Child
+    child: ActorChild
     incarnation: int
     due_ns: int = 0
     excused_ns: int = 0
@@ -77,7 +77,7 @@ class Watchdog:
 
     def watch(self, number: int) -> None:
         """Child *number* is ready: watch it, if it has a limit."""
-        child = self._lifecycle.children.get(number)
+        child = self._lifecycle.living_actor(number)
         if child is None or not child.is_running:
             return
         known = self._watches.get(number)
@@ -177,7 +177,7 @@ class Watchdog:
         watch.due_ns = 0
         self._judge(watch)
 
-    def _tell(self, child: Child, stage: str, sentence: Hung) -> None:
+    def _tell(self, child: ActorChild, stage: str, sentence: Hung) -> None:
         method = None if sentence.hand is None else _method(child, sentence.hand)
         took = sentence.took_ns / SECOND_NS
         self._events.publish(
@@ -188,7 +188,7 @@ class Watchdog:
 # What can be seen.
 
 
-def _sight(child: Child) -> Sight:
+def _sight(child: ActorChild) -> Sight:
     page = child.estate.page
     now = time.monotonic_ns()
     beat = page.words[status.HEARTBEAT] or now
@@ -218,7 +218,7 @@ def _hand(place: int, slot: Slot) -> Hand | None:
     return Hand(place, seq, started, header.method) if is_message else None
 
 
-def _is_as_it_was(child: Child, sentence: Hung) -> bool:
+def _is_as_it_was(child: ActorChild, sentence: Hung) -> bool:
     """Return whether *child*, which is stopped, still does what it was found to do."""
     sight = _sight(child)
     if sentence.hand is not None:
@@ -226,11 +226,11 @@ def _is_as_it_was(child: Child, sentence: Hung) -> bool:
     return sight.since(sight.heard_ns) >= sentence.limit_ns
 
 
-def _method(child: Child, hand: Hand) -> str:
+def _method(child: ActorChild, hand: Hand) -> str:
     return child.method(hand.method) if hand.method else "a timer"
 
 
-def _reason(child: Child, sentence: Hung, watch: Watch) -> ExitReason:
+def _reason(child: ActorChild, sentence: Hung, watch: Watch) -> ExitReason:
     took, limit = sentence.took_ns / SECOND_NS, sentence.limit_ns / SECOND_NS
     if sentence.hand is None:
         return ExitReason(

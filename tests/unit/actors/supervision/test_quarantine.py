@@ -14,7 +14,7 @@ from actors.runtime import directory as directories
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import quarantine
-from actors.supervision.child import Child
+from actors.supervision.child import ActorChild
 from actors.supervision.events import Events
 from actors.supervision.quarantine import Poison, Quarantine
 from actors.wire import frame
@@ -63,7 +63,7 @@ def ward(directory: RuntimeDirectory, log: Log) -> Quarantine:
 
 def admit(ward: Quarantine, size: int = 10) -> Poison:
     data = frame.pack(Kind.TELL, b"add") + bytes(size)
-    child = cast("Child", Somebody())
+    child = cast("ActorChild", Somebody())
     return ward.admit(child, data, frame.read(data), DEATHS)
 
 

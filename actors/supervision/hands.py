@@ -1,0 +1,242 @@
+"""The processes of one supervisor: forked, watched, reaped, and what they leave behind killed.
+
+Hands have no opinion: what becomes of a child, and whether it is signalled, is decided elsewhere, and they report what they see.
+A death is reported when nothing of the incarnation is left.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn, Protocol
+
+import attrs
+
+from actors.supervision import linux, reaper
+from actors.supervision.alarms import Alarms
+from actors.supervision.birth import Birth
+from actors.supervision.fork import Fork
+
+KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
+UNCLEAR_SECONDS = (
+    0.002  # until it is asked again whose a process in the middle of an exec is
+)
+TRACED_SECONDS = 0.01  # until it is asked again whether a dead process may be reaped
+
+
+class Reports(Protocol):
+    """Who hears what hands see; every report is about one incarnation of one child."""
+
+    def forked(self, number: int, incarnation: int, pid: int, pidfd: int) -> None:
+        """There is a process; *pidfd* is open until it is reaped."""
+
+    def not_forked(self, number: int, incarnation: int, code: int) -> None:
+        """The kernel made none; *code* is its ``errno``."""
+
+    def stray(self, number: int, incarnation: int, pid: int, name: str) -> None:
+        """A dead one has left a process behind, which is killed."""
+
+    def spared(self, number: int, incarnation: int, pid: int) -> None:
+        """A dead one has left a process behind that we may not kill, and that nobody waits for."""
+
+    def reaped(
+        self,
+        number: int,
+        incarnation: int,
+        wait_status: int,
+        uptime: float,
+        max_rss_bytes: int,
+        cpu_seconds: float,
+    ) -> None:
+        """It has ended, and its number may be somebody else's from now on; *uptime* is in seconds."""
+
+    def died(self, number: int, incarnation: int) -> None:
+        """Nothing is left of it."""
+
+
+@attrs.define(eq=False)
+class Body:
+    """One process, until nothing is left of it."""
+
+    birth: Birth
+    pid: int
+    pidfd: int
+    born: float
+    died: float = 0.0
+    is_reaped: bool = False
+    strays: dict[int, int] = attrs.field(factory=dict)  # pid to pidfd
+
+
+class Hands:
+    """The processes of one supervisor."""
+
+    def __init__(
+        self,
+        reports: Reports,
+        alarms: Alarms,
+        selector: selectors.EpollSelector,
+        release: Callable[[], None],
+        live: Callable[[Birth], NoReturn],
+        kept: Iterable[int],
+    ) -> None:
+        """Watch processes in *selector*.
+
+        Args:
+            reports: Hears what happens.
+            alarms: Of the loop; those of the kinds ``reap`` and ``strays`` come back through ``on_alarm``.
+            selector: Of the loop.
+            release: Unmaps, in a new child, what belongs to this process alone: its memory would outlive us for as long as the child does.
+            live: Is the child, in its own process.
+            kept: Descriptors that every child has, besides its own.
+        """
+        self.to_fork: deque[Birth] = deque()
+        self._bodies: dict[int, Body] = {}
+        self._spared: set[int] = set()  # strays that we may not kill
+        self._reports = reports
+        self._alarms = alarms
+        self._selector = selector
+        self._release = release
+        self._live = live
+        self._kept = frozenset(kept)
+
+    def fork(self, birth: Birth) -> None:
+        """Have a process made; the loop returns to whoever may fork."""
+        self.to_fork.append(birth)
+
+    def withdraw(self, number: int) -> bool:
+        """Take back the order to fork *number*; False when it has been carried out."""
+        for birth in self.to_fork:
+            if birth.number == number:
+                self.to_fork.remove(birth)
+                return True
+        return False
+
+    def leave(self) -> None:
+        """Do nothing: these hands belong to a process that decides by itself when it ends."""
+
+    def fork_action(self, birth: Birth) -> Fork:
+        """Return the fork of *birth*."""
+        return Fork(
+            birth.name,
+            birth.marker,
+            self._kept.union(birth.descriptors()),
+            self._selector.fileno(),
+            self._release,
+            lambda: self._live(birth),
+            birth.oom_score_adj,
+            birth.core_dump,
+        )
+
+    def forked(self, birth: Birth, pid: int) -> None:
+        """Watch the new process *pid* of *birth*."""
+        try:
+            pidfd = os.pidfd_open(pid)
+        except (
+            OSError
+        ) as exc:  # nobody else can have reaped it, so the number is still its own
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            self.not_forked(birth, exc)
+            return
+        body = Body(birth, pid, pidfd, time.monotonic())
+        self._bodies[birth.number] = body
+        self._selector.register(
+            pidfd, selectors.EVENT_READ, lambda: self._on_death(body)
+        )
+        self._reports.forked(birth.number, birth.incarnation, pid, pidfd)
+
+    def not_forked(self, birth: Birth, error: OSError) -> None:
+        """The kernel made no process for *birth*."""
+        self._reports.not_forked(birth.number, birth.incarnation, error.errno or 0)
+
+    def on_alarm(self, kind: str, number: int) -> None:
+        """A deadline about child *number* has come."""
+        body = self._bodies.get(number)
+        if body is None:
+            return
+        if kind == "strays":
+            self._kill_strays(body)
+        elif not body.is_reaped:
+            self._on_death(body)
+
+    def known_pids(self) -> Iterator[int]:
+        """Yield the pids of the children, and of strays that are watched already."""
+        for body in self._bodies.values():
+            if not body.is_reaped:
+                yield body.pid
+            yield from body.strays
+
+    def _on_death(self, body: Body) -> None:
+        death = reaper.reap(body.pid, body.pidfd)
+        if body.pidfd in self._selector.get_map():
+            self._selector.unregister(body.pidfd)
+        if death is None:  # a debugger, or strace, has to see it first
+            due = time.monotonic() + TRACED_SECONDS
+            self._alarms.set(("reap", body.birth.number), due)
+            return
+        body.is_reaped = True
+        body.died = time.monotonic()
+        os.close(body.pidfd)
+        self._reports.reaped(
+            body.birth.number,
+            body.birth.incarnation,
+            death.status,
+            body.died - body.born,
+            death.max_rss_bytes,
+            death.cpu_seconds,
+        )
+        self._kill_strays(body)
+
+    def _kill_strays(self, body: Body) -> None:
+        """Kill what the dead incarnation left to us; go on when all of it is gone."""
+        birth = body.birth
+        with linux.file_reserve():
+            self._spared &= linux.children()
+            strays, unclear = self._strays_of(body)
+            pidfds = {pid: os.pidfd_open(pid) for pid in strays}
+        for pid, pidfd in pidfds.items():
+            name = linux.name_of(pid)
+            self._reports.stray(birth.number, birth.incarnation, pid, name)
+            if not reaper.may_signal(pidfd, signal.SIGKILL):
+                os.close(pidfd)
+                self._spared.add(pid)
+                self._reports.spared(birth.number, birth.incarnation, pid)
+                continue
+            body.strays[pid] = pidfd
+            self._selector.register(
+                pidfd,
+                selectors.EVENT_READ,
+                lambda pid=pid: self._on_stray_death(body, pid),
+            )
+        if body.strays:
+            return
+        now = time.monotonic()
+        if unclear and now < body.died + KILL_GRACE:
+            self._alarms.set(("strays", birth.number), now + UNCLEAR_SECONDS)
+            return
+        self._alarms.clear(("strays", birth.number))
+        del self._bodies[birth.number]
+        self._reports.died(birth.number, birth.incarnation)
+
+    def _strays_of(self, body: Body) -> tuple[list[int], list[int]]:
+        known = {*self.known_pids(), *self._spared}
+        if not body.birth.is_supervisor:
+            return reaper.strays_of(body.pid, body.birth.marker, known)
+        living = [other for other in self._bodies.values() if not other.is_reaped]
+        return reaper.orphans(
+            {other.pid for other in living},
+            [other.birth.marker for other in living],
+            known,
+        )
+
+    def _on_stray_death(self, body: Body, pid: int) -> None:
+        pidfd = body.strays.pop(pid)
+        self._selector.unregister(pidfd)
+        os.waitpid(pid, 0)
+        os.close(pidfd)
+        if not body.strays:
+            self._kill_strays(body)  # it may have left children of its own

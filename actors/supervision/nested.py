@@ -1,0 +1,204 @@
+"""The program of a supervisor below the root: hands, and a line to the root, which decides.
+
+It is forked by the hands of its parent, never loads user code, and dies with its parent, as everything below it does.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import signal
+import socket
+import time
+from typing import NoReturn
+
+from actors.runtime import process
+from actors.runtime.directory import RuntimeDirectory
+from actors.supervision import fork, linux, orders, reaper
+from actors.supervision.alarms import Alarms
+from actors.supervision.birth import AsActor, Birth
+from actors.supervision.hands import Hands
+from actors.supervision.line import Line
+
+RETRY_SECONDS = 0.001  # how soon a full line is tried again
+_DESCRIPTORS = 2  # of a birth, without its arguments
+
+
+class Life:
+    """What a process does with its birth."""
+
+    def __init__(self, directory: RuntimeDirectory) -> None:
+        """Live in the system of *directory*."""
+        self._directory = directory
+
+    def __call__(self, birth: Birth) -> NoReturn:
+        """Be an actor, or a supervisor; never returns."""
+        role = birth.role
+        if not isinstance(role, AsActor):
+            run(self._directory, role.line_fd)
+        process.run(
+            process.Start(
+                directory=self._directory,
+                number=birth.number,
+                incarnation=birth.incarnation,
+                name=birth.name,
+                scheme=role.scheme,
+                mailbox_fd=role.mailbox_fd,
+                goodbye_fd=birth.goodbye_fd,
+                arguments=role.arguments,
+                heartbeat=role.heartbeat,
+                resources=role.resources,
+                redelivers=role.redelivers,
+            )
+        )
+
+
+class Nested:
+    """One supervisor, in its own process."""
+
+    def __init__(self, directory: RuntimeDirectory, line: Line) -> None:
+        """Do what comes over *line*."""
+        self.is_leaving = False
+        self._line = line
+        self._alarms = Alarms()
+        self._selector = selectors.EpollSelector()
+        self.hands = Hands(
+            self,
+            self._alarms,
+            self._selector,
+            lambda: None,
+            Life(directory),
+            directory.descriptors(),
+        )
+        self._was_terminated = False
+        wakeup = self._catch_signals()
+        self._selector.register(
+            wakeup, selectors.EVENT_READ, lambda: self._on_signal(wakeup)
+        )
+        self._selector.register(line.fileno(), selectors.EVENT_READ, self._receive)
+
+    def _catch_signals(self) -> int:
+        receiver, sender = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(signum, signal.SIG_IGN)
+        signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+        return receiver
+
+    def _on_sigterm(self, *_: object) -> None:
+        self._was_terminated = True
+
+    def _on_signal(self, wakeup: int) -> None:
+        os.read(wakeup, 4096)
+        reaper.reap_adopted(self.hands.known_pids())
+        if self._was_terminated:
+            self._was_terminated = False
+            self._line.send(orders.to_bytes("terminated"))
+
+    # The loop.
+
+    def run(self) -> Birth | None:
+        """Work until a process has to be forked; None when everything is done."""
+        while not self.is_leaving:
+            if self.hands.to_fork:
+                return self.hands.to_fork.popleft()
+            for kind, number in list(self._alarms.take_due(time.monotonic())):
+                self.hands.on_alarm(kind, number)
+            self._line.flush()
+            for key, _ in self._selector.select(self._timeout()):
+                key.data()
+        return None
+
+    def _timeout(self) -> float | None:
+        if self._line.has_backlog:
+            return RETRY_SECONDS
+        due = self._alarms.next_due()
+        return None if due is None else max(0.0, due - time.monotonic())
+
+    def _receive(self) -> None:
+        try:
+            while (received := self._line.receive()) is not None:
+                self._act(*received)
+        except EOFError:  # the root has died; PDEATHSIG may have been lost
+            self.is_leaving = True
+
+    def _act(self, data: bytes, descriptors: list[int]) -> None:
+        kind, facts = orders.from_bytes(data)
+        if kind == "leave":
+            self.is_leaving = True
+            return
+        if len(descriptors) < _DESCRIPTORS + ("scheme" in facts):
+            for fd in descriptors:
+                os.close(fd)
+            self.not_forked(facts["number"], facts["incarnation"], errno.EMFILE)
+            return
+        self.hands.fork(orders.to_birth(facts, descriptors, _read(descriptors[2:])))
+
+    # What the hands see: ``hands.Reports``.
+
+    def forked(self, number: int, incarnation: int, pid: int, pidfd: int) -> None:
+        """See ``Reports``."""
+        facts = {"number": number, "incarnation": incarnation, "pid": pid}
+        self._line.send(orders.to_bytes("forked", **facts), [pidfd])
+
+    def not_forked(self, number: int, incarnation: int, code: int) -> None:
+        """See ``Reports``."""
+        self._report("not_forked", number, incarnation, code)
+
+    def stray(self, number: int, incarnation: int, pid: int, name: str) -> None:
+        """See ``Reports``."""
+        self._report("stray", number, incarnation, pid, name)
+
+    def spared(self, number: int, incarnation: int, pid: int) -> None:
+        """See ``Reports``."""
+        self._report("spared", number, incarnation, pid)
+
+    def reaped(
+        self,
+        number: int,
+        incarnation: int,
+        wait_status: int,
+        uptime: float,
+        max_rss_bytes: int,
+        cpu_seconds: float,
+    ) -> None:
+        """See ``Reports``."""
+        facts = wait_status, uptime, max_rss_bytes, cpu_seconds
+        self._report("reaped", number, incarnation, *facts)
+
+    def died(self, number: int, incarnation: int) -> None:
+        """See ``Reports``."""
+        self._report("died", number, incarnation)
+
+    def _report(self, kind: str, *facts: float | str) -> None:
+        named = dict(zip(orders.REPORTS[kind], facts, strict=True))
+        self._line.send(orders.to_bytes(kind, **named))
+
+
+def _read(descriptors: list[int]) -> bytes:
+    """Return what the one of *descriptors* holds, if there is one, and close it."""
+    if not descriptors:
+        return b""
+    with os.fdopen(descriptors[0], "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+def run(directory: RuntimeDirectory, line_fd: int) -> NoReturn:
+    """Be a supervisor; never returns."""
+    linux.adopt_orphans()
+    nested = Nested(directory, Line(socket.socket(fileno=line_fd)))
+    hands = nested.hands
+    while (birth := nested.run()) is not None:
+        try:
+            pid = fork.fork(hands.fork_action(birth))
+        except OSError as exc:
+            hands.not_forked(birth, exc)
+        else:
+            hands.forked(birth, pid)
+        for fd in birth.descriptors():
+            os.close(fd)
+    reaper.kill_adopted(())
+    os._exit(0)

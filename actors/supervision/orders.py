@@ -1,0 +1,66 @@
+"""What travels between the root and a supervisor: orders one way, reports the other, as JSON, one a datagram.
+
+Pure; descriptors travel beside them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+
+from actors.runtime.process import Arguments
+from actors.supervision.birth import AsActor, AsSupervisor, Birth
+
+# Which arguments a report has.
+_NUMBERED = ("number", "incarnation")
+REPORTS = {
+    "forked": (*_NUMBERED, "pid"),
+    "not_forked": (*_NUMBERED, "code"),
+    "stray": (*_NUMBERED, "pid", "name"),
+    "spared": (*_NUMBERED, "pid"),
+    "reaped": (*_NUMBERED, "wait_status", "uptime", "max_rss_bytes", "cpu_seconds"),
+    "died": _NUMBERED,
+}
+
+
+def to_bytes(kind: str, **facts: Any) -> bytes:  # noqa: ANN401 - JSON
+    """Return the datagram for an order or a report."""
+    return json.dumps({"kind": kind, **facts}).encode()
+
+
+def from_bytes(data: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the kind of an order or a report, and its facts."""
+    facts = json.loads(data)
+    return facts.pop("kind"), facts
+
+
+def of_birth(birth: Birth) -> bytes:
+    """Return the order to fork *birth*; its descriptors travel beside it, and those arguments that it has as the last."""
+    facts: dict[str, Any] = {
+        field: getattr(birth, field)
+        for field in ("number", "incarnation", "name", "marker", "oom_score_adj")
+    }
+    facts["core_dump"] = birth.core_dump
+    if isinstance(birth.role, AsActor):
+        arguments = birth.role.arguments
+        facts["scheme"] = birth.role.scheme
+        facts["heartbeat"] = birth.role.heartbeat
+        facts["resources"] = dict(birth.role.resources)
+        facts["redelivers"] = birth.role.redelivers
+        facts["arguments"] = {**attrs.asdict(arguments), "data": None}
+    return to_bytes("fork", **facts)
+
+
+def to_birth(facts: dict[str, Any], descriptors: list[int], data: bytes) -> Birth:
+    """Return the birth that is ordered, with *descriptors* as they came, and *data* for its arguments."""
+    goodbye_fd, own_fd, *_ = descriptors
+    facts = dict(facts)
+    role: AsActor | AsSupervisor = AsSupervisor(own_fd)
+    if "scheme" in facts:
+        arguments = Arguments(**{**facts.pop("arguments"), "data": data})
+        scheme, heartbeat = facts.pop("scheme"), facts.pop("heartbeat")
+        allowed = facts.pop("resources"), facts.pop("redelivers")
+        role = AsActor(scheme, own_fd, arguments, heartbeat, *allowed)
+    return Birth(**facts, goodbye_fd=goodbye_fd, role=role)

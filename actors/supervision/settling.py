@@ -1,0 +1,193 @@
+"""What is outside the process of an actor, after a death and at the end: answers, dead letters, and the estate itself."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import attrs
+
+from actors.errors import MailboxFullError
+from actors.exits import ExitKind, ExitReason, bounded
+from actors.runtime import lanes, reports
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import GoneError, Outgoing
+from actors.runtime.pauses import is_overdue
+from actors.supervision.child import ActorChild
+from actors.supervision.events import Events
+from actors.supervision.payloads import Payloads
+from actors.supervision.quarantine import Quarantine
+from actors.supervision.redelivery import Redelivery
+from actors.wire.frame import Codec, Header, Kind
+from transports.errors import TransportError
+
+MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
+SHORTENED = 16  # their texts are cut to this part of what they may be: some KiB each
+
+
+class Settling:
+    """The estates of one system."""
+
+    def __init__(
+        self,
+        directory: RuntimeDirectory,
+        outgoing: Outgoing,
+        events: Events,
+        payloads: Payloads,
+    ) -> None:
+        """Answer through *outgoing*."""
+        self._ended: dict[int, ExitReason] = {}
+        self._dropped: dict[str, int] = {}
+        self._dropped_tells: dict[tuple[int, int], None] = {}  # an ordered set
+        self._directory = directory
+        self._outgoing = outgoing
+        self._events = events
+        self._payloads = payloads
+        self.quarantine = Quarantine(directory, outgoing, events)
+        self._redelivery = Redelivery(self.quarantine)
+
+    # After a death.
+
+    def died(self, child: ActorChild, reason: ExitReason) -> tuple[ExitReason, bool]:
+        """Settle what the incarnation had in hand.
+
+        Returns:
+            The reason of its death, with the message; and whether somebody wanted it to end for good.
+        """
+        # What it had not acknowledged, its successor never will.
+        self._events.unsubscribe(child.number)
+        sending_to = child.estate.was_sending_to()
+        if sending_to is not None:
+            lanes.ring_bell(self._directory.fd, sending_to)
+        self._payloads.died(child.number, child.incarnation)
+        reason = _about_message(child, reason)
+        kept = self._redelivery.keep(child, reason)
+        started = list(child.estate.in_hand())
+        hands = [header for header in started if header.kind != Kind.STOP]
+        child.hands, child.kept = hands, kept
+        for header in hands:
+            self._crashed(child, header, reason)
+        # ref.stop() is final for every restart type, however the process got to its end.
+        return reason, len(hands) < len(started)
+
+    def _crashed(self, child: ActorChild, header: Header, reason: ExitReason) -> None:
+        if header.kind == Kind.ASK:
+            facts = {"reason": reason.to_json(), "attempt": header.attempt + 1}
+            self._outgoing.answer(
+                header.lane,
+                Kind.CRASHED,
+                header.corr,
+                reports.to_bytes(facts),
+                Codec.JSON,
+            )
+        poison = self._redelivery.poison(child, header)
+        if poison is None:
+            self._dead_letter(child, header, "crashed")
+            return
+        self._dead_letter(child, header, "poison", **poison)
+        method = child.method(header.method)
+        self._events.warn("message_quarantined", child, method=method, id=poison["id"])
+
+    def replace_mailbox(self, child: ActorChild) -> None:
+        """Give *child* an empty mailbox, and tell everybody who may have put something into the damaged one."""
+        try:
+            inode = child.estate.replace_mailbox()
+        except (TransportError, OSError) as exc:
+            # The next incarnation finds it as it is, and intensity ends that.
+            self._events.warn("mailbox_not_replaced", child, error=str(exc))
+            return
+        body = reports.to_bytes({"inode": inode})
+        for number in lanes.owners(self._directory.fd):
+            # Who has ended waits for nothing, nor does one that takes none of what we send.
+            with contextlib.suppress(GoneError, MailboxFullError):
+                if number not in {lanes.ROOT, child.number}:
+                    self._outgoing.notify(number, Kind.LOST, body)
+        self._events.publish("mailbox_lost", child)
+        self._events.warn(
+            "mailbox_lost", child, text="it was damaged; what was queued is lost"
+        )
+
+    # While it is down, and the end.
+
+    def suspend(self, child: ActorChild, reason: ExitReason) -> None:
+        """Let nothing in any more; what was queued is answered or becomes dead letters."""
+        child.estate.suspend(lambda header: self._drop(child, header, reason))
+        self._payloads.ended(child.number)
+
+    def resume(self, child: ActorChild, reason: ExitReason) -> None:
+        """Let messages in again; those that came too early end as those before them did."""
+        child.estate.resume(lambda header: self._drop(child, header, reason))
+
+    def end(self, child: ActorChild, reason: ExitReason) -> None:
+        """Remove everything that was *child*'s, and remember why it ended."""
+        child.estate.close(lambda header: self._drop(child, header, reason))
+        self._payloads.ended(child.number)
+        self._payloads.release(child.arguments)
+        self._outgoing.forget(child.number)
+
+    def remember(self, number: int, reason: ExitReason) -> None:
+        """Keep the reason why *number* has ended."""
+        self._ended[number] = bounded(reason, SHORTENED)
+        while len(self._ended) > MAX_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+
+    def recall(self, number: int) -> ExitReason:
+        """Return why *number* has ended, as far as it is remembered."""
+        return self._ended.get(number) or ExitReason(ExitKind.NOPROC)
+
+    def _drop(self, child: ActorChild, header: Header, reason: ExitReason) -> None:
+        if header.kind == Kind.ASK:
+            if self._is_overdue(child, header):
+                return  # its asker has seen to that itself
+            self._outgoing.answer(
+                header.lane,
+                Kind.STOPPED,
+                header.corr,
+                reports.to_bytes({"reason": reason.to_json()}),
+                Codec.JSON,
+            )
+        elif header.kind == Kind.TELL:
+            self._dropped[child.label] = self._dropped.get(child.label, 0) + 1
+            self._remember_tell(header)
+            self._dead_letter(child, header, "stopped")
+
+    def _is_overdue(self, child: ActorChild, header: Header) -> bool:
+        now = time.monotonic_ns()
+        if not 0 < header.deadline_ns <= now:
+            return False
+        asker = self._outgoing.asker(header.lane)
+        pages = child.estate.page, None if asker is None else asker.asker
+        return is_overdue(header.deadline_ns, header.sent_ns, now, pages)
+
+    def _remember_tell(self, header: Header) -> None:
+        self._dropped_tells[header.sender, header.sent_ns] = None
+        while len(self._dropped_tells) > MAX_REMEMBERED:
+            del self._dropped_tells[next(iter(self._dropped_tells))]
+
+    def has_dropped(self, sender: int, sent_ns: int) -> bool:
+        """Return whether a tell has been found in the mailbox of somebody who was ending, and is a dead letter already.
+
+        Its sender, who saw the mailbox close while it put, does not know that it was accepted.
+        """
+        return (sender, sent_ns) in self._dropped_tells
+
+    def take_dropped(self) -> dict[str, int]:
+        """Return how many tells were dropped at the end of each actor, and forget."""
+        dropped, self._dropped = self._dropped, {}
+        return dropped
+
+    def _dead_letter(
+        self, child: ActorChild, header: Header, cause: str, **facts: object
+    ) -> None:
+        self._events.publish(
+            "dead_letter", child, cause=cause, method=child.method(header.method), sender=header.sender,
+            attempt=header.attempt + 1, is_question=header.kind == Kind.ASK, **facts,
+        )  # fmt: skip
+
+
+def _about_message(child: ActorChild, reason: ExitReason) -> ExitReason:
+    """Return *reason* with what the process had in hand, if it does not say so itself."""
+    hands = [header for slot, header in child.estate.taken() if slot.started]
+    if not hands or reason.during is not None:
+        return reason
+    return attrs.evolve(reason, during=child.method(hands[0].method))
