@@ -9,6 +9,7 @@ from actors.errors import ActorNotFoundError as ActorNotFoundError
 from actors.errors import ActorStoppedError as ActorStoppedError
 from actors.errors import AskTimeoutError as AskTimeoutError
 from actors.errors import AttachError as AttachError
+from actors.errors import ChildError as ChildError
 from actors.errors import DeadlockError as DeadlockError
 from actors.errors import ForkedHandleError as ForkedHandleError
 from actors.errors import MailboxFullError as MailboxFullError
@@ -34,4 +35,7 @@ from actors.quarantine import PoisonMessage as PoisonMessage
 from actors.quarantine import Quarantine as Quarantine
 from actors.ref import ActorRef as ActorRef
 from actors.run import run as run
+from actors.supervision.backoff import Backoff as Backoff
+from actors.supervision.spec import options as options
+from actors.supervisors import SupervisorRef as SupervisorRef
 from actors.system import ActorSystem as ActorSystem

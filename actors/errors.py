@@ -252,6 +252,34 @@ class RemoteError(ActorError):
         return f"{text}\n\n{self.traceback.rstrip()}" if self.traceback else text
 
 
+class ChildError(ActorError):
+    """A supervisor's child cannot be started, stopped or forgotten as things are.
+
+    Attributes:
+        child_id: Which.
+        state: ``already_started``, ``already_present``, ``running``, ``restarting``, ``not_found``, ``pool`` or ``shutting_down``.
+    """
+
+    def __init__(self, child_id: str, state: str) -> None:
+        super().__init__(child_id, state)
+        self.child_id = child_id
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"child {self.child_id!r}: {_CHILD_STATES.get(self.state, self.state)}"
+
+
+_CHILD_STATES = {
+    "already_started": "the supervisor has a child of this id, which runs",
+    "already_present": "the supervisor has a child of this id, which is down; restart it, or delete it first",
+    "running": "it runs; stop it first",
+    "restarting": "it restarts by itself; stop it first",
+    "not_found": "the supervisor has no child of this id",
+    "pool": "the members of a pool have no ids; use their refs",
+    "shutting_down": "the supervisor is ending",
+}
+
+
 class SystemFailedError(ActorError):
     """The system ended by itself: its root supervisor died or gave up.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from actors.actor import Actor, handler_names
+from actors.actor import Actor, handler_names, timeouts_of
 from actors.options import Options
 
 A = TypeVar("A", bound=Actor)
@@ -80,3 +81,25 @@ def _hint(
     if not options:
         return ""
     return f"; options go first: system.options({', '.join(options)}).spawn({cls.__name__})"
+
+
+def facts_of(cls: type[Actor]) -> dict[str, Any]:
+    """Return what the root has to know of a class of actors, as JSON."""
+    return {
+        "class_name": cls.__name__,
+        "classes": [class_name(base) for base in cls.__mro__ if base is not object],
+        "slots": cls.concurrency,
+        "is_writable": cls.writable_buffers,
+        "timeouts": timeouts_of(cls),
+        "handler_timeout": cls.handler_timeout,
+    }
+
+
+def class_name(cls: type[Any]) -> str:
+    """Return the full name of *cls*, as every process of the system calls it."""
+    module = cls.__module__
+    if module == "__main__":
+        # As whoever imports it calls it, after ``python -m module``.
+        spec = getattr(sys.modules[module], "__spec__", None)
+        module = module if spec is None else spec.name
+    return f"{module}.{cls.__qualname__}"

@@ -8,7 +8,6 @@ import contextlib
 import inspect
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
 
 import attrs
 
-from actors import spawning
-from actors.actor import Actor, timeouts_of
+from actors import planting, spawning
+from actors.actor import Actor
 from actors.attach import Attachment, join
 from actors.errors import (
     ForkedHandleError,
@@ -28,12 +27,16 @@ from actors.errors import (
 )
 from actors.events import Events
 from actors.launch import Root, launch
-from actors.options import OptionKeywords, Options, check_names, seconds, whole
+from actors.options import OptionKeywords, Options, check_names, refused, seconds, whole
 from actors.pending import Pending
 from actors.quarantine import Quarantine
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
+from actors.supervision.settings import SpecKeywords
+from actors.supervision.spec import OF_CHILDREN, OF_SUPERVISORS, Spec, SupervisorSpec
+from actors.supervision.spec import options as describe
+from actors.supervisors import SupervisorRef
 from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports import registry
 from transports.errors import EndpointError
@@ -51,17 +54,30 @@ IN_ONE_PROCESS = "memory"  # the one transport that does not reach another proce
 
 
 class Spawner:
-    """Settings that have been checked, ready to make actors."""
+    """Settings that have been checked, ready to make actors and supervisors."""
 
-    def __init__(self, system: ActorSystem, options: Options) -> None:
+    def __init__(self, system: ActorSystem, settings: SpecKeywords) -> None:
         self._system = system
-        self._options = options
+        self._settings: dict[str, Any] = {**settings}
 
     def spawn(
         self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
     ) -> Pending[ActorRef[A]]:
-        """Start an actor with these settings; see ``ActorSystem.spawn``."""
-        return self._system._spawn(self._options, cls, args, kwargs)  # noqa: SLF001 - two halves of one call
+        """Start an actor with these settings; see ``ActorSystem.spawn``.
+
+        Raises:
+            OptionError: A setting is one of supervisors, or of supervised actors.
+        """
+        for name in self._settings.keys() - Options.names():
+            accepted = "an option of supervisors and their children only; use supervise"
+            raise refused(name, self._settings[name], accepted)
+        return self._system._spawn(Options(**self._settings), cls, args, kwargs)  # noqa: SLF001 - two halves of one call
+
+    def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
+        """Start a supervisor of *children* with these settings; see ``ActorSystem.supervise``."""
+        settings = {"id": self._settings.get("name") or "supervisor", **self._settings}
+        spec = describe(**settings).supervisor(*children)
+        return self._system._supervise(spec)  # noqa: SLF001 - two halves of one call
 
 
 class ActorSystem:
@@ -326,16 +342,21 @@ class ActorSystem:
 
     # Actors.
 
-    def options(self, **options: Unpack[OptionKeywords]) -> Spawner:
-        """Return a way to spawn with settings; see ``Options`` for what there is.
+    def options(self, **options: Unpack[SpecKeywords]) -> Spawner:
+        """Return a way to spawn and to supervise with settings.
+
+        Those of an actor are listed at ``Options``, those of a supervisor at ``SupervisorOptions`` and ``ChildOptions``.
 
         Raises:
             OptionError: A setting is not acceptable.
         """
-        checked = Options.from_keywords(options)
-        if checked.transport is not None:
-            _check_transport(checked.transport)
-        return Spawner(self, checked)
+        if (options.keys() - Options.names()) & (OF_CHILDREN | OF_SUPERVISORS):
+            describe(**options)
+        else:
+            Options.from_keywords(cast("OptionKeywords", options))
+        if (transport := options.get("transport")) is not None:
+            _check_transport(transport)
+        return Spawner(self, options)
 
     def spawn(
         self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
@@ -377,17 +398,7 @@ class ActorSystem:
         cls = spawning.check(cls, args, kwargs)
         client = self._opened()
         client.outgoing.drop_ended()  # their memory may be what the new one needs
-        facts = {
-            "options": attrs.asdict(options),
-            "class_name": cls.__name__,
-            "classes": [
-                _class_name(base) for base in cls.__mro__ if base is not object
-            ],
-            "slots": cls.concurrency,
-            "is_writable": cls.writable_buffers,
-            "timeouts": timeouts_of(cls),
-            "handler_timeout": cls.handler_timeout,
-        }
+        facts = {"options": attrs.asdict(options), **spawning.facts_of(cls)}
         return client.request(
             "spawn",
             facts,
@@ -395,6 +406,41 @@ class ActorSystem:
             self._ref_maker(client, cls),
             about=options.name or cls.__name__,
         )
+
+    def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
+        """Start a supervisor, a process of its own, with *children*; settled when the last of them is ready.
+
+        It restarts them as their settings and its own say, and gives up when that happens too often: then it ends with all of them, and is
+        restarted itself, three times in five seconds, before the system ends with ``SystemFailedError``.
+
+        Args:
+            children: In start order: ``options(name=…).child(Class, …)``, or ``options(…).supervisor(…)``.
+
+        Raises (when awaited):
+            SpawnError: A child did not become ready; the reason says which and why, and nothing is left of the others.
+            NameTakenError: An actor of one of the names runs already.
+            SystemClosedError: The system is closing.
+            SystemFailedError: It has ended by itself.
+
+        Raises (at the call):
+            OptionError: The children do not go together.
+            TypeError: One of them is no specification.
+            NotSerializableError: A class or an argument cannot travel.
+            MessageTooLargeError: The arguments of one are larger than the system takes.
+            NoSpaceError: They are large, and shared memory has no room for them.
+            SystemClosedError: The system is not running.
+            SystemFailedError: It has ended by itself.
+        """
+        return Spawner(self, {}).supervise(*children)
+
+    def _supervise(self, spec: SupervisorSpec) -> Pending[SupervisorRef]:
+        client = self._opened()
+
+        def started(facts: dict[str, Any]) -> SupervisorRef:
+            known = planting.known(spec, facts["planted"])
+            return SupervisorRef(client, facts["number"], facts["name"], known)
+
+        return planting.send(client, "supervise", spec, started)
 
     def lookup(self, name: str, cls: type[A]) -> Pending[ActorRef[A]]:
         """Return the ref of the actor that was spawned with this name.
@@ -416,7 +462,7 @@ class ActorSystem:
         _check_actor_name(name)
         _check_class(cls)
         client = self._opened()
-        facts = {"name": name, "class": _class_name(cls)}
+        facts = {"name": name, "class": spawning.class_name(cls)}
         convert = self._ref_maker(client, cls)
         return client.request("lookup", facts, convert=convert, about=name)
 
@@ -549,15 +595,6 @@ def _check_transport(scheme: str) -> None:
     usable = [repr(name) for name in registry.schemes() if name != IN_ONE_PROCESS]
     msg = f"transport={scheme!r}: one of {', '.join(usable)}"
     raise OptionError(msg)
-
-
-def _class_name(cls: type[Any]) -> str:
-    module = cls.__module__
-    if module == "__main__":
-        # As whoever imports it calls it, after ``python -m module``.
-        spec = getattr(sys.modules[module], "__spec__", None)
-        module = module if spec is None else spec.name
-    return f"{module}.{cls.__qualname__}"
 
 
 # Held strongly: refs go on working when a program keeps them alone.

@@ -386,6 +386,9 @@ class Client:
             body = bytes(opened.data)
         if kind == Kind.EVENT:
             self._on_event(json.loads(body))
+        elif kind == Kind.FAILED:
+            reason = exits.from_json(json.loads(body)["reason"])
+            self.loss = lambda: SystemFailedError(reason)
         elif kind == Kind.LOST:
             self.questions.lose(json.loads(body)["inode"])
         else:

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import attrs
@@ -33,6 +33,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
+from actors.sibling import unpacking
 from actors.tracebacks import of_user
 from actors.wire import parcel
 from actors.wire.parcel import Opened
@@ -53,11 +54,13 @@ class Arguments:
         data: The pickle, or the parcel it is in, which the supervisor holds.
         is_parcel: Which of them.
         is_private: Its buffers may be written to.
+        places: Of the children of its tree: what the arguments know it by, number and name.
     """
 
     data: bytes
     is_parcel: bool = False
     is_private: bool = False
+    places: Sequence[tuple[int, int, str]] = ()
 
 
 @attrs.frozen
@@ -180,7 +183,13 @@ class Process:
                 private=arguments.is_private,
                 is_held=True,
             )
-        return self.client.codec.loads(data)
+        path = str(self._start.directory.path)
+        tree = {
+            place: ActorRef[Any](self.client, path, number, name)
+            for place, number, name in arguments.places
+        }
+        with unpacking(tree):
+            return self.client.codec.loads(data)
 
     def _end(self) -> int:
         incarnation = {

@@ -21,6 +21,7 @@ from actors.errors import (
     ActorNotFoundError,
     ActorStoppedError,
     AskTimeoutError,
+    ChildError,
     DecodeError,
     MailboxLostError,
     NameTakenError,
@@ -240,4 +241,6 @@ def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Except
         return SystemFailedError(exits.from_json(facts["reason"]))
     if facts["error"] == "spawn":
         return SpawnError(facts["name"], exits.from_json(facts["reason"]))
+    if facts["error"] == "child":
+        return ChildError(facts["id"], facts["state"])
     return _REFUSALS[facts["error"]](facts["text"])

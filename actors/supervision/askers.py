@@ -46,6 +46,10 @@ class Askers:
         lane, corr = asker
         self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
 
+    def refuse(self, asker: Asker, error: str, **facts: Any) -> None:  # noqa: ANN401 - JSON
+        """Say why something cannot be done."""
+        self.answer(asker, Kind.REFUSAL, {"error": error, **facts})
+
     def _answer_all(
         self, askers: list[Asker], kind: Kind, facts: dict[str, Any]
     ) -> None:

@@ -87,7 +87,7 @@ class Lifecycle:
         self._open: dict[Branch, None] = {}  # what there is to be decided in
         self._directory = directory
         self._oom = OomWitness(oom.counter())
-        self._askers = Askers(outgoing)
+        self.askers = Askers(outgoing)
         self._events = events
         self._alarms = alarms
         self._selector = selector
@@ -317,7 +317,7 @@ class Lifecycle:
             self._events.info(
                 "actor_restarted", child, ready_in=f"{took * 1000:.1f} ms"
             )
-        self._askers.ready(child)
+        self.askers.ready(child)
 
     def leaving(self, number: int, incarnation: int) -> None:
         """An incarnation ends by itself: its time for that is bounded as if it had been asked to."""
@@ -660,7 +660,7 @@ class Lifecycle:
             for kid in list(child.below.kids.values()):
                 self._lay_down(kid)
         self._events.publish("child_stopped", child, reason=reason.to_json())
-        self._askers.down(child, reason)
+        self.askers.down(child, reason)
 
     def _end(self, child: Child) -> None:
         """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""
@@ -682,7 +682,7 @@ class Lifecycle:
         self.settling.remember(child.number, reason)
         if not child.is_down:
             self._events.publish("child_stopped", child, reason=reason.to_json())
-        self._askers.down(child, reason)
+        self.askers.down(child, reason)
 
     def _last_reason(self, child: Child) -> ExitReason:
         branch = child.branch

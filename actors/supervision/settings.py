@@ -125,6 +125,21 @@ class ChildOptions(Resources):
         default="keep", validator=_one_of(MailboxOnRestart)
     )
 
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> ChildOptions:
+        """Return the options that ``attrs.asdict`` made *facts* of."""
+        made = {
+            "backoff": Backoff,
+            "heartbeat": Heartbeat,
+            "on_crash": Redeliver,
+        }
+        values = {
+            name: make(**facts[name])
+            for name, make in made.items()
+            if isinstance(facts[name], dict)
+        }
+        return cls(**{**facts, **values})
+
     def __attrs_post_init__(self) -> None:
         """Refuse settings that contradict each other.
 

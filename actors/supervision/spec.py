@@ -16,6 +16,7 @@ from actors.actor import Actor
 from actors.errors import OptionError
 from actors.options import check_names, refused
 from actors.ref import ActorRef
+from actors.sibling import SiblingRef
 from actors.supervision.settings import (
     SUPERVISOR_DEFAULTS,
     WORKERS_ONLY,
@@ -23,14 +24,13 @@ from actors.supervision.settings import (
     SpecKeywords,
     SupervisorOptions,
 )
-from actors.supervision.sibling import SiblingRef
 
 A = TypeVar("A", bound=Actor)
 A_co = TypeVar("A_co", bound=Actor, covariant=True)
 P = ParamSpec("P")
 
-_OF_CHILDREN = {field.name for field in attrs.fields(ChildOptions)}
-_OF_SUPERVISORS = {field.name for field in attrs.fields(SupervisorOptions)}
+OF_CHILDREN = {field.name for field in attrs.fields(ChildOptions)}
+OF_SUPERVISORS = {field.name for field in attrs.fields(SupervisorOptions)}
 
 
 @attrs.frozen(eq=False)
@@ -121,7 +121,7 @@ class SpecMaker:
             OptionError: A setting is one of supervisors.
             TypeError: *cls* is not a subclass of ``Actor``, or the arguments do not fit its ``__init__``.
         """
-        for name in self._keywords.keys() & _OF_SUPERVISORS:
+        for name in self._keywords.keys() & OF_SUPERVISORS:
             raise refused(name, self._keywords[name], "an option of supervisors only")
         actor = spawning.check(cls, args, kwargs)
         return ChildSpec(ChildOptions(**self._keywords), actor, args, kwargs)
@@ -152,7 +152,7 @@ def options(**settings: Unpack[SpecKeywords]) -> SpecMaker:
     Raises:
         OptionError: There is no such setting, or its value is not acceptable.
     """
-    check_names(settings, _OF_CHILDREN | _OF_SUPERVISORS)
+    check_names(settings, OF_CHILDREN | OF_SUPERVISORS)
     own, as_child = _split({**settings})
     SupervisorOptions(**own)
     ChildOptions(**{"id": "unnamed", **as_child})
@@ -160,8 +160,8 @@ def options(**settings: Unpack[SpecKeywords]) -> SpecMaker:
 
 
 def _split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    own = {name: settings[name] for name in settings.keys() & _OF_SUPERVISORS}
-    return own, {name: settings[name] for name in settings.keys() - _OF_SUPERVISORS}
+    own = {name: settings[name] for name in settings.keys() & OF_SUPERVISORS}
+    return own, {name: settings[name] for name in settings.keys() - OF_SUPERVISORS}
 
 
 def _check_child(child: object, options: SupervisorOptions) -> None:

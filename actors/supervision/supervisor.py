@@ -6,6 +6,7 @@ It never forks: the loop *returns* a ``Start``, so that the child has none of it
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -17,14 +18,14 @@ from typing import Any
 import attrs
 
 from actors import messages
-from actors.errors import ActorError
-from actors.exits import ExitKind, ExitReason
+from actors.errors import ActorError, MailboxFullError
+from actors.exits import ExitKind, ExitReason, bounded
 from actors.options import Options
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
-from actors.runtime.outgoing import Outgoing
+from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.process import Arguments
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
@@ -35,8 +36,8 @@ from actors.supervision.child import ActorChild, Asker, Branch, Child
 from actors.supervision.control import Control
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
+from actors.supervision.forest import Forest, limits_of
 from actors.supervision.group import Fate, group_of_one
-from actors.supervision.hangs import Limits
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
@@ -44,6 +45,7 @@ from actors.supervision.preload import Preloaded
 from actors.supervision.programs import Programs
 from actors.supervision.repeats import Repeats
 from actors.supervision.settings import split
+from actors.supervision.trees import Trees
 from actors.supervision.watchdog import Watchdog
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
@@ -54,6 +56,7 @@ from transports.errors import TransportError, limit_behind
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 RETRY_SECONDS = 0.001  # how soon a full lane is tried again
 QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
+SHORTENED = 64  # the texts of why it failed are cut to this part of what they may be
 MAX_COUNTS_BYTES = 512  # of names in the answer to a close
 ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
 
@@ -158,6 +161,7 @@ class Supervisor:
             "acknowledge": lambda _asker, sender, facts, _payload: (
                 self._events.acknowledge(sender, facts["count"])
             ),
+            **self._trees().requests,
             "close": self._on_close,
             "hurry": self._on_hurry,
             **self._control.requests,
@@ -170,6 +174,18 @@ class Supervisor:
         self._selector.register(
             wakeup_fd, selectors.EVENT_READ, lambda: self._on_signal(wakeup_fd)
         )
+
+    def _trees(self) -> Trees:
+        forest = Forest(
+            self._directory,
+            self._payloads,
+            self._transport,
+            self._outgoing.max_message_bytes,
+            lambda: next(self._numbers),
+            self.lifecycle.names.__contains__,
+        )
+        askers = self.lifecycle.askers
+        return Trees(self.lifecycle, askers, forest, lambda: self._is_closing)
 
     # The loop.
 
@@ -318,17 +334,18 @@ class Supervisor:
                 text="the system is closing: nothing is started any more",
             )
             return False
-        number = next(self._numbers)
-        options, own = split(number, Options.from_json(facts["options"]))
-        if options.transport is None:
-            options = attrs.evolve(options, transport=self._transport)
-        if options.name is not None and options.name in self.lifecycle.names:
+        plain = Options.from_json(facts["options"])
+        if plain.name is not None and plain.name in self.lifecycle.names:
             self._refuse(
                 asker,
                 "name_taken",
-                text=f"name={options.name!r}: an actor of this name runs already",
+                text=f"name={plain.name!r}: an actor of this name runs already",
             )
             return False
+        number = next(self._numbers)
+        options, own = split(number, plain)
+        if options.transport is None:
+            options = attrs.evolve(options, transport=self._transport)
         label = options.name or f"{facts['class_name']}-{number}"
         try:
             estate = Estate.create(
@@ -355,13 +372,7 @@ class Supervisor:
             spawner=asker,
             arguments=arguments,
             estate=estate,
-            limits=Limits.of(
-                facts["timeouts"],
-                facts["handler_timeout"]
-                if options.handler_timeout is None
-                else options.handler_timeout,
-                options.heartbeat,
-            ),
+            limits=limits_of(options, facts),
             resources=options.resources(),
         )
         self.lifecycle.add(child)
@@ -523,7 +534,18 @@ class Supervisor:
         )
 
     def _fail(self) -> None:
-        """The trees have crashed more often than is put up with: nothing goes on."""
+        """The trees have crashed more often than is put up with: tell everybody why, and end."""
+        reason, self.lifecycle.failed = self.lifecycle.failed, None
+        assert reason is not None  # noqa: S101 - seen by whoever calls; for the checkers
+        self._events.warn("system_failed", reason=str(reason))
+        told = bounded(reason, SHORTENED)
+        body = reports.to_bytes({"reason": told.to_json()})
+        for number in lanes.owners(self._directory.fd):
+            # Who has ended waits for nothing, nor does one that takes none of what we send.
+            with contextlib.suppress(GoneError, MailboxFullError, OSError):
+                if number != ROOT and number not in self.lifecycle.children:
+                    self._outgoing.notify(number, Kind.FAILED, body)
+        self._stop_all()
 
     def _stop_all(self) -> None:
         self._refuse_newcomers()

@@ -56,6 +56,7 @@ class Kind(enum.IntEnum):
     ANSWER = 17  # from the supervisor, to a request
     REFUSAL = 18  # from the supervisor, to a request
     LOST = 20  # from the supervisor: the mailbox of a process was damaged, with all that was in it
+    FAILED = 21  # from the supervisor, which gives up: why
     EVENT = 19  # life-cycle events and dead letters
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorError, ActorRef, NotSerializableError, OptionError
-from actors.supervision.sibling import SiblingRef, placed
+from actors.sibling import SiblingRef, packing, unpacking
 from actors.supervision.spec import ChildSpec, options
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
@@ -176,24 +176,29 @@ def test_supervisor_refuses_a_class_in_the_place_of_a_child() -> None:
 # Refs of actors to be.
 
 
+def sent(codec: Codec, obj: object, actors: dict[int, ActorRef[Any]]) -> object:
+    with packing(actors):
+        data = codec.dumps(obj)
+    with unpacking(actors):
+        return codec.loads(data)
+
+
 def test_ref_of_a_child_becomes_that_of_the_actor_where_it_has_its_place(
     codec: Codec,
 ) -> None:
     spec = load()
     actor = ActorRef[Load](None, "/there", 17, "load")
 
-    with placed({place_of(spec): actor}):
-        sent = codec.dumps([spec.ref, spec.ref])
+    received = sent(codec, [spec.ref, spec.ref], {place_of(spec): actor})
 
-    assert codec.loads(sent) == [actor, actor]
+    assert received == [actor, actor]
 
 
 def test_ref_of_a_child_keeps_its_deadline(codec: Codec) -> None:
     spec = load()
-    patient = spec.ref.within(77)
+    actor = ActorRef[Load](None, "/there", 17, "load")
 
-    with placed({place_of(spec): ActorRef(None, "/there", 17, "load")}):
-        received = codec.loads(codec.dumps(patient))
+    received = sent(codec, spec.ref.within(77), {place_of(spec): actor})
 
     assert isinstance(received, ActorRef)
     assert received.__reduce__()[1][-1] == 77
@@ -202,11 +207,8 @@ def test_ref_of_a_child_keeps_its_deadline(codec: Codec) -> None:
 def test_one_specification_can_have_a_place_in_two_trees(codec: Codec) -> None:
     spec = load()
     refs = [ActorRef[Load](None, "/there", number, "load") for number in (17, 18)]
-    found = []
 
-    for ref in refs:
-        with placed({place_of(spec): ref}):
-            found.append(codec.loads(codec.dumps(spec.ref)))
+    found = [sent(codec, spec.ref, {place_of(spec): ref}) for ref in refs]
 
     assert found == refs
 

@@ -1,7 +1,7 @@
 """The ref of a child that no supervisor has started yet: for the constructors of its siblings.
 
-It stands for an actor, and turns into that actor's ref when the arguments it is in are packed for a tree in which the child has its
-place.
+It stands for an actor by a place in a specification.
+Packed for a tree in which that place is, it becomes the ref of the actor there when it is unpacked: only then has each place an actor.
 A specification stays a value by that: two trees can be made of one, and each knows its own actors.
 """
 
@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar
 
 from actors.errors import ActorError, NotSerializableError
-from actors.ref import DEFAULT_TIMEOUT, ActorRef
+from actors.ref import ActorRef
 
 A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
 
 _numbers = itertools.count(-1, -1)  # no mailbox has one of these
-_places: ContextVar[Mapping[int, ActorRef[Any]]] = ContextVar("places")
+_tree: ContextVar[frozenset[int]] = ContextVar("tree")
+_actors: ContextVar[Mapping[int, ActorRef[Any]]] = ContextVar("actors")
 
 
 class SiblingRef(ActorRef[A_co]):
@@ -35,7 +36,7 @@ class SiblingRef(ActorRef[A_co]):
 
     @property
     def place(self) -> int:
-        """What ``placed`` knows the child by."""
+        """What a tree knows the child by."""
         return self._number
 
     def _join(self) -> NoReturn:
@@ -43,19 +44,31 @@ class SiblingRef(ActorRef[A_co]):
         raise ActorError(msg)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        ref = _places.get({}).get(self._number)
-        if ref is None:
+        if self.place not in _tree.get(frozenset()):
             msg = f"{self!r}: it has no place in this tree; give the ref of a child to children of the same tree only"
             raise NotSerializableError(msg)
-        is_usual = self._timeout == DEFAULT_TIMEOUT
-        return (ref if is_usual else ref.within(self._timeout)).__reduce__()
+        return _actor_at, (self.place, self._timeout)
+
+
+def _actor_at(place: int, timeout: float | None) -> ActorRef[Any]:
+    return _actors.get()[place].within(timeout)
 
 
 @contextlib.contextmanager
-def placed(refs: Mapping[int, ActorRef[Any]]) -> Iterator[None]:
-    """Let the refs of children to be stand for *refs*, by place, in what is packed inside the block."""
-    token = _places.set(refs)
+def packing(places: Iterable[int]) -> Iterator[None]:
+    """Let refs of children to be travel that have one of these *places*, in what is packed inside the block."""
+    token = _tree.set(frozenset(places))
     try:
         yield
     finally:
-        _places.reset(token)
+        _tree.reset(token)
+
+
+@contextlib.contextmanager
+def unpacking(actors: Mapping[int, ActorRef[Any]]) -> Iterator[None]:
+    """Put *actors*, by place, where refs of children to be were packed, in what is unpacked inside the block."""
+    token = _actors.set(actors)
+    try:
+        yield
+    finally:
+        _actors.reset(token)

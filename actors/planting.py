@@ -1,0 +1,93 @@
+"""Sending a tree of specifications to the root: what is said of each of them, and what its actors are made of."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from actors import spawning
+from actors.pending import Pending
+from actors.runtime.client import Client
+from actors.runtime.lanes import ROOT
+from actors.sibling import SiblingRef, packing
+from actors.supervision.spec import ChildSpec, Spec, SupervisorSpec
+from actors.wire import parcel
+from actors.wire.parcel import Parcel
+
+
+def walk(spec: Spec) -> Iterator[Spec]:
+    """Yield *spec* and all below it, each before its children."""
+    yield spec
+    if isinstance(spec, SupervisorSpec):
+        yield from spec.walk()
+
+
+def send(
+    client: Client,
+    operation: str,
+    spec: Spec,
+    convert: Callable[[dict[str, Any]], Any],
+    facts: dict[str, Any] | None = None,
+) -> Pending[Any]:
+    """Ask the root for *operation* with the tree *spec*.
+
+    Raises:
+        NotSerializableError: A class or an argument cannot travel.
+        MessageTooLargeError: The arguments of a child are larger than the system takes.
+        NoSpaceError: They are large, and shared memory has no room for them.
+    """
+    actors = [each for each in walk(spec) if isinstance(each, ChildSpec)]
+    client.outgoing.drop_ended()  # their memory may be what the new ones need
+    with contextlib.ExitStack() as undo, packing(map(_place, actors)):
+        bodies = [_packed(client, each, undo) for each in actors]
+        pieces = iter(bodies)
+        pending = client.request(
+            operation,
+            {**(facts or {}), "tree": _described(spec, pieces)},
+            b"".join(body for body, _ in bodies),
+            convert,
+            about=spec.settings.id,
+        )
+        undo.pop_all()
+    return pending
+
+
+def known(
+    spec: Spec, planted: Iterable[tuple[int, str]]
+) -> dict[int, tuple[Spec, int, str]]:
+    """Return what was made of the specifications of a tree, by their identity; each is held, so that it stays one."""
+    return {
+        id(each): (each, number, label)
+        for each, (number, label) in zip(walk(spec), planted, strict=True)
+    }
+
+
+def _place(spec: ChildSpec[Any]) -> int:
+    assert isinstance(spec.ref, SiblingRef)  # noqa: S101 - as it was made; for the checkers
+    return spec.ref.place
+
+
+def _packed(
+    client: Client, spec: ChildSpec[Any], undo: contextlib.ExitStack
+) -> tuple[bytes, bool]:
+    """Return what an actor is made of, and whether that is a parcel; *undo* takes it back."""
+    body = client.codec.encode((spec.cls, spec.args, spec.kwargs))
+    if not isinstance(body, Parcel):
+        return body, False
+    sent = client.outgoing.parcel_for(ROOT, body)
+    undo.callback(parcel.drop, sent, client.blobs)
+    return sent, True
+
+
+def _described(spec: Spec, pieces: Iterator[tuple[bytes, bool]]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"settings": attrs.asdict(spec.settings)}
+    if isinstance(spec, SupervisorSpec):
+        facts["supervisor"] = attrs.asdict(spec.options)
+        facts["children"] = [_described(child, pieces) for child in spec.children]
+        return facts
+    body, is_parcel = next(pieces)
+    facts |= {"size": len(body), "is_parcel": is_parcel, "place": _place(spec)}
+    return facts | spawning.facts_of(spec.cls)
