@@ -54,13 +54,13 @@ class Arguments:
         data: The pickle, or the parcel it is in, which the supervisor holds.
         is_parcel: Which of them.
         is_private: Its buffers may be written to.
-        places: Of the children of its tree: what the arguments know it by, number and name.
+        places: Of the children of its tree: what the arguments know it by, its number, its name.
     """
 
     data: bytes
     is_parcel: bool = False
     is_private: bool = False
-    places: Sequence[tuple[int, int, str]] = ()
+    places: Sequence[Sequence[Any]] = ()
 
 
 @attrs.frozen

@@ -54,11 +54,11 @@ class Forest:
         with contextlib.ExitStack() as undo:
             seed = _Seed(memoryview(payload), undo)
             children = list(self._grow(facts, seed, branch))
-            places = tuple(
+            places = [
                 (place, child.number, child.label)
                 for child, place in zip(children, seed.places, strict=True)
                 if place is not None
-            )
+            ]
             for child in children:
                 if isinstance(child, ActorChild):
                     child.arguments = attrs.evolve(child.arguments, places=places)

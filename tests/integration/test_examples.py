@@ -52,3 +52,28 @@ def test_the_producer_goes_no_faster_than_the_consumer() -> None:
     assert last == "lost: 0, in order: yes"
     assert len(between) == len(lines) >= 2
     assert 0 < max(between) < 100
+
+
+def test_the_tree_restarts_those_who_come_after_and_survives_its_supervisors() -> None:
+    lines = run("supervision_tree.py")
+
+    assert lines == [
+        "left: 9",
+        "left: 9",  # of a new shelf
+        "stock: 2 of 2 run",
+        "    shelf: life 2",
+        "    clerk: life 2",
+        "left: 9",
+        "sum: 7",
+        "shop: 2 of 2 run",
+        "    till: life 1",
+        "    stock: life 2",
+    ]
+
+
+def test_a_crash_costs_one_message() -> None:
+    *lines, last = run("crash_and_restart.py", "--crashes", "4")
+
+    answered = [line for line in lines if "answered: 5 of 5" in line]
+    assert len(answered) == 4
+    assert last == "lives: 5"

@@ -5,7 +5,15 @@ Left out of the project's own checks; tests/test_typing.py looks for the errors.
 
 from __future__ import annotations
 
-from actors import Actor, ActorRef, ActorSystem, ExitReason, Pending, handler
+from actors import (
+    Actor,
+    ActorRef,
+    ActorSystem,
+    ExitReason,
+    Pending,
+    SupervisorRef,
+    handler,
+)
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import options
 from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
@@ -197,3 +205,26 @@ def class_in_the_place_of_a_child() -> None:
 
 def misspelt_argument_of_a_system() -> None:
     ActorSystem(transprot="unix")  # error
+
+
+async def child_with_wrong_arguments() -> None:
+    options(name="adder").child(Counter, "1")  # error
+
+
+async def wrong_message_to_a_child(system: ActorSystem) -> None:
+    spec = options(name="counter").child(Counter, 1)
+    tree = await system.supervise(spec)
+    await tree.ref(spec).ask(Greeter.greet, "Ada")  # error
+
+
+async def misspelt_strategy_of_a_tree(system: ActorSystem) -> None:
+    await system.options(strategy="one_for_nobody").supervise()  # error
+
+
+async def class_in_the_place_of_a_specification(system: ActorSystem) -> None:
+    await system.supervise(Counter)  # error
+
+
+async def wrong_message_to_a_started_child(tree: SupervisorRef) -> None:
+    added = await tree.start_child(options(id="c").child(Counter, 1))
+    await added.ask(Counter.add, "1")  # error
