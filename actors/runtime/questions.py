@@ -237,6 +237,10 @@ def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Except
         )
     if kind == Kind.STOPPED:
         return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))
+    return _refused(facts)
+
+
+def _refused(facts: dict[str, Any]) -> Exception:
     if facts["error"] == "failed":
         return SystemFailedError(exits.from_json(facts["reason"]))
     if facts["error"] == "spawn":

@@ -11,16 +11,29 @@ from typing import Any, Literal, TypedDict, get_args
 
 import attrs
 
-from actors import options
 from actors.options import (
     Heartbeat,
     OnCrash,
+    Options,
+    Redeliver,
     ResourceKeywords,
     Resources,
     RestartType,
+    is_name,
+    is_time,
     is_whole,
     must,
     refused,
+    valid_count,
+    valid_heartbeat,
+    valid_limit,
+    valid_name,
+    valid_on_crash,
+    valid_patience,
+    valid_period,
+    valid_restart,
+    valid_size,
+    valid_transport,
 )
 from actors.supervision.backoff import Backoff, never_gives_up
 
@@ -69,26 +82,24 @@ class ChildOptions(Resources):
     And those of ``Resources``.
     """
 
-    name: str | None = attrs.field(default=None, validator=options.valid_name)
+    name: str | None = attrs.field(default=None, validator=valid_name)
     id: str = attrs.field(
         default=attrs.Factory(lambda self: self.name, takes_self=True),
         validator=must(
-            lambda value: value is not None and options.is_name(value),
+            lambda value: value is not None and is_name(value),
             "1 to 200 printable characters without '/'; a child needs an id or a name",
         ),
     )
-    restart: RestartType = attrs.field(
-        default="permanent", validator=options.valid_restart
-    )
+    restart: RestartType = attrs.field(default="permanent", validator=valid_restart)
     significant: bool = attrs.field(default=False, validator=_flag)
     shutdown: Shutdown = attrs.field(
         default=5.0,
         validator=must(
-            lambda value: value == BRUTAL_KILL or options.is_time(value),
+            lambda value: value == BRUTAL_KILL or is_time(value),
             "a number of seconds, 0 or more, math.inf, or 'brutal_kill'",
         ),
     )
-    init_timeout: float = attrs.field(default=30.0, validator=options.valid_patience)
+    init_timeout: float = attrs.field(default=30.0, validator=valid_patience)
     backoff: Backoff | None = attrs.field(
         default=None,
         validator=must(
@@ -103,9 +114,7 @@ class ChildOptions(Resources):
             "a whole number, 0 or more, or None for no limit",
         ),
     )
-    heartbeat: Heartbeat | None = attrs.field(
-        default=None, validator=options.valid_heartbeat
-    )
+    heartbeat: Heartbeat | None = attrs.field(default=None, validator=valid_heartbeat)
     kill_scope: KillScope = attrs.field(default="session", validator=_one_of(KillScope))
     core_dump: bool = attrs.field(default=False, validator=_flag)
     oom_score_adj: int = attrs.field(
@@ -115,12 +124,10 @@ class ChildOptions(Resources):
             "a whole number from 0 to 1000",
         ),
     )
-    transport: str | None = attrs.field(default=None, validator=options.valid_transport)
-    mailbox_bytes: int | None = attrs.field(default=None, validator=options.valid_size)
-    handler_timeout: float | None = attrs.field(
-        default=None, validator=options.valid_limit
-    )
-    on_crash: OnCrash = attrs.field(default="drop", validator=options.valid_on_crash)
+    transport: str | None = attrs.field(default=None, validator=valid_transport)
+    mailbox_bytes: int | None = attrs.field(default=None, validator=valid_size)
+    handler_timeout: float | None = attrs.field(default=None, validator=valid_limit)
+    on_crash: OnCrash = attrs.field(default="drop", validator=valid_on_crash)
     mailbox_on_restart: MailboxOnRestart = attrs.field(
         default="keep", validator=_one_of(MailboxOnRestart)
     )
@@ -187,8 +194,8 @@ class SupervisorOptions:
     """
 
     strategy: Strategy = attrs.field(default="one_for_one", validator=_one_of(Strategy))
-    intensity: float = attrs.field(default=3, validator=options.valid_count)
-    period: float = attrs.field(default=5.0, validator=options.valid_period)
+    intensity: float = attrs.field(default=3, validator=valid_count)
+    period: float = attrs.field(default=5.0, validator=valid_period)
     auto_shutdown: AutoShutdown = attrs.field(
         default="never", validator=_one_of(AutoShutdown)
     )
@@ -198,7 +205,7 @@ class SupervisorOptions:
             lambda value: is_whole(value) and value >= 1, "a whole number, 1 or more"
         ),
     )
-    kill_grace: float = attrs.field(default=10.0, validator=options.valid_period)
+    kill_grace: float = attrs.field(default=10.0, validator=valid_period)
 
     @property
     def is_ordered(self) -> bool:
@@ -215,14 +222,12 @@ class SupervisorOptions:
         )
 
 
-def split(
-    number: int, plain: options.Options
-) -> tuple[ChildOptions, SupervisorOptions]:
+def split(number: int, plain: Options) -> tuple[ChildOptions, SupervisorOptions]:
     """Return what a plainly spawned actor is as a child, and what its own supervisor would be."""
     supervisor = SupervisorOptions(intensity=plain.intensity, period=plain.period)
     shared = {
         field.name: getattr(plain, field.name)
-        for field in attrs.fields(options.Options)
+        for field in attrs.fields(Options)
         if field.name not in {"intensity", "period"}
     }
     return ChildOptions(id=str(number), **shared), supervisor
