@@ -242,6 +242,7 @@ class Supervisor:
                 continue
             try:
                 self._handle(header, data[header.body_at :])
+                self.lifecycle.decide()  # the next request finds it under way
             except Exception as exc:  # noqa: BLE001 - one request, whatever is in it, must not bring the tree down
                 self._events.warn(
                     "request_refused",
