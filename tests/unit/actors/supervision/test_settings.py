@@ -82,7 +82,7 @@ def test_heartbeat_refuses_a_timeout_that_no_sign_of_life_could_meet() -> None:
 
 
 def test_redelivery_refuses_never_to_deliver() -> None:
-    with pytest.raises(OptionError, match="max_deliveries=0: a whole number, 1 or"):
+    with pytest.raises(OptionError, match="max_deliveries=0: a whole number from 1"):
         Redeliver(0)
 
 
