@@ -7,8 +7,17 @@ import signal
 from typing import assert_type
 
 import actors
-from actors import Actor, ActorRef, ActorSystem, Event, ExitReason, Pending
-from actors.options import Redeliver
+from actors import (
+    Actor,
+    ActorRef,
+    ActorSystem,
+    Event,
+    ExitReason,
+    Heartbeat,
+    Pending,
+    PoisonMessage,
+    Redeliver,
+)
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import ChildSpec, SupervisorSpec, options
 from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
@@ -148,6 +157,24 @@ async def ends(counter: ActorRef[Counter]) -> None:
     await counter.stop()
     counter.kill()
     assert_type(counter.ended().result(), ExitReason)
+
+
+async def control(system: ActorSystem, counter: ActorRef[Counter]) -> None:
+    await counter.signal(signal.SIGHUP)
+    await counter.freeze()
+    await counter.thaw()
+    assert_type(await counter.stack(), str)
+    await counter.limit(nice=5, cpus={0}, max_memory_bytes=None)
+    limited = system.options(
+        handler_timeout=2,
+        heartbeat=Heartbeat(timeout=10),
+        on_crash=Redeliver(3),
+        max_open_files=100,
+    )
+    assert_type(await limited.spawn(Counter), ActorRef[Counter])
+    for message in await system.quarantine.messages():
+        assert_type(message, PoisonMessage)
+        await system.quarantine.replay(message)
 
 
 class Gateway(Actor):

@@ -89,6 +89,26 @@ def wrong_option_type(system: ActorSystem) -> None:
     system.options(mailbox_bytes="64k")  # error
 
 
+def wrong_time_limit(system: ActorSystem) -> None:
+    system.options(handler_timeout="2")  # error
+
+
+def wrong_heartbeat(system: ActorSystem) -> None:
+    system.options(heartbeat=30)  # error
+
+
+def misspelt_limit(counter: ActorRef[Counter]) -> None:
+    counter.limit(max_memory=1)  # error
+
+
+def wrong_limit_type(counter: ActorRef[Counter]) -> None:
+    counter.limit(nice="5")  # error
+
+
+def wrong_signal_type(counter: ActorRef[Counter]) -> None:
+    counter.signal("SIGHUP")  # error
+
+
 def wrong_restart_type(system: ActorSystem) -> None:
     system.options(restart="always")  # error
 
