@@ -12,11 +12,14 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, NoReturn
 
 import actors
 from actors import ActorError, ActorRef, ActorSystem, Pending
 from tests.support.actors_under_test import Clock, Counter, Hooked
+from tests.support.controlled import Attentive
+from tests.support.gates import wait_until
 
 DIRECTORY, LOG, HOW = sys.argv[1:]
 forgotten: ActorSystem
@@ -37,6 +40,14 @@ def ready() -> None:
 
 def hang(clock: ActorRef[Clock]) -> Pending[int]:
     return clock.within(None).ask(Clock.block_for, 3600)
+
+
+def begin(actor: ActorRef[Attentive]) -> Pending[None]:
+    """Return when the handler runs: one that has not begun is withdrawn with its asker."""
+    mark = f"{LOG}.begun"
+    pending = actor.within(None).ask(Attentive.hang, mark)
+    wait_until(Path(mark).exists, "the handler")
+    return pending
 
 
 def open_in_script(system: ActorSystem) -> ActorRef[Clock]:
@@ -124,7 +135,7 @@ async def hold_out() -> None:
 def stop_slowly_in_script() -> None:
     with make() as system:
         system.spawn(Hooked, LOG).result()
-        pending = hang(system.options(shutdown=3600).spawn(Clock).result())
+        pending = begin(system.options(shutdown=3600).spawn(Attentive).result())
         ready()
         pending.result()
 
@@ -133,7 +144,7 @@ async def stop_slowly() -> None:
     """Own an actor that may take an hour to stop."""
     async with make() as system:
         await system.spawn(Hooked, LOG)
-        pending = hang(await system.options(shutdown=3600).spawn(Clock))
+        pending = begin(await system.options(shutdown=3600).spawn(Attentive))
         ready()
         await pending
 
