@@ -293,9 +293,38 @@ static PyTypeObject SlotType = {
 typedef struct {
     PyObject_HEAD
     ring_writer_t writer;
+    PyObject *open_room; /* () -> int or None */
     Py_buffer note;
     bool is_corrupt;
 } WriterObject;
+
+static void
+close_descriptor(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+/* Open the FIFO through which senders wait for room.  Where there is none (any
+ * more), or no descriptor for it, *fd stays -1: waiters look by themselves. */
+static bool
+open_room(PyObject *open, int *fd)
+{
+    if (*fd >= 0) {
+        return true;
+    }
+    PyObject *answer = PyObject_CallNoArgs(open);
+    if (answer == NULL) {
+        return false;
+    }
+    if (answer != Py_None) {
+        *fd = PyObject_AsFileDescriptor(answer);
+    }
+    Py_DECREF(answer);
+    return *fd >= 0 || !PyErr_Occurred();
+}
 
 static void
 writer_release(WriterObject *self)
@@ -303,10 +332,9 @@ writer_release(WriterObject *self)
     ring_unmap(&self->writer.ring);
     self->writer.note = NULL;
     PyBuffer_Release(&self->note);
-    if (self->writer.bell >= 0) {
-        close(self->writer.bell);
-        self->writer.bell = -1;
-    }
+    Py_CLEAR(self->open_room);
+    close_descriptor(&self->writer.bell);
+    close_descriptor(&self->writer.room);
 }
 
 static bool
@@ -329,13 +357,14 @@ writer_take_note(WriterObject *self, PyObject *buffer, Py_ssize_t offset)
 static PyObject *
 writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"fd", "bell", "note", "offset", "value", NULL};
+    static char *names[] = {"fd", "bell", "open_room", "note", "offset", "value", NULL};
     int fd, bell;
+    PyObject *open_room;
     PyObject *note = Py_None;
     Py_ssize_t offset = 0;
     unsigned long long value = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ii|OnK:Writer", names, &fd, &bell,
-                                     &note, &offset, &value)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iiO|OnK:Writer", names, &fd, &bell,
+                                     &open_room, &note, &offset, &value)) {
         return NULL;
     }
     WriterObject *self = (WriterObject *)type->tp_alloc(type, 0);
@@ -343,7 +372,10 @@ writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->writer.bell = -1;
+    self->writer.room = -1;
     self->writer.note_value = value;
+    Py_INCREF(open_room);
+    self->open_room = open_room;
     if (note != Py_None && !writer_take_note(self, note, offset)) {
         Py_DECREF(self);
         return NULL;
@@ -458,9 +490,20 @@ writer_put(WriterObject *self, PyObject *const *args, Py_ssize_t nargs)
 }
 
 static PyObject *
-writer_fileno(WriterObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+writer_fileno(WriterObject *self, PyObject *Py_UNUSED(ignored))
 {
-    Py_RETURN_NONE;
+    if (self->writer.ring.header == NULL) {
+        return self->is_corrupt ? raise_for(RING_CORRUPT) : raise_closed();
+    }
+    if (!open_room(self->open_room, &self->writer.room)) {
+        return NULL;
+    }
+    /* Again: opening it can run code that closes this end. */
+    if (self->writer.ring.header == NULL || self->writer.room < 0) {
+        Py_RETURN_NONE;
+    }
+    ring_await_room(&self->writer);
+    return PyLong_FromLong(self->writer.room);
 }
 
 static PyObject *
@@ -475,7 +518,7 @@ static PyMethodDef writer_methods[] = {
     {"put", (PyCFunction)(void (*)(void))writer_put, METH_FASTCALL,
      PyDoc_STR("Append one frame made of the parts.")},
     {"fileno", (PyCFunction)writer_fileno, METH_NOARGS,
-     PyDoc_STR("Return None: memory does not say when there is room.")},
+     PyDoc_STR("Return a descriptor that is writable when there is room.")},
     {"close", (PyCFunction)writer_close, METH_NOARGS, PyDoc_STR("Let go of the ring.")},
     {NULL, NULL, 0, NULL},
 };
@@ -497,7 +540,9 @@ typedef struct {
     PyObject_HEAD
     ring_reader_t reader;
     PyObject *open_bell; /* () -> int */
+    PyObject *open_room; /* () -> int or None */
     int bell;            /* -1 until it is asked for */
+    int room;            /* -1 until a sender waits for room */
     int lookers;         /* threads in look() without the GIL: no unmapping */
     bool is_closed;
     bool is_corrupt;
@@ -524,10 +569,9 @@ reader_release(ReaderObject *self)
     self->is_closed = true;
     reader_unmap_unless_looked_at(self);
     Py_CLEAR(self->open_bell);
-    if (self->bell >= 0) {
-        close(self->bell);
-        self->bell = -1;
-    }
+    Py_CLEAR(self->open_room);
+    close_descriptor(&self->bell);
+    close_descriptor(&self->room);
 }
 
 /* Give the ring up for good and say so, this once. */
@@ -542,11 +586,11 @@ reader_fail(ReaderObject *self)
 static PyObject *
 reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"fd", "open_bell", NULL};
+    static char *names[] = {"fd", "open_bell", "open_room", NULL};
     int fd;
-    PyObject *open_bell;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iO:Reader", names, &fd,
-                                     &open_bell)) {
+    PyObject *open_bell, *open_room;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOO:Reader", names, &fd, &open_bell,
+                                     &open_room)) {
         return NULL;
     }
     ReaderObject *self = (ReaderObject *)type->tp_alloc(type, 0);
@@ -555,8 +599,11 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->bell = -1;
     self->reader.pid = (uint64_t)getpid();
+    self->room = -1;
     Py_INCREF(open_bell);
     self->open_bell = open_bell;
+    Py_INCREF(open_room);
+    self->open_room = open_room;
     ring_result_t result = ring_map(&self->reader.ring, fd);
     if (result == RING_OK) {
         result = ring_resume(&self->reader);
@@ -578,11 +625,19 @@ reader_dealloc(ReaderObject *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
+/* Wake the senders that wait for room, if it is time to.  What keeps us from it is
+ * no reason to refuse a frame: the flag stays, and the next one tries again. */
 static void
-empty_bell(int bell)
+reader_share_room(ReaderObject *self)
 {
-    char rings[4096];
-    while (read(bell, rings, sizeof rings) == (ssize_t)sizeof rings) {
+    if (!ring_owes_room(&self->reader)) {
+        return;
+    }
+    if (!open_room(self->open_room, &self->room)) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    if (self->room >= 0 && reader_is_usable(self)) {
+        ring_give_room(&self->reader, self->room);
     }
 }
 
@@ -595,7 +650,7 @@ reader_settle_bell(ReaderObject *self, const unsigned char **payload, uint32_t *
     if (self->bell < 0 || self->is_manual) {
         return RING_EMPTY;
     }
-    empty_bell(self->bell);
+    ring_empty(self->bell);
     ring_arm(&self->reader.ring);
     return ring_peek(&self->reader, payload, length);
 }
@@ -650,9 +705,16 @@ reader_take(ReaderObject *self, PyObject *arg)
     }
     ring_end_take(&self->reader);
     if (result == RING_EMPTY) {
+        reader_share_room(self);
         Py_RETURN_NONE;
     }
-    return result == RING_OK ? copy : reader_fail(self);
+    if (result != RING_OK) {
+        return reader_fail(self);
+    }
+    if (copy != NULL) {
+        reader_share_room(self);
+    }
+    return copy;
 }
 
 static PyObject *
@@ -745,7 +807,7 @@ static PyObject *
 reader_hush(ReaderObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->bell >= 0) {
-        empty_bell(self->bell);
+        ring_empty(self->bell);
     }
     Py_RETURN_NONE;
 }
@@ -1071,6 +1133,7 @@ add_constants(PyObject *module)
         {"TAIL_OFFSET", (long long)offsetof(ring_header_t, tail)},
         {"HEAD_OFFSET", (long long)offsetof(ring_header_t, head)},
         {"TAKER_OFFSET", (long long)offsetof(ring_header_t, taker)},
+        {"WAITERS_OFFSET", (long long)offsetof(ring_header_t, waiters)},
         {"RECOVERIES_OFFSET", (long long)offsetof(ring_header_t, recoveries)},
         {"RECORD_BYTES", (long long)sizeof(record_t)},
         {"RECORD_MARK", (long long)RECORD_MARK},

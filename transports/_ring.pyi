@@ -9,6 +9,7 @@ HEADER_BYTES: int
 TAIL_OFFSET: int
 HEAD_OFFSET: int
 TAKER_OFFSET: int
+WAITERS_OFFSET: int
 RECOVERIES_OFFSET: int
 RECORD_BYTES: int
 RECORD_MARK: int
@@ -46,6 +47,7 @@ class Writer:
         cls,
         fd: int,
         bell: int,
+        open_room: Callable[[], int | None],
         note: WriteableBuffer | None = None,
         offset: int = 0,
         value: int = 0,
@@ -56,7 +58,12 @@ class Writer:
 
 @final
 class Reader:
-    def __new__(cls, fd: int, open_bell: Callable[[], int]) -> Reader: ...
+    def __new__(
+        cls,
+        fd: int,
+        open_bell: Callable[[], int],
+        open_room: Callable[[], int | None],
+    ) -> Reader: ...
     def take(self, slot: Slot, /) -> bytes | None: ...
     def settle(self, slot: Slot, /) -> None: ...
     def depth(self) -> Depth: ...

@@ -178,7 +178,15 @@ class Outlet(Protocol):
         ...
 
     def fileno(self) -> int | None:
-        """Return a descriptor that is writable when there is room, if there is one."""
+        """Return a descriptor that becomes writable when there is room, if there is one.
+
+        To be asked for after each put that answered ``FULL``: asking begins the wait.
+        Writable means that another put is worth it, not that it finds room.  A mailbox
+        may let several frames go before it says so, but says so before it is empty.
+
+        Returns:
+            None where nobody will say it: look again after a while.
+        """
         ...
 
     def close(self) -> None:

@@ -26,8 +26,9 @@
  *   sender, holding the lock               receiver, without a lock
  *   copy the record                        load tail        (acquire)
  *   store tail (seq_cst)     ---------->   copy the record to the slot
- *   load head  (acquire)     <----------   store head       (release)
+ *   load head  (acquire)     <----------   store head       (seq_cst)
  *   load armed (seq_cst)     <--------->   store armed, load tail (seq_cst)
+ *   store waiters, load head (seq_cst) <-> load waiters     (seq_cst)
  *
  * Source: Lamport's bounded queue for the positions; the mapping trick is known
  * as a "magic ring buffer".
@@ -55,13 +56,15 @@
 
 #define CACHE_LINE 64
 #define RING_MAGIC UINT64_C(0x474E49524C49414D) /* "MAILRING" */
-#define RING_VERSION 2u
+#define RING_VERSION 3u
 #define RING_MIN_CAPACITY UINT64_C(4096)
 #define RING_MAX_CAPACITY (UINT64_C(1) << 30)
 #define FRAME_LIMIT UINT64_C(16384)
 #define RECORD_MARK 0x454D5246u /* "FRME"; 0 is an empty slot */
 #define LOCK_NS INT64_C(2000000)
 #define LOOKS_PER_YIELD 8
+#define RING_WAITED_FOR 1u /* by a sender that found no room */
+#define RING_WAKING 2u     /* the receiver is about to wake all of them */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock-based atomic is not shareable");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a lock-based atomic is not shareable");
@@ -95,6 +98,7 @@ typedef struct {
     _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written under the lock */
     _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the receiver only */
     _Atomic uint64_t taker; /* twice the process that took last, + 1 while it takes */
+    _Atomic uint32_t waiters; /* 0, RING_WAITED_FOR or RING_WAKING */
     _Alignas(CACHE_LINE) _Atomic uint32_t armed; /* by the receiver: it sleeps */
 } ring_header_t;
 
@@ -110,7 +114,9 @@ typedef struct {
 typedef struct {
     ring_t ring;
     uint64_t seen_head; /* heads only grow: an old one is a safe guess of the room */
+    uint64_t wanted;    /* bytes that the last put found no room for */
     int bell;
+    int room; /* -1 until this sender waits */
     _Atomic uint64_t *note; /* may be NULL */
     uint64_t note_value;
 } ring_writer_t;
@@ -412,6 +418,7 @@ ring_room(ring_writer_t *writer, uint64_t tail, uint64_t need)
         return RING_CORRUPT;
     }
     writer->seen_head = head;
+    writer->wanted = need;
     return need <= capacity - (tail - head) ? RING_OK : RING_FULL;
 }
 
@@ -464,6 +471,14 @@ ring_ring(int bell)
 }
 
 static inline void
+ring_empty(int bell)
+{
+    char rings[4096];
+    while (read(bell, rings, sizeof rings) == (ssize_t)sizeof rings) {
+    }
+}
+
+static inline void
 ring_note(const ring_writer_t *writer, uint64_t value)
 {
     if (writer->note != NULL) {
@@ -481,6 +496,9 @@ ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_
     ring_header_t *header = writer->ring.header;
     ring_note(writer, writer->note_value);
     ring_result_t result = ring_lock(&writer->ring);
+    if (result == RING_FULL) {
+        writer->wanted = UINT64_MAX; /* no room will do: the lock has to be free */
+    }
     if (result == RING_OK) {
         result = ring_append_locked(writer, parts, count, size);
         lock_release(&header->lock, 0);
@@ -497,6 +515,28 @@ ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_
         result = RING_LATE;
     }
     return result;
+}
+
+/* Wait for room: from here on writer->room is not writable until there is some.
+ *
+ * It is a FIFO of one page, which one byte makes full and one read empty, so the
+ * kernel wakes all that poll it.  The byte comes before the flag, and the flag
+ * before the look: whoever clears the flag empties the FIFO afterwards. */
+static inline void
+ring_await_room(const ring_writer_t *writer)
+{
+    ring_header_t *header = writer->ring.header;
+    ring_ring(writer->room);
+    /* seq_cst: before the loads below; pairs with ring_drop and ring_close */
+    atomic_store_explicit(&header->waiters, RING_WAITED_FOR, memory_order_seq_cst);
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_seq_cst);
+    uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
+    bool is_closed = atomic_load_explicit(&header->closed, memory_order_seq_cst) != 0;
+    /* What makes no sense is found by the next put. */
+    if (is_closed || !ring_positions_are_valid(head, tail, writer->ring.capacity) ||
+        writer->wanted <= writer->ring.capacity - (tail - head)) {
+        ring_empty(writer->room);
+    }
 }
 
 /* --- receiving ---------------------------------------------------------- */
@@ -600,10 +640,38 @@ static inline void
 ring_drop(ring_reader_t *reader, uint32_t length)
 {
     reader->head += record_bytes(length);
-    /* release: the copies out of the record come before senders overwrite it,
-     * and the slot's mark comes before the frame leaves the ring */
+    /* seq_cst: releases the copies out of the record, which senders overwrite, and
+     * the slot's mark, which comes before the frame leaves the ring; and comes
+     * before the load in ring_owes_room */
     atomic_store_explicit(&reader->ring.header->head, reader->head,
-                          memory_order_release);
+                          memory_order_seq_cst);
+}
+
+/* Return whether senders that wait for room are to be woken now.  To be asked
+ * after each move of the head, and before each sleep: a receiver may have been
+ * killed in between.  Not before half is free, so that each wake-up is worth it. */
+static inline bool
+ring_owes_room(const ring_reader_t *reader)
+{
+    const ring_header_t *header = reader->ring.header;
+    /* seq_cst: after the store in ring_drop; pairs with ring_await_room */
+    return atomic_load_explicit(&header->waiters, memory_order_seq_cst) != 0 &&
+           reader->seen_tail - reader->head <= reader->ring.capacity / 2;
+}
+
+/* Wake them, through the FIFO that they made full.  A receiver killed before the
+ * end leaves RING_WAKING, and its successor does it again. */
+static inline void
+ring_give_room(const ring_reader_t *reader, int room)
+{
+    ring_header_t *header = reader->ring.header;
+    uint32_t waking = RING_WAKING;
+    atomic_store_explicit(&header->waiters, RING_WAKING, memory_order_seq_cst);
+    ring_empty(room);
+    /* Unless somebody waits again by now. */
+    atomic_compare_exchange_strong_explicit(&header->waiters, &waking, 0,
+                                            memory_order_seq_cst,
+                                            memory_order_relaxed);
 }
 
 /* Move the record found by ring_peek to `copy` and to the slot.  The shared

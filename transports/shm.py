@@ -1,17 +1,21 @@
 """Mailboxes that are rings in mapped files: the fastest transport of one host.
 
-Responsible for the names, sizes, creation and removal of the files, and for the bell.
+Responsible for the names, sizes, creation and removal of the files, and for the bells.
 What happens inside a ring is in ``ring.h``.
 
 Files:
-    ``17.mail`` is a ring, ``17.bell`` the FIFO that wakes its receiver.  A process has
-    one bell for all of its rings: ``17.mail`` and ``17.lane`` share it.  A ring whose
-    name ends otherwise has a bell of its own.
+    ``17.mail`` is a ring, ``17.bell`` the FIFO that wakes its receiver, ``17.room`` the
+    one that wakes senders.  A process has one of each for all of its rings: ``17.mail``
+    and ``17.lane`` share them.  A ring whose name ends otherwise has its own.
 
 Waiting:
     A receiver that only waits for ``fileno`` is rung for every frame.  One that looks
     at its rings first (``look``) says itself when it sleeps: from its first ``arm`` or
     ``disarm`` on, senders ring only between the two.
+
+    A sender that finds no room writes a byte to ``17.room``, which makes it full, and
+    waits until it is writable; the receiver reads it empty when half of the ring is
+    free.  Nobody has it open before.
 """
 
 from __future__ import annotations
@@ -40,6 +44,7 @@ from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, veri
 from transports.mailbox import Contents, Depth, Note, Waiting
 
 SHARING_ENDINGS = (".mail", ".lane")
+BELLS = (".bell", ".room")
 MAX_RETRIES = 3  # of a count that senders or the receiver spoilt meanwhile
 
 _RING = "a regular file"
@@ -71,15 +76,19 @@ class ShmTransport:
             # damaged.
             unfinished = name + _UNFINISHED
             fd = os.open(unfinished, _NEW, PRIVATE, dir_fd=dir_fd)
+            made: list[str] = []
             try:
                 # Not ftruncate: a write to a hole of a full tmpfs is a SIGBUS.
                 os.posix_fallocate(fd, 0, needed)
                 verify(fd, _RING, name)
                 _ring.format_ring(fd, size)
-                _create_bell(dir_fd, name)
+                for bell in BELLS:
+                    made += _create_bell(dir_fd, name, bell)
                 os.link(unfinished, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
             except BaseException:
                 os.close(fd)
+                for bell in made:
+                    _remove(dir_fd, bell)
                 raise
             finally:
                 _remove(dir_fd, unfinished)
@@ -96,11 +105,11 @@ class ShmTransport:
         fd = open_checked(dir_fd, name, os.O_RDWR, _RING)
         try:
             bell = _open_bell(dir_fd, name)
+            room = functools.partial(_open_room, dir_fd, name)
+            noted = (note.buffer, note.offset, note.value) if note is not None else ()
             try:
                 with translated(f"cannot map {name}"):
-                    if note is None:
-                        return _ring.Writer(fd, bell)
-                    return _ring.Writer(fd, bell, note.buffer, note.offset, note.value)
+                    return _ring.Writer(fd, bell, room, *noted)
             except BaseException:
                 os.close(bell)
                 raise
@@ -133,7 +142,7 @@ class ShmTransport:
         return Contents(_depth_of(head, records, size), tuple(frames))
 
     def unlink(self, dir_fd: int, name: str) -> None:
-        """See ``Transport``; the bell goes with the last ring that shares it."""
+        """See ``Transport``; the bells go with the last ring that shares them."""
         check_name(name)
         try:
             fd = open_checked(dir_fd, name, os.O_RDWR, _RING)
@@ -148,8 +157,10 @@ class ShmTransport:
             finally:
                 os.close(fd)
             _remove(dir_fd, name)
+            _wake_senders(dir_fd, name)
         if not any(_exists(dir_fd, sibling) for sibling in _sharing(name)):
-            _remove(dir_fd, _bell_name(name))
+            for bell in BELLS:
+                _remove(dir_fd, _bell_name(name, bell))
 
 
 TRANSPORT = ShmTransport()
@@ -159,7 +170,11 @@ def open_reader(held: int, dir_fd: int, name: str) -> _ring.Reader:
     """Return the receiving end of a ring; see ``Transport.open``."""
     verify(held, _RING, name)
     with translated(f"cannot map {name}"):
-        return _ring.Reader(held, functools.partial(_open_bell, dir_fd, name))
+        return _ring.Reader(
+            held,
+            functools.partial(_open_bell, dir_fd, name),
+            functools.partial(_open_room, dir_fd, name),
+        )
 
 
 def ring_bell(dir_fd: int, name: str) -> None:
@@ -272,9 +287,9 @@ def _sharing(name: str) -> list[str]:
     return [name]
 
 
-def _bell_name(name: str) -> str:
+def _bell_name(name: str, bell: str = ".bell") -> str:
     path = PurePosixPath(name)
-    return f"{path.stem if path.suffix in SHARING_ENDINGS else name}.bell"
+    return f"{path.stem if path.suffix in SHARING_ENDINGS else name}{bell}"
 
 
 def _exists(dir_fd: int, name: str) -> bool:
@@ -292,20 +307,26 @@ def _remove(dir_fd: int, name: str) -> None:
         return
 
 
-def _create_bell(dir_fd: int, name: str) -> None:
-    bell = _bell_name(name)
+def _create_bell(dir_fd: int, name: str, bell: str) -> list[str]:
+    """Return the names of the files it has made."""
+    made = _bell_name(name, bell)
     try:
-        os.mkfifo(bell, PRIVATE, dir_fd=dir_fd)
+        os.mkfifo(made, PRIVATE, dir_fd=dir_fd)
     except FileExistsError:
-        os.close(_open_bell(dir_fd, name))  # the other ring's: is it really a bell?
+        # the other ring's: is it really a bell?
+        os.close(_open_bell(dir_fd, name, bell))
+        return []
+    return [made]
 
 
-def _open_bell(dir_fd: int, name: str) -> int:
+def _open_bell(dir_fd: int, name: str, bell: str = ".bell") -> int:
     # For reading too, on both ends: a FIFO without a reader cannot be opened for
     # writing (ENXIO), and a write to it would be a SIGPIPE.
-    fd = open_checked(dir_fd, _bell_name(name), os.O_RDWR | os.O_NONBLOCK, _BELL)
+    flags = os.O_RDWR | os.O_NONBLOCK
+    fd = open_checked(dir_fd, _bell_name(name, bell), flags, _BELL)
     try:
-        # A user has 16 384 pipe pages; a bell needs one, the default is 16.
+        # A user has 16 384 pipe pages; a bell needs one, the default is 16.  And a
+        # FIFO of one page polls full with the first byte, as ``17.room`` has to.
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
     except OSError as exc:
         if exc.errno not in {errno.EBUSY, errno.EPERM}:  # fewer pages are a favour
@@ -313,3 +334,20 @@ def _open_bell(dir_fd: int, name: str) -> int:
             msg = f"cannot shrink the bell of {name}: {exc.strerror}"
             raise TransportError(msg) from exc
     return fd
+
+
+def _open_room(dir_fd: int, name: str) -> int | None:
+    """Return None where it cannot be opened: its ring is gone, or this process has too many open files."""
+    try:
+        return _open_bell(dir_fd, name, ".room")
+    except (TransportError, OSError):
+        return None
+
+
+def _wake_senders(dir_fd: int, name: str) -> None:
+    """Let those that wait for room find out that the ring has been closed."""
+    room = _open_room(dir_fd, name)
+    if room is not None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(room, 4096)
+        os.close(room)

@@ -105,6 +105,7 @@ class Client:
         self.outgoing.on_damaged = lambda number, inode: self.notify_root(
             "damaged", {"number": number, "inode": inode}
         )
+        self.outgoing.on_full = self._on_full
         clients[str(directory.path)] = self
         _all.add(self)
 
@@ -349,6 +350,12 @@ class Client:
         # Where not even this finds room, there are as many before it that say the same.
         with contextlib.suppress(MailboxFullError):
             self.notify_root("dead_letter", facts)
+
+    def _on_full(self, route: Route) -> None:
+        """What waits for room in the mailbox of an actor has waited for long."""
+        facts = {"number": route.number, "waiters": len(route.outbox)}
+        with contextlib.suppress(MailboxFullError):
+            self.notify_root("mailbox_full", facts)
 
     # Receiving and waiting.
 

@@ -14,8 +14,8 @@ import weakref
 from collections.abc import Callable
 
 from actors.runtime.outgoing import Outgoing
-
-RETRY_SECONDS = 0.001  # how soon a full ring is tried again; other transports say when there is room
+from actors.runtime.rooms import LOOK_AGAIN_SECONDS, Rooms
+from actors.runtime.route import Route
 
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001 - documented for loops
 
@@ -39,8 +39,8 @@ class LoopSide:
         # Weak, because a timer holds its loop, and a loop that we hold would never be collected.
         self._timer: weakref.ref[asyncio.TimerHandle] | None = None
         self._due_ns = 0
-        self._retry: weakref.ref[asyncio.TimerHandle] | None = None
-        self._rooms: set[int] = set()
+        self._look_again: weakref.ref[asyncio.TimerHandle] | None = None
+        self._rooms = Rooms(self._watch_room, self._unwatch_room)
         # Copies, because a loop watches a descriptor once, and others may watch the same.
         self._watched: list[int] = []
         # A loop that is closed and forgotten takes us along without a call of detach.
@@ -96,26 +96,30 @@ class LoopSide:
         loop = self._loop()
         if loop is None or loop.is_closed():
             return
-        for route in list(self._outgoing.backlog.values()):
-            fd = route.fileno()
-            if fd is not None and fd not in self._rooms:
-                self._rooms.add(fd)
-                loop.add_writer(fd, self._on_room, fd)
-            if fd is None and self._retry is None:
-                self._retry = weakref.ref(
-                    loop.call_later(RETRY_SECONDS, self._on_retry)
-                )
+        backlog = list(self._outgoing.backlog.values())
+        self._rooms.follow(backlog)
+        if backlog and self._look_again is None:
+            self._look_again = weakref.ref(
+                loop.call_later(LOOK_AGAIN_SECONDS, self._on_look_again)
+            )
 
-    def _on_retry(self) -> None:
-        self._retry = None
+    def _on_look_again(self) -> None:
+        self._look_again = None
         self._outgoing.flush()
         self._watch_rooms()
 
-    def _on_room(self, fd: int) -> None:
+    def _watch_room(self, fd: int, route: Route) -> None:
         loop = self._loop()
         if loop is not None:
+            loop.add_writer(fd, self._on_room, route)
+
+    def _unwatch_room(self, fd: int) -> None:
+        loop = self._loop()
+        if loop is not None and not loop.is_closed():
             loop.remove_writer(fd)
-        self._rooms.discard(fd)
+
+    def _on_room(self, route: Route) -> None:
+        self._rooms.leave(route)
         self._outgoing.flush()
         self._watch_rooms()
 
@@ -136,12 +140,10 @@ class LoopSide:
         if loop is not None and not loop.is_closed():
             for fd in self._watched:
                 loop.remove_reader(fd)
-            for fd in self._rooms:
-                loop.remove_writer(fd)
             _cancel(self._timer)
-            _cancel(self._retry)
+            _cancel(self._look_again)
+        self._rooms.leave_all()
         self._release()
-        self._rooms.clear()
 
 
 def _close_all(fds: list[int]) -> None:

@@ -36,6 +36,7 @@ _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
+LONG_NS = 5_000_000_000  # whoever has waited so long for room tells the supervisor
 
 
 def mailbox_name(number: int) -> str:
@@ -68,6 +69,7 @@ class Outgoing:
         self.on_undelivered: Callable[[int, Letter], None] = lambda *_: None
         self.on_damaged: Callable[[int, int], None] = lambda *_: None
         self.on_expired: Callable[[int, Letter], None] = lambda *_: None
+        self.on_full: Callable[[Route], None] = lambda *_: None
         self._directory = directory
         self._number = number
         self._blobs = blobs
@@ -281,6 +283,7 @@ class Outgoing:
             # Entered before it is sent: another thread may drain the answer before put returns.
             pending.inode = route.inode
             if not self._questions.enter(pending):
+                route.is_full = False
                 return False
         result = route.put(*parts)
         if result is _ACCEPTED:
@@ -336,7 +339,10 @@ class Outgoing:
                 for key, route in list(self.backlog.items()):
                     self._flush(route)
                     if not route.outbox:
+                        route.is_told = False
                         self.backlog.pop(key, None)  # gone already if its receiver is
+                    elif route.is_full and not route.is_told:
+                        self._tell_if_long(route)
             finally:
                 self._is_flushing = False
             self._count()
@@ -359,6 +365,13 @@ class Outgoing:
                     return
         except GoneError:
             self._give_back(route)
+
+    def _tell_if_long(self, route: Route) -> None:
+        """Say once that a message has waited for long; lanes are nobody's business."""
+        waited = _now_ns() - route.outbox[0].since_ns
+        if waited > LONG_NS and route.page is not None:
+            route.is_told = True
+            self.on_full(route)
 
     def _give_back(self, route: Route) -> None:
         """Report what cannot be delivered any more; answers and notices interest nobody then."""

@@ -7,12 +7,13 @@ Order is kept: while anything waits, whatever comes later waits behind it.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.runtime import lanes, status
 from actors.wire import frame, parcel
-from transports.errors import CorruptError
+from transports.errors import ClosedError, CorruptError
 from transports.mailbox import Outlet, Put
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ class Letter:
     Attributes:
         parts: Of the frame.
         size: What it takes, in bytes: with a payload of its own, without memory that it only refers to.
+        since_ns: Since when it waits.
         pending: Settled when it is accepted, or when its answer comes.
         is_question: Which of them.
     """
 
-    __slots__ = ("is_question", "parts", "pending", "size")
+    __slots__ = ("is_question", "parts", "pending", "since_ns", "size")
 
     def __init__(
         self, parts: tuple[bytes, ...], pending: Pending[Any], *, is_question: bool
@@ -44,6 +46,7 @@ class Letter:
         self.size = sum(map(len, parts))
         if parts[0][frame.FLAGS_AT] & frame.BLOB:
             self.size += parcel.size(parts[-1])
+        self.since_ns = time.monotonic_ns()
         self.pending = pending
         self.is_question = is_question
 
@@ -57,6 +60,8 @@ class Route:
         "asker",
         "inode",
         "is_damaged",
+        "is_full",
+        "is_told",
         "limit",
         "number",
         "outbox",
@@ -81,6 +86,10 @@ class Route:
         """
         self.number = number
         self.is_damaged = outlet is None
+        self.is_full = (
+            False  # when something last waited for room, and not for a credit
+        )
+        self.is_told = False  # that what waits has waited for long
         self.inode = 0  # of the mailbox, to tell it from its successor
         self.reported = 0  # the one that is known to be damaged
         # Of a lane, once its owner has asked us something: its status page.
@@ -110,6 +119,7 @@ class Route:
             self.is_damaged = True
             return _FULL
         if result is _FULL:
+            self.is_full = True
             return result
         if self._status is not None and self._status.words[status.CLOSED]:
             return _CLOSED
@@ -132,8 +142,20 @@ class Route:
         self.is_damaged = False
 
     def fileno(self) -> int | None:
-        """Return a descriptor that is writable when there is room, where the transport has one."""
-        return None if self._outlet is None else self._outlet.fileno()
+        """Return a descriptor that becomes writable when there is room; None where nobody will say it.
+
+        To be asked for after each put that found none.
+        """
+        if self._outlet is None or self.is_damaged or not self.is_full:
+            return None
+        try:
+            fd = self._outlet.fileno()
+        except CorruptError:
+            self.is_damaged = True
+            return None
+        except ClosedError:  # by another thread
+            return None
+        return None if fd is None or fd < 0 else fd
 
     def queue(self, letter: Letter) -> bool:
         """Let *letter* wait for room; False when there is no place for it here either."""

@@ -23,9 +23,10 @@ from typing import Any, Protocol
 from actors.pending import WAITING, Pending
 from actors.runtime.lanes import Lane
 from actors.runtime.loop import RingLoop, Source, ring
-from actors.runtime.loopside import RETRY_SECONDS, LoopSide, running_loop
+from actors.runtime.loopside import LoopSide, running_loop
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
+from actors.runtime.rooms import LOOK_AGAIN_SECONDS
 from actors.runtime.spin import Spin
 from transports._ring import Reader, Slot, arm, disarm, look
 from transports.errors import ClosedError
@@ -329,10 +330,9 @@ class Waiting:
         if self.root_pidfd is not None:
             poll.register(self.root_pidfd, select.POLLIN)
         for route in list(self._outgoing.backlog.values()):
+            end = min(end, now + LOOK_AGAIN_SECONDS)
             room = route.fileno()
-            if room is None:
-                end = min(end, now + RETRY_SECONDS)
-            else:
+            if room is not None:
                 poll.register(room, select.POLLOUT)
         left = min(end - now, MAX_SLEEP_SECONDS)
         ready = poll.poll(None if end == math.inf else max(0, math.ceil(left * 1000)))

@@ -28,6 +28,8 @@ from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.process import Arguments
 from actors.runtime.questions import Questions
+from actors.runtime.rooms import LOOK_AGAIN_SECONDS, Rooms
+from actors.runtime.route import Route
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import delay, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
@@ -54,7 +56,6 @@ from transports.blob import BlobStore
 from transports.errors import TransportError, limit_behind
 
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
-RETRY_SECONDS = 0.001  # how soon a full lane is tried again
 QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
 SHORTENED = 64  # the texts of why it failed are cut to this part of what they may be
 MAX_COUNTS_BYTES = 512  # of names in the answer to a close
@@ -150,6 +151,7 @@ class Supervisor:
             "damaged": lambda _asker, _sender, facts, _payload: self.lifecycle.damaged(
                 facts["number"], facts["inode"]
             ),
+            "mailbox_full": self._on_mailbox_full,
             "kill": self._on_kill,
             "restart": self._on_restart,
             "ended": self._on_ended,
@@ -167,6 +169,7 @@ class Supervisor:
             **self._control.requests,
             **self.lifecycle.settling.quarantine.requests,
         }
+        self._rooms = Rooms(self._watch_room, self._selector.unregister)
         self._selector.register(
             self._lane.reader.fileno(), selectors.EVENT_READ, self._lane.reader.hush
         )
@@ -212,6 +215,7 @@ class Supervisor:
             self._is_stopping and self.lifecycle.is_over()
         ):
             return
+        self._rooms.follow(self._outgoing.backlog.values())
         # Also when there are requests already: a process that sends them without end must not hide the others' deaths.
         try:
             ready = self._selector.select(0 if arm(self._readers) else self._timeout())
@@ -226,8 +230,14 @@ class Supervisor:
         due = self._alarms.next_due()
         left = math.inf if due is None else max(0.0, due - time.monotonic())
         if self._outgoing.backlog:
-            left = min(left, RETRY_SECONDS)
+            left = min(left, LOOK_AGAIN_SECONDS)
         return None if left == math.inf else min(left, MAX_SLEEP_SECONDS)
+
+    def _watch_room(self, fd: int, route: Route) -> None:
+        # The outboxes are flushed in every turn.
+        self._selector.register(
+            fd, selectors.EVENT_WRITE, lambda: self._rooms.leave(route)
+        )
 
     def _drain(self) -> None:
         """Handle the requests that are here now; what arrives meanwhile has to wait for its turn."""
@@ -500,6 +510,19 @@ class Supervisor:
             told = {key: facts[key] for key in ("method", "type", "text")}
             self._events.publish("handler_failed", child, **told)
             self._events.warn("handler_failed", child, **told)
+
+    def _on_mailbox_full(
+        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self.lifecycle.children.get(facts["number"])
+        if child is not None:
+            waiting = self.lifecycle.children.get(sender)
+            told = {
+                "sender": "a program" if waiting is None else waiting.label,
+                "waiters": facts["waiters"],
+            }
+            self._events.publish("mailbox_full", child, **told)
+            self._events.warn("mailbox_full", child, **told)
 
     # Closing.
 

@@ -283,15 +283,39 @@ def test_two_processes_that_sleep_between_messages_always_wake_each_other(
 def test_outlet_becomes_writable_when_there_is_room_where_the_kernel_tells(
     box: Box,
 ) -> None:
-    fd = box.outlet.fileno()
-    if fd is None:
+    if box.outlet.fileno() is None:
         pytest.skip("this transport cannot tell")
-    fill(box.outlet, b"x")
+    for _ in range(3):
+        fill(box.outlet, b"x")
 
-    before = is_ready(fd, select.POLLOUT)
-    box.mailbox.take(box.slot)
+        fd = box.outlet.fileno()
+        assert fd is not None
+        before = is_ready(fd, select.POLLOUT)
+        box.take_all()
 
-    assert (before, is_ready(fd, select.POLLOUT, 5)) == (False, True)
+        assert (before, is_ready(fd, select.POLLOUT, 5)) == (False, True)
+
+
+def test_all_senders_that_sleep_until_there_is_room_are_woken(shared_box: Box) -> None:
+    count = 300
+    frame = bytes(shared_box.transport.inline_limit)
+    fill(shared_box.outlet, frame)
+    senders = [
+        shared_box.place.start("send", shared_box.transport.scheme, n, count)
+        for n in range(4)
+    ]
+    taken = 0
+
+    while any(sender.poll() is None for sender in senders):
+        # Slowly, so that they do have to sleep.
+        is_ready(shared_box.mailbox.fileno(), select.POLLIN, 0.05)
+        if shared_box.mailbox.take(shared_box.slot) not in {None, frame}:
+            taken += 1
+        shared_box.slot.clear()
+    taken += len([one for one in shared_box.take_all() if one != frame])
+
+    assert [sender.returncode for sender in senders] == [0] * 4
+    assert taken == 4 * count
 
 
 # Slots.

@@ -19,6 +19,7 @@ from actors import (
     MailboxFullError,
     Pending,
 )
+from actors.runtime import loopside, outgoing, waiting
 from tests.support.actors_under_test import (
     Blocker,
     Counter,
@@ -99,7 +100,7 @@ def test_tells_past_the_mailbox_wait_in_the_outbox_and_all_arrive(
 def test_tell_is_refused_when_mailbox_and_outbox_are_full_and_nothing_is_lost(
     system: ActorSystem, gate: Gate
 ) -> None:
-    inbox = system.spawn(Inbox).result()
+    inbox = system.spawn(Inbox).result().within(SECONDS)
     inbox.tell(Inbox.wait_for, gate.path)
     gate.wait_until_entered()
 
@@ -116,7 +117,7 @@ def test_tell_is_refused_when_mailbox_and_outbox_are_full_and_nothing_is_lost(
 def test_a_refused_sender_can_send_again_once_there_is_room(
     system: ActorSystem, gate: Gate
 ) -> None:
-    inbox = system.spawn(Inbox).result()
+    inbox = system.spawn(Inbox).result().within(SECONDS)
     inbox.tell(Inbox.wait_for, gate.path)
     gate.wait_until_entered()
     last = 0
@@ -129,6 +130,61 @@ def test_a_refused_sender_can_send_again_once_there_is_room(
     inbox.tell(Inbox.keep, last)
 
     assert inbox.ask(Inbox.kept).result() == list(range(last + 1))
+
+
+@pytest.fixture
+def no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody find room by the clock: whoever waits for it has to be woken."""
+    for module in (loopside, waiting):
+        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 1000.0)
+
+
+@pytest.mark.usefixtures("no_second_look")
+def test_a_thread_that_waits_for_room_is_woken(
+    system: ActorSystem,
+) -> None:
+    inbox = system.spawn(Inbox).result().within(SECONDS)
+    numbers = list(range(1_000))
+
+    for number in numbers:
+        inbox.tell(Inbox.keep, number, INLINE).result()
+
+    assert inbox.ask(Inbox.kept).result() == numbers
+
+
+@pytest.mark.usefixtures("no_second_look")
+async def test_a_coroutine_that_waits_for_room_is_woken(
+    system: ActorSystem,
+) -> None:
+    inbox = (await system.spawn(Inbox)).within(SECONDS)
+    numbers = list(range(1_000))
+
+    for number in numbers:
+        await inbox.tell(Inbox.keep, number, INLINE)
+
+    assert await inbox.ask(Inbox.kept) == numbers
+
+
+def test_who_waits_long_for_room_is_an_event(
+    system: ActorSystem, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "LONG_NS", 1_000_000)
+    events = system.events()
+    inbox = system.options(name="inbox").spawn(Inbox).result().within(SECONDS)
+    inbox.tell(Inbox.wait_for, gate.path)
+    gate.wait_until_entered()
+    while inbox.tell(Inbox.keep, 1, 15 * KIB).done():
+        pass
+
+    late = inbox.tell(Inbox.keep, 2)
+    with pytest.raises(TimeoutError):
+        late.result(0.3)
+
+    told = next(event for event in events if event.kind == "mailbox_full")
+    gate.open()
+    late.result(SECONDS)
+    assert told.actor == "inbox"
+    assert (told.facts["sender"], told.facts["waiters"]) == ("a program", 2)
 
 
 async def test_awaiting_a_tell_waits_until_the_mailbox_has_room(

@@ -7,6 +7,7 @@ is late with ``arm_weakly``; sizes and lengths; the end of a ring.
 Two senders put three messages into a ring with room for two records; one actor takes, starts, handles, answers.  Each
 step is one access to what the processes share.  Anyone may be killed between any two steps; a supervisor, who is not
 killed, then does for a sender what its note asks for, and reports what an actor had in hand before it starts the next.
+A sender that finds no room sleeps until the actor wakes it; nobody looks again by the clock.
 
 A program is a list of steps.  So a mistake is a program with a step left out, or in another place.
 """
@@ -22,6 +23,7 @@ MESSAGES = (("a", "b"), ("c",))  # of each sender
 NOBODY, DEAD = -1, -2  # who may stand in the mutex instead of a sender
 HALF = (-1, "")  # a record that is being copied
 EMPTY = (-2, "")
+WAITED_FOR, WAKING = 1, 2
 
 
 class Sender(NamedTuple):
@@ -58,6 +60,10 @@ class World(NamedTuple):
     armed: bool = False
     late_arm: bool = False  # stored, and not yet seen by others
     bell: bool = False
+    waiters: int = 0  # 0, WAITED_FOR or WAKING
+    room_byte: bool = (
+        False  # in the FIFO that senders sleep on: they do while it is there
+    )
     kills: int = 0  # that may still come
     committed: str = ""
     handled: str = ""
@@ -84,10 +90,9 @@ def _with(world: World, me: int, sender: Sender) -> tuple[Sender, ...]:
     return (*world.senders[:me], sender, *world.senders[me + 1 :])
 
 
-def wait_for_room(world: World, me: int) -> Result:
-    if world.senders[me].message == len(MESSAGES[me]):
-        return None  # it has sent everything
-    return world if world.tail - world.head < ROOM else None
+def begin(world: World, me: int) -> Result:
+    # None: it has sent everything
+    return None if world.senders[me].message == len(MESSAGES[me]) else world
 
 
 def note_the_mailbox(world: World, me: int) -> Result:
@@ -149,14 +154,37 @@ def clear_the_note(world: World, me: int) -> Result:
 
 
 def leave(world: World, me: int) -> Result:
-    """Return from the put; one that found no room is tried again."""
-    sender = world.senders[me]
-    sender = Sender(message=sender.message + (not sender.is_full))
-    return world._replace(senders=_with(world, me, sender)), "wait for room"
+    """Return from the put; one that found no room is tried again when there is some."""
+    is_full = world.senders[me].is_full
+    sender = Sender(message=world.senders[me].message + (not is_full))
+    world = world._replace(senders=_with(world, me, sender))
+    return world, "write the byte" if is_full else "begin"
+
+
+def write_the_byte(world: World, me: int) -> Result:
+    del me
+    return world._replace(room_byte=True)
+
+
+def say_that_it_waits(world: World, me: int) -> Result:
+    del me
+    return world._replace(waiters=WAITED_FOR)
+
+
+def look_for_room_again(world: World, me: int) -> Result:
+    del me
+    if world.tail - world.head < ROOM:
+        return world._replace(room_byte=False)
+    return world
+
+
+def sleep_until_there_is_room(world: World, me: int) -> Result:
+    del me
+    return None if world.room_byte else (world, "begin")
 
 
 PUT: Program = (
-    ("wait for room", wait_for_room),
+    ("begin", begin),
     ("note the mailbox", note_the_mailbox),
     ("lock", lock),
     ("look for room", look_for_room),
@@ -168,6 +196,10 @@ PUT: Program = (
     ("ring", ring),
     ("clear the note", clear_the_note),
     ("leave", leave),
+    ("write the byte", write_the_byte),
+    ("say that it waits", say_that_it_waits),
+    ("look for room again", look_for_room_again),
+    ("sleep until there is room", sleep_until_there_is_room),
 )
 
 
@@ -186,7 +218,7 @@ def settle(world: World) -> Result:
 
 
 def look(world: World) -> Result:
-    return (world, "arm") if world.tail == world.actor.head else world
+    return (world, WAKE_AT_REST[0][0]) if world.tail == world.actor.head else world
 
 
 def empty_the_slot(world: World) -> Result:
@@ -211,6 +243,36 @@ def mark_the_slot(world: World) -> Result:
 def move_the_head(world: World) -> Result:
     head = world.actor.head + 1
     return world._replace(head=head, actor=world.actor._replace(head=head))
+
+
+def _look_for_waiters(world: World, otherwise: Jump) -> Result:
+    # As late as can be: the ring wakes when half of it is free.
+    is_empty = world.tail == world.actor.head
+    return world if world.waiters and is_empty else (world, otherwise)
+
+
+def look_for_waiters(world: World) -> Result:
+    return _look_for_waiters(world, "taken")
+
+
+def look_for_waiters_at_rest(world: World) -> Result:
+    return _look_for_waiters(world, "arm")
+
+
+def say_that_it_wakes(world: World) -> Result:
+    return world._replace(waiters=WAKING)
+
+
+def empty_the_fifo(world: World) -> Result:
+    return world._replace(room_byte=False)
+
+
+def end_to_wake(world: World) -> Result:
+    return world._replace(waiters=0) if world.waiters == WAKING else world
+
+
+def taken(world: World) -> Result:
+    return world
 
 
 def start(world: World) -> Result:
@@ -255,6 +317,17 @@ def disarm(world: World) -> Result:
     return world._replace(armed=False, late_arm=False), "look"
 
 
+WAKE: Program = (
+    ("look for waiters", look_for_waiters),
+    ("say that it wakes", say_that_it_wakes),
+    ("empty the FIFO", empty_the_fifo),
+    ("end to wake", end_to_wake),
+)
+WAKE_AT_REST: Program = (
+    ("look for waiters at rest", look_for_waiters_at_rest),
+    *((f"{name} at rest", act) for name, act in WAKE[1:]),
+)
+
 LIVE: Program = (
     ("settle", settle),
     ("look", look),
@@ -263,12 +336,15 @@ LIVE: Program = (
     ("copy to the slot", copy_to_the_slot),
     ("mark the slot", mark_the_slot),
     ("move the head", move_the_head),
+    *WAKE,
+    ("taken", taken),
     ("start", start),
     ("handle", handle),
     ("answer", answer),
     ("empty the slot again", empty_the_slot),
     ("forget the start again", forget_the_start),
     ("end", end),
+    *WAKE_AT_REST,
     ("arm", arm),
     ("look again", look_again),
     ("sleep", sleep),
@@ -323,9 +399,14 @@ def arm_weakly(world: World) -> Result:
     return world._replace(late_arm=True)
 
 
-def hope_for_room(world: World, me: int) -> Result:
-    """Go on without a look at the head."""
-    return None if world.senders[me].message == len(MESSAGES[me]) else world
+def forget_the_waiters(world: World) -> Result:
+    """Take the flag down before the FIFO is empty."""
+    return world._replace(waiters=0)
+
+
+def rest(world: World) -> Result:
+    """Look for no waiters."""
+    return world, "arm"
 
 
 def lock_unless_dead(world: World, me: int) -> Result:
@@ -366,7 +447,7 @@ class Model(NamedTuple):
             if not sender.is_dead and self.put[sender.at][1] is leave:
                 yield next(self._of_sender(world, me, sender))
                 return
-        if not world.actor.is_dead and self.live[world.actor.at][1] is end:
+        if not world.actor.is_dead and self.live[world.actor.at][1] in {end, taken}:
             yield next(self._of_actor(world))
             return
         for me, sender in enumerate(world.senders):

@@ -173,12 +173,12 @@ def put_patiently(outlet: Outlet, *parts: bytes) -> Put:
 
 
 def wait_for_room(outlet: Outlet) -> None:
-    """Let others run until there may be room."""
+    """Sleep until there may be room, or let others run where the transport cannot tell."""
     room = outlet.fileno()
     if room is None:
         os.sched_yield()
     else:
-        is_ready(room, select.POLLOUT, 0.05)
+        assert is_ready(room, select.POLLOUT, PATIENCE_SECONDS), "nobody says so"
 
 
 def smash(directory: Path, rounds: str, seed: str) -> None:

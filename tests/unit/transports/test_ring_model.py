@@ -63,12 +63,28 @@ MISTAKES = {
     ),
     "senders do without the mutex": Mistake(Model(put=without(PUT, "lock")), "torn"),
     "a sender does not look for room": Mistake(
+        Model(put=without(PUT, "look for room")), "torn"
+    ),
+    "a sender sleeps without looking for room again": Mistake(
+        Model(put=without(PUT, "look for room again")), "a sender waits for ever"
+    ),
+    "a sender looks for room again before it says that it waits": Mistake(
+        Model(put=moved(PUT, "look for room again", before="say that it waits")),
+        "a sender waits for ever",
+    ),
+    "the actor does not look for waiters before it sleeps": Mistake(
+        Model(live=replaced(LIVE, "look for waiters at rest", ring_model.rest)),
+        "a sender waits for ever",
+    ),
+    "the actor forgets the waiters before it has woken them": Mistake(
         Model(
-            put=replaced(
-                without(PUT, "look for room"), "wait for room", ring_model.hope_for_room
+            live=replaced(
+                replaced(LIVE, "say that it wakes", ring_model.forget_the_waiters),
+                "say that it wakes at rest",
+                ring_model.forget_the_waiters,
             )
         ),
-        "torn",
+        "a sender waits for ever",
     ),
     "the tail moves before the record is whole": Mistake(
         Model(put=moved(PUT, "move the tail", before="copy the rest")), "torn"

@@ -12,9 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.transports import NAME, Place, is_ready, new_slot
+from tests.support.transports import (
+    NAME,
+    Place,
+    fill,
+    is_ready,
+    new_slot,
+    take_all,
+)
 from transports import _ring, shm
-from transports._ring import arm
+from transports._ring import Slot, arm
 from transports.errors import (
     CorruptError,
     EndpointError,
@@ -22,11 +29,12 @@ from transports.errors import (
     MailboxNotFoundError,
     NoSpaceError,
 )
-from transports.mailbox import Depth, Put
+from transports.mailbox import Depth, Mailbox, Outlet, Put
 from transports.shm import TRANSPORT
 
 LANE = "1.lane"
 BELL = "1.bell"
+BELLS = [BELL, "1.room"]
 
 
 def names(place: Place) -> list[str]:
@@ -41,7 +49,7 @@ def test_mail_and_lane_of_a_process_share_one_bell(place: Place) -> None:
     place.create(TRANSPORT, LANE)
     place.create(TRANSPORT, "2.mail")
 
-    assert names(place) == [BELL, LANE, NAME, "2.bell", "2.mail"]
+    assert names(place) == sorted([*BELLS, LANE, NAME, "2.bell", "2.mail", "2.room"])
 
 
 @pytest.mark.parametrize("order", [(NAME, LANE), (LANE, NAME)])
@@ -55,7 +63,7 @@ def test_bell_goes_with_the_last_ring_that_shares_it(
     after_one = names(place)
     TRANSPORT.unlink(place.dir_fd, order[1])
 
-    assert after_one == sorted([BELL, order[1]])
+    assert after_one == sorted([*BELLS, order[1]])
     assert names(place) == []
 
 
@@ -65,7 +73,7 @@ def test_other_endings_have_a_bell_of_their_own(place: Place) -> None:
 
     TRANSPORT.unlink(place.dir_fd, "1.x")
 
-    assert names(place) == ["1.y", "1.y.bell"]
+    assert names(place) == ["1.y", "1.y.bell", "1.y.room"]
 
 
 def test_bell_of_one_process_wakes_for_each_of_its_rings(place: Place) -> None:
@@ -99,6 +107,87 @@ def test_ring_bell_wakes_the_receiver_as_a_dead_sender_should_have(
 def test_ring_bell_of_a_mailbox_that_is_gone_is_not_found(place: Place) -> None:
     with pytest.raises(MailboxNotFoundError):
         shm.ring_bell(place.dir_fd, NAME)
+
+
+def test_sender_that_waits_for_room_is_woken_when_half_of_the_ring_is_free(
+    place: Place,
+) -> None:
+    mailbox, outlet, slot = a_full_ring(place)
+    room = outlet.fileno()
+    assert room is not None
+
+    asleep = 0
+    while not is_ready(room, select.POLLOUT):
+        assert mailbox.take(slot) is not None
+        slot.clear()
+        asleep += 1
+
+    depth = mailbox.depth()
+    assert (depth.bytes, depth.capacity_bytes) == (128 * 1024, 256 * 1024)
+    assert asleep == depth.frames
+
+
+def test_sender_that_waits_for_room_is_woken_by_the_end_of_the_ring(
+    place: Place,
+) -> None:
+    _, outlet, _ = a_full_ring(place)
+    early = outlet.fileno()
+    assert early is not None
+
+    TRANSPORT.unlink(place.dir_fd, NAME)
+
+    assert is_ready(early, select.POLLOUT)
+    late = outlet.fileno()
+    assert late is None or is_ready(late, select.POLLOUT)
+    assert outlet.put(b"") == Put.CLOSED
+
+
+def test_sender_that_comes_to_wait_when_there_is_room_again_does_not_sleep(
+    place: Place,
+) -> None:
+    mailbox, outlet, slot = a_full_ring(place)
+    mailbox.take(slot)  # and so it is not the receiver that will wake it
+
+    room = outlet.fileno()
+
+    assert room is not None
+    assert is_ready(room, select.POLLOUT)
+
+
+def test_receiver_wakes_whom_a_killed_one_should_have_woken(place: Place) -> None:
+    held = place.create(TRANSPORT)
+    outlet = place.connect(TRANSPORT)
+    fill(outlet, bytes(1000))
+    room = outlet.fileno()
+    assert room is not None
+    before = place.open(TRANSPORT, held)
+    take_all(before, new_slot())
+    os.write(room, b"!")  # as if it had died before it emptied the FIFO,
+    os.pwrite(held, b"\2\0\0\0", _ring.WAITERS_OFFSET)  # and after it had begun
+
+    following = place.open(TRANSPORT, held)
+    following.take(new_slot())
+
+    assert is_ready(room, select.POLLOUT)
+
+
+def test_sender_can_wait_where_the_file_that_would_wake_it_is_gone(
+    place: Place,
+) -> None:
+    mailbox, outlet, slot = a_full_ring(place)
+    (place.path / "1.room").unlink()
+
+    assert outlet.fileno() is None
+
+    assert take_all(mailbox, slot)
+    assert outlet.put(b"") == Put.ACCEPTED
+
+
+def a_full_ring(place: Place) -> tuple[Mailbox, Outlet, Slot]:
+    held = place.create(TRANSPORT)
+    outlet = place.connect(TRANSPORT)
+    fill(outlet, bytes(1024 - _ring.RECORD_BYTES))
+    return place.open(TRANSPORT, held), outlet, new_slot()
 
 
 def test_bell_takes_one_page_of_the_users_pipe_pages(place: Place) -> None:
@@ -292,7 +381,7 @@ def test_existing_ring_is_untouched_by_a_second_creation(place: Place) -> None:
         TRANSPORT.create(place.dir_fd, NAME, 8192)
 
     assert outlet.put(b"y") == Put.ACCEPTED
-    assert names(place) == [BELL, NAME]
+    assert names(place) == sorted([*BELLS, NAME])
 
 
 def test_ring_has_its_name_only_once_it_is_one(
