@@ -25,7 +25,7 @@ from actors import (
     Pending,
 )
 from tests.support.accounts import problems
-from tests.support.gates import SECONDS
+from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import Ledger, notes
 
 LEDGERS, CALLERS = 3, 3
@@ -90,6 +90,7 @@ class Crowd:
     )
     questions: Tally[int] = attrs.field(factory=Tally)
     _next: Pending[Event] | None = None
+    _known_before: Tally[int] | None = None
 
     @classmethod
     def gather(cls, system: ActorSystem, folder: Path, rng: random.Random) -> Crowd:
@@ -172,6 +173,7 @@ class Crowd:
 
     def close(self) -> list[str]:
         """End everybody, let the ledgers finish first, and return everything that is wrong."""
+        wait_until(self._all_go_on, "callers that wait for no answer")
         for caller in self.callers:
             self._kill(caller.name)
             self.wait_for("child_stopped", caller.name)
@@ -182,17 +184,30 @@ class Crowd:
         self.events.close()
         return list(self._wrong())
 
-    def _wrong(self) -> Iterator[str]:
-        known: dict[int, int] = Tally()  # messages of each life, as its caller knows
-        crashed = Tally[int]()
+    def _all_go_on(self) -> bool:
+        """Return whether all callers have sent something to every ledger since the last kill."""
+        known, _ = self._known()
+        if self._known_before is None:
+            self._known_before = known
+        before = self._known_before
+        living = [self.lives[caller._number] for caller in self.callers]
+        return all(known[life] > before[life] + ASKS * LEDGERS for life in living)
+
+    def _known(self) -> tuple[Tally[int], Tally[int]]:
+        """Return how many messages each life knows to be sent, and how many it was told had crashed their ledger."""
+        known, crashed = Tally[int](), Tally[int]()
         for _, text in notes(self.folder / "callers"):
             number, outcome = text.split()
             known[int(number) // MOST] += 1
             crashed[int(number) // MOST] += outcome == "crashed"
+        return known, crashed
+
+    def _wrong(self) -> Iterator[str]:
+        known, crashed = self._known()
         handled = [notes(self.folder / f"ledger{place}") for place in range(LEDGERS)]
         for life in self.lives.values():
-            # Killed between a message and the note of it, or in a question that was answered to nobody.
-            if not 0 <= self.questions[life] - crashed[life] <= 1:
+            # Killed between its answer and the end of a question, a ledger leaves both.
+            if crashed[life] > self.questions[life]:
                 yield f"life {life}: {self.questions[life]} questions crashed, {crashed[life]} were told"
             for place, lines in enumerate(handled):
                 pairs = [
