@@ -120,7 +120,7 @@ change_something(uint8_t which)
 {
     ring_header_t *header = ring.header;
     uint64_t mask = ring.capacity - 1;
-    record_t *next = (record_t *)(void *)(ring.data + (reader.head & mask));
+    record_t *next = (record_t *)(void *)(ring.data + (reader.head & mask & ~UINT64_C(7)));
     const struct {
         void *at;
         size_t bytes;
@@ -128,7 +128,7 @@ change_something(uint8_t which)
         {&header->tail, 8},        {&header->head, 8},      {&header->closed, 4},
         {&header->armed, 4},       {&next->mark, 4},        {&next->length, 4},
         {&next->seq, 8},           {&slot->record.mark, 4}, {&slot->record.length, 4},
-        {&header->lock.holder, 4}, {&slot->record.seq, 8},
+        {&header->lock.holder, 4}, {&header->taker, 8}, {&slot->record.seq, 8},
         /* not the slot's payload: it is compared with the copy */
     };
     size_t count = sizeof words / sizeof words[0];
@@ -166,9 +166,13 @@ take(void)
 {
     const unsigned char *payload;
     uint32_t length;
-    ring_result_t result = ring_peek(&reader, &payload, &length);
+    ring_result_t result = ring_begin_take(&reader);
+    if (result == RING_OK) {
+        result = ring_peek(&reader, &payload, &length);
+    }
     is_corrupt = result == RING_CORRUPT;
     if (result != RING_OK) {
+        ring_end_take(&reader);
         return;
     }
     check(payload > ring.data && payload < ring.data + ring.capacity + CACHE_LINE,
@@ -179,6 +183,7 @@ take(void)
     ring_move(&reader, payload, length, copy, slot);
     check(length == 0 || memcmp(copy, slot->payload, length) == 0,
           "the slot got something else than the caller");
+    ring_end_take(&reader);
     check(reader.head <= reader.seen_tail, "more taken than there was");
     free(copy);
 }
@@ -268,8 +273,10 @@ start_over(void)
     atomic_store(&ring.header->closed, 0);
     atomic_store(&ring.header->armed, 0);
     atomic_store(&ring.header->lock.holder, 0);
+    atomic_store(&ring.header->taker, 0);
     writer.ring = reader.ring = ring;
     writer.seen_head = 0;
+    reader.pid = (uint64_t)getpid();
     check(ring_resume(&reader) == RING_OK, "resume");
 }
 
