@@ -129,27 +129,35 @@ def wait_for(seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251 - the moment is what is random
 
 
-CROWD_KILLS = 30
+CROWD_KILLS = 100  # half of them of senders
+FEW_CROWD_KILLS = 30
 
 
 @pytest.mark.parametrize("transport", ["shm", "unix"])
 @pytest.mark.parametrize(
-    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 20))]
+    ("kills", "run"),
+    [
+        (FEW_CROWD_KILLS, 0),
+        *(
+            pytest.param(CROWD_KILLS, run, marks=pytest.mark.slow)
+            for run in range(1, 41)
+        ),
+    ],
 )
 def test_messages_of_many_to_many_are_handled_or_named_once_while_all_are_killed(
-    transport: str, run: int, tmp_path: Path
+    transport: str, kills: int, run: int, tmp_path: Path
 ) -> None:
-    del run
+    del run  # forty of them kill two thousand senders and two thousand receivers
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown with a failure
     rng = random.Random(seed)
 
     with ActorSystem(transport=transport) as system:
         crowd = Crowd.gather(system, tmp_path, rng)
-        for _ in range(CROWD_KILLS):
+        for _ in range(kills):
             crowd.let_run(rng.random() / 100)
             crowd.kill_one()
         wrong = crowd.close()
 
     assert wrong == []
-    assert crowd.kills.total() == CROWD_KILLS + CALLERS
+    assert crowd.kills.total() == kills + CALLERS
