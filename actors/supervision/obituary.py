@@ -20,7 +20,8 @@ def tell(events: Events, child: Child, death: Death, fate: Fate | None) -> None:
         fate: What was to become of it before it died.
     """
     is_told = child.spawner is not None
-    if (death.is_final or fate is not None) and not is_told:
+    was_stopped = death.is_final or fate is not None
+    if (was_stopped or _has_lingered(child, death.reason)) and not is_told:
         _check_stop(events, child, death.reason)
     if death.is_final or (fate is None and not is_told):
         warn(events, child, death.reason)
@@ -84,12 +85,18 @@ def _following(child: Child) -> str:
     return "ended"
 
 
+def _has_lingered(child: Child, reason: ExitReason) -> bool:
+    """Return whether it had ended in order, as it was asked to or by itself, and was not gone in time."""
+    killed_for = None if child.cause is None else child.cause.cause
+    return reason.clean and killed_for == "shutdown_timeout"
+
+
 def _check_stop(events: Events, child: Child, reason: ExitReason) -> None:
     """Log a stop that did not go as it should."""
     was_asked_for = (
         reason.kind is ExitKind.KILLED and reason.cause != "shutdown_timeout"
     )
-    has_lingered = reason.clean and child.cause is not None
+    has_lingered = _has_lingered(child, reason)
     if has_lingered or not (reason.clean or was_asked_for):
         events.publish("shutdown_error", child, reason=reason.to_json())
         lingered = {"lingered": True} if has_lingered else {}
