@@ -106,10 +106,13 @@ class ShmTransport:
         try:
             bell = _open_bell(dir_fd, name)
             room = functools.partial(_open_room, dir_fd, name)
-            noted = (note.buffer, note.offset, note.value) if note is not None else ()
             try:
                 with translated(f"cannot map {name}"):
-                    return _ring.Writer(fd, bell, room, *noted)
+                    if note is None:
+                        return _ring.Writer(fd, bell, room)
+                    return _ring.Writer(
+                        fd, bell, room, note.buffer, note.offset, note.value
+                    )
             except BaseException:
                 os.close(bell)
                 raise
