@@ -155,7 +155,7 @@ class Branch:
 
     Attributes:
         name: Of the actor; else what the kernel calls the process.
-        kind: ``program``, ``root``, ``actor`` or ``process``.
+        kind: ``program``, ``root``, ``supervisor`` (one with actors below it), ``actor`` or ``process``.
         pid: Its number.
         state: Of an actor; None for others.
         children: The processes that it has started.
@@ -211,7 +211,10 @@ def tree_of(system: System, processes: dict[int, Process]) -> Branch:
         actor = actors.get(pid)
         if actor is not None:
             return Branch(actor.name, "actor", pid, actor.state, children)
-        kind = "root" if pid == system.root_pid else "process"
+        has_actors = any(child.kind in {"actor", "supervisor"} for child in children)
+        kind = "supervisor" if has_actors else "process"
+        if pid == system.root_pid:
+            kind = "root"
         return Branch(processes[pid].name, kind, pid, None, children)
 
     roots = [system.root_pid] if system.root_pid in processes else []

@@ -37,6 +37,8 @@ _MESSAGES = (
     Column("SIZE", is_number=True),
 )
 
+_NAMED_KINDS = {"program", "root", "supervisor"}
+
 
 def systems(found: Sequence[System], width: int | None) -> list[str]:
     """Return the lines of ``actors ls``."""
@@ -91,7 +93,7 @@ def tree(root: Branch, width: int | None) -> list[str]:
 
 def _tree(branch: Branch, prefix: str, below: str) -> Iterator[str]:
     state = f"  {branch.state}" if branch.state is not None else ""
-    kind = f" ({branch.kind})" if branch.kind in {"program", "root"} else ""
+    kind = f" ({branch.kind})" if branch.kind in _NAMED_KINDS else ""
     yield f"{prefix}{branch.name}{kind}  {branch.pid}{state}"
     for at, child in enumerate(branch.children):
         is_last = at == len(branch.children) - 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorRef, ActorSystem
+from actors import ActorRef, ActorSystem, options
 from actors.cli.choice import FAILED, NOT_FOUND, USAGE
 from actors.cli.command import main
 from actors.runtime import door
@@ -68,6 +68,13 @@ def run(base: Path, *arguments: str) -> tuple[int, str, str]:
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return what the files of a system hold."""
+    return {
+        path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -202,6 +209,39 @@ def test_everything_can_be_seen_of_a_system_that_hangs(
     assert [(status, errors) for status, _, errors in results] == [(0, "")] * 4
     assert "Inbox.wait_for" in results[1][1]
     assert results[3][1].count("Inbox.keep") == 3
+
+
+def test_reading_changes_no_byte_of_a_system(
+    base: Path, inbox: ActorRef[Inbox], shown: Callable[..., list[dict[str, Any]]]
+) -> None:
+    (system,), (actor,) = shown("ls"), shown("ps")
+    stopped = (system["root_pid"], actor["pid"])
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        before = contents(Path(system["directory"]))
+        for arguments in (["ls"], ["ps"], ["tree"], ["mailbox", "inbox"]):
+            assert run(base, *arguments)[0] == 0
+        after = contents(Path(system["directory"]))
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+    assert after == before
+
+
+def test_tree_names_supervisors(base: Path, shop: ActorSystem) -> None:
+    child = options(name="child").child(Inbox)
+    group = shop.options(name="group").supervise(child).result()
+
+    status, output, _ = run(base, "tree")
+
+    supervisor, actor = output.splitlines()[2:]
+    assert status == 0
+    assert supervisor.startswith("   └─ group (supervisor)  ")
+    assert actor.startswith("      └─ child  ")
+    group.stop().result()
+    group.ended().result(SECONDS)
 
 
 def test_a_process_that_has_died_unseen_is_told(

@@ -94,5 +94,25 @@ def test_the_tree_of_a_system_begins_with_the_program_that_owns_it() -> None:
     assert tree == Branch("python", "program", 100, None, (root,))
 
 
+def test_a_process_with_actors_below_it_is_a_supervisor() -> None:
+    processes = known(
+        Process(101, 1, "actors:shop"),
+        Process(105, 101, "etl"),
+        Process(106, 105, "inner"),
+        Process(102, 106, "python"),
+        Process(107, 101, "left behind"),
+    )
+
+    (root,) = tree_of(a_system(an_actor("counter")), processes).children
+
+    etl, left_behind = root.children
+    assert (root.kind, etl.kind, etl.children[0].kind) == (
+        "root",
+        "supervisor",
+        "supervisor",
+    )
+    assert left_behind.kind == "process"
+
+
 def test_the_tree_of_a_system_whose_processes_have_ended_is_bare() -> None:
     assert tree_of(a_system(), {}) == Branch("?", "program", 100, None, ())
