@@ -257,7 +257,7 @@ class ActorRef(Generic[A_co]):
 
         It is never stopped while it sends, so it holds nobody else up.
         The deadlines of its asks, and of asks to it, do not run until it is thawed; messages to it are accepted as ever.
-        It can be stopped, killed and restarted, and a fresh incarnation is not frozen.
+        It can be killed and restarted, and a fresh incarnation is not frozen; a stop waits in its queue, like any message.
         Freezing a frozen actor does nothing; during a start it waits as ``signal`` does.
 
         Raises (when awaited):

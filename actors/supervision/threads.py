@@ -1,4 +1,7 @@
-"""The threads of a process that is ours and unreaped: whether they run, and what they do about signals."""
+"""The threads of a process that is ours and unreaped: whether they run, and what they do about signals.
+
+A process that has changed its user may be hidden from us (``hidepid``): it has no threads then, and does nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,17 @@ from actors.supervision.linux import STATE, stat_of, status_of
 
 def of(pid: int) -> list[int]:
     """Return the numbers of the threads of *pid*, its main one first."""
-    return sorted(int(each.name) for each in Path(f"/proc/{pid}/task").iterdir())
+    try:
+        return sorted(int(each.name) for each in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []
 
 
 def name_of(pid: int, tid: int) -> str:
     """Return the name of a thread, as ``ps`` shows it."""
     try:
         return Path(f"/proc/{pid}/task/{tid}/comm").read_text(errors="replace").strip()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return "ended"
 
 
@@ -29,11 +35,7 @@ def name_of(pid: int, tid: int) -> str:
 
 def is_stopped(pid: int) -> bool:
     """Return whether *pid* lives and executes nothing until it is continued."""
-    try:
-        states = {stat_of(f"{pid}/task/{tid}")[STATE] for tid in of(pid)}
-    except (FileNotFoundError, ProcessLookupError):  # one has ended just now
-        return False
-    living = states - {"Z", "X"}
+    living = {_state(pid, tid) for tid in of(pid)} - {"Z", "X"}
     return bool(living) and living <= {"T", "t"}
 
 
@@ -42,12 +44,19 @@ def is_main_stopped(pid: int) -> bool:
 
     In an uninterruptible sleep (D) it is in the kernel, and stops on its way out of it.
     """
-    return stat_of(f"{pid}/task/{pid}")[STATE] in "TtDZX"
+    return _state(pid, pid) in {"T", "t", "D", "Z", "X"}
 
 
 def is_traced(pid: int) -> bool:
     """Return whether somebody debugs *pid*."""
-    return status_of(pid).get("TracerPid", "0") != "0"
+    return _fields(pid).get("TracerPid", "0") != "0"
+
+
+def _state(pid: int, tid: int) -> str:
+    try:
+        return stat_of(f"{pid}/task/{tid}")[STATE]
+    except OSError:  # it has ended just now
+        return "X"
 
 
 # Signals.
@@ -68,16 +77,20 @@ class SignalState:
 
 def signal_state(pid: int, tid: int, signum: int) -> SignalState:
     """Return what a thread does about a signal; one that has ended does nothing."""
-    try:
-        fields = status_of(f"{pid}/task/{tid}")
-    except (FileNotFoundError, ProcessLookupError):
-        fields = {}
+    fields = _fields(f"{pid}/task/{tid}")
     return SignalState(_has(fields, "SigPnd", signum), _has(fields, "SigBlk", signum))
 
 
 def catches(pid: int, signum: int) -> bool:
     """Return whether the process has a handler for a signal."""
-    return _has(status_of(pid), "SigCgt", signum)
+    return _has(_fields(pid), "SigCgt", signum)
+
+
+def _fields(process: int | str) -> dict[str, str]:
+    try:
+        return status_of(process)
+    except OSError:
+        return {}
 
 
 def _has(fields: dict[str, str], mask: str, signum: int) -> bool:

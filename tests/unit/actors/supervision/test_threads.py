@@ -109,3 +109,16 @@ def test_thread_that_does_not_exist_gets_no_signal(
 ) -> None:
     with pytest.raises(ProcessLookupError):
         linux.signal_thread(process.pid, os.getpid(), signal.SIGUSR1)
+
+
+def test_process_that_cannot_be_seen_has_no_threads_and_does_nothing() -> None:
+    nobody = 2**22 + 1  # beyond what a number can be
+
+    assert threads.of(nobody) == []
+    assert threads.name_of(nobody, nobody) == "ended"
+    assert not threads.is_stopped(nobody)
+    assert threads.is_main_stopped(nobody)
+    assert not threads.is_traced(nobody)
+    assert not threads.catches(nobody, signal.SIGUSR1)
+    state = threads.signal_state(nobody, nobody, signal.SIGUSR1)
+    assert state == threads.SignalState(is_pending=False, is_blocked=False)
