@@ -472,7 +472,7 @@ def test_a_class_that_hides_a_method_of_the_runtime_is_refused() -> None:
         type("Broken", (Actor,), {"stop": lambda _: None})
 
 
-@pytest.mark.parametrize("value", ["ignore", None, 1], ids=repr)
+@pytest.mark.parametrize("value", ["ignore", 1], ids=repr)
 def test_an_unknown_on_error_is_refused_with_the_accepted_values(value: object) -> None:
     with pytest.raises(OptionError, match="'crash', 'continue'"):
         handler(on_error=value)  # type: ignore[arg-type]  # the mistake

@@ -18,7 +18,7 @@ from actors import (
     PoisonMessage,
     Redeliver,
 )
-from tests.support.controlled import Fragile
+from tests.support.fragile import Fragile
 from tests.support.gates import wait_until
 
 

@@ -18,7 +18,7 @@ from actors import (
     OptionError,
     Redeliver,
 )
-from tests.support.controlled import Fragile, FragileThree
+from tests.support.fragile import Fragile, FragileThree
 from tests.support.gates import SECONDS, wait_until
 
 NextEvent = Callable[[str, str], Event]
