@@ -46,6 +46,7 @@ static ring_writer_t writer;
 static ring_reader_t reader;
 static slot_t *slot;
 static bool is_corrupt;
+static int room[2];
 
 static void
 check(bool holds, const char *what)
@@ -128,7 +129,7 @@ change_something(uint8_t which)
         {&header->tail, 8},        {&header->head, 8},      {&header->closed, 4},
         {&header->armed, 4},       {&next->mark, 4},        {&next->length, 4},
         {&next->seq, 8},           {&slot->record.mark, 4}, {&slot->record.length, 4},
-        {&header->lock.holder, 4}, {&header->taker, 8}, {&slot->record.seq, 8},
+        {&header->lock.holder, 4}, {&header->taker, 8}, {&header->waiters, 4}, {&slot->record.seq, 8},
         /* not the slot's payload: it is compared with the copy */
     };
     size_t count = sizeof words / sizeof words[0];
@@ -158,7 +159,9 @@ put(void)
     uint32_t size = (uint32_t)next_byte() * LONGEST / 256;
     memset(bytes, next_byte(), sizeof bytes);
     struct iovec parts[] = {{bytes, size / 2}, {bytes, size - size / 2}};
-    ring_put(&writer, parts, 2, size);
+    if (ring_put(&writer, parts, 2, size) == RING_FULL) {
+        ring_await_room(&writer);
+    }
 }
 
 static void
@@ -184,6 +187,9 @@ take(void)
     check(length == 0 || memcmp(copy, slot->payload, length) == 0,
           "the slot got something else than the caller");
     ring_end_take(&reader);
+    if (ring_owes_room(&reader)) {
+        ring_give_room(&reader, room[0]);
+    }
     check(reader.head <= reader.seen_tail, "more taken than there was");
     free(copy);
 }
@@ -265,6 +271,8 @@ start_over(void)
         guard((unsigned char *)ring.header - ring_header_bytes());
         guard(ring.data + 2 * CAPACITY);
         writer.bell = bell;
+        check(pipe2(room, O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+        writer.room = room[1];
         slot = aligned_alloc(CACHE_LINE, slot_bytes(ring.limit));
     }
     memset(ring.data, 0, CAPACITY);
@@ -274,6 +282,7 @@ start_over(void)
     atomic_store(&ring.header->armed, 0);
     atomic_store(&ring.header->lock.holder, 0);
     atomic_store(&ring.header->taker, 0);
+    atomic_store(&ring.header->waiters, 0);
     writer.ring = reader.ring = ring;
     writer.seen_head = 0;
     reader.pid = (uint64_t)getpid();
