@@ -14,6 +14,7 @@ from actors.errors import DeadlockError as DeadlockError
 from actors.errors import ForkedHandleError as ForkedHandleError
 from actors.errors import MailboxFullError as MailboxFullError
 from actors.errors import MailboxLostError as MailboxLostError
+from actors.errors import MessagePurgedError as MessagePurgedError
 from actors.errors import MessageTooLargeError as MessageTooLargeError
 from actors.errors import NameTakenError as NameTakenError
 from actors.errors import NotSerializableError as NotSerializableError
@@ -28,6 +29,9 @@ from actors.events import Event as Event
 from actors.events import Events as Events
 from actors.exits import ExitKind as ExitKind
 from actors.exits import ExitReason as ExitReason
+from actors.mailbox import ActorMailbox as ActorMailbox
+from actors.mailbox import MailboxState as MailboxState
+from actors.mailbox import QueuedMessage as QueuedMessage
 from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending

@@ -68,6 +68,10 @@ class MailboxLostError(ActorError):
         )
 
 
+class MessagePurgedError(ActorError):
+    """The message was purged from the mailbox of its actor and never handled, so asking again is safe."""
+
+
 class MailboxFullError(ActorError):
     """Neither the mailbox nor this process's outbox had room; the message was not sent, so sending it again later is safe."""
 

@@ -25,6 +25,7 @@ import attrs
 from actors import messages, signals
 from actors.errors import ActorError, OptionError
 from actors.exits import ExitReason, from_json
+from actors.mailbox import ActorMailbox
 from actors.options import ResourceKeywords, Resources, is_seconds, refused
 from actors.pending import Pending
 from actors.runtime.client import Client, clients
@@ -335,6 +336,17 @@ class ActorRef(Generic[A_co]):
         client = self._client or self._join()
         facts = {"number": self._number, **details}
         return client.request(operation, facts, convert=convert, about=self._name)
+
+    # Its mailbox.
+
+    def mailbox(self) -> ActorMailbox:
+        """Return the actor's mailbox, to look into it, empty it, or save and replay what waits there.
+
+        Raises:
+            ActorError: This process is not part of the actor's system.
+        """
+        client = self._client or self._join()
+        return ActorMailbox(client, self._number, self._name)
 
     # A value.
 

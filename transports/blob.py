@@ -198,6 +198,18 @@ class BlobStore:
         claim(text, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
         return held.encode()
 
+    def forward(self, name: bytes, to: str) -> bytes:
+        """Send what is on its way to one mailbox to the mailbox *to* instead; return the name to send.
+
+        Raises:
+            FileNotFoundError: It was taken or dropped before.
+            ValueError: *name* is not one that ``write`` returns.
+        """
+        text = _checked(name, _SENT)
+        other = f"{to}@{text.partition('@')[2]}"
+        os.rename(text, other, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+        return other.encode()
+
     def borrow(self, name: bytes, *, private: bool = False) -> View:
         """Map what another process holds, and goes on holding for as long as this one lives.
 

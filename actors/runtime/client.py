@@ -12,7 +12,7 @@ import json
 import os
 import struct
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from actors import exits
@@ -170,6 +170,34 @@ class Client:
         except GoneError:
             self._give_up(pending, number, None)
         return pending
+
+    def resend(
+        self, number: int, name: str, messages: Sequence[tuple[bytes, bytes | Parcel]]
+    ) -> Pending[int]:
+        """Tell messages that were encoded before, at least one; settled with their count once the mailbox has accepted them.
+
+        Raises:
+            MessageTooLargeError: One is larger than the system takes.
+            NoSpaceError: One is large, and shared memory has no room for it.
+        """
+        pending: Pending[int] = Pending(self)
+        label = ""
+        parts: tuple[bytes, ...] = ()
+        try:
+            for method, body in messages:
+                label = method.decode()
+                route = self._route(number)
+                parts = self.outgoing.pack(route, _TELL, method, body)
+                pending = Pending(self)
+                pending.convert = lambda _: len(messages)
+                self.questions.describe(pending, number, name, label, None)
+                self.outgoing.post(
+                    route, parts, pending, is_question=False, is_bounded=False
+                )
+            self._end_too(pending)
+        except GoneError:
+            return self._undeliverable(number, name, label, _sent_ns(parts))
+        return pending  # the last: they are accepted in order
 
     def stop(self, number: int, name: str) -> Pending[None]:
         """Queue a stop behind what the mailbox holds."""

@@ -253,8 +253,9 @@ class Outgoing:
         pending: Pending[Any],
         *,
         is_question: bool,
+        is_bounded: bool = True,
     ) -> None:
-        """Send a frame, or let it wait for room.
+        """Send a frame, or let it wait for room; without end if it is not bounded.
 
         Raises:
             GoneError: The receiver has ended.
@@ -262,7 +263,8 @@ class Outgoing:
         """
         try:
             if route.outbox or not self._offer(route, parts, pending, is_question):
-                self._queue(route, Letter(parts, pending, is_question=is_question))
+                letter = Letter(parts, pending, is_question=is_question)
+                self._queue(route, letter, is_bounded=is_bounded)
         except (GoneError, MailboxFullError):
             self._discard(parts)
             raise
@@ -297,9 +299,9 @@ class Outgoing:
             self._questions.leave(pending.corr)
         return False
 
-    def _queue(self, route: Route, letter: Letter) -> None:
+    def _queue(self, route: Route, letter: Letter, *, is_bounded: bool) -> None:
         with self._lock:
-            if not route.queue(letter):
+            if not route.queue(letter, is_bounded=is_bounded):
                 msg = (
                     f"{letter.pending.target}: {len(route.outbox)} messages ({route.outbox_bytes} bytes) wait here for room "
                     "in its mailbox already; this one was not sent"

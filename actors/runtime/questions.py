@@ -24,6 +24,7 @@ from actors.errors import (
     ChildError,
     DecodeError,
     MailboxLostError,
+    MessagePurgedError,
     NameTakenError,
     SpawnError,
     SystemClosedError,
@@ -46,6 +47,7 @@ _REFUSALS: dict[str, type[Exception]] = {
     "closing": SystemClosedError,
     "refused": ActorError,
     "lost": DecodeError,
+    "purged": MessagePurgedError,
 }
 
 

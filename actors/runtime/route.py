@@ -157,9 +157,9 @@ class Route:
             return None
         return None if fd is None or fd < 0 else fd
 
-    def queue(self, letter: Letter) -> bool:
+    def queue(self, letter: Letter, *, is_bounded: bool = True) -> bool:
         """Let *letter* wait for room; False when there is no place for it here either."""
-        is_bounded = self._status is not None or self.number == lanes.ROOT
+        is_bounded &= self._status is not None or self.number == lanes.ROOT
         is_full = self.outbox_bytes + letter.size > OUTBOX_BYTES
         if is_bounded and is_full and self.outbox:  # one always fits
             return False

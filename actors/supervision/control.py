@@ -16,19 +16,23 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild, Asker
 from actors.supervision.freezing import Freezing
 from actors.supervision.lifecycle import Lifecycle
-from actors.supervision.request import Request
+from actors.supervision.mailboxes import Mailboxes
+from actors.supervision.request import Act, Request
 from actors.supervision.stacks import Stacks
 from actors.wire.frame import Codec, Kind
 
 Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
-Act = Callable[[ActorChild, Request], None]
 
 
 class Control:
     """Carries out the requests about processes of one supervisor's children."""
 
     def __init__(
-        self, lifecycle: Lifecycle, outgoing: Outgoing, alarms: Alarms
+        self,
+        lifecycle: Lifecycle,
+        outgoing: Outgoing,
+        alarms: Alarms,
+        mailboxes: Mailboxes,
     ) -> None:
         self._lifecycle = lifecycle
         self._outgoing = outgoing
@@ -39,6 +43,12 @@ class Control:
             "thaw": self._when_ready(freezer.thaw),
             "stack": self._when_forked(shower.show),
             "limit": self._when_ready(_limit),
+            "mailbox": self._handle(mailboxes.inspect, lambda _: True),
+            "purge": self._handle(
+                lambda child, request: freezer.visit(child, mailboxes.purge, request),
+                lambda child: not child.is_alive
+                or (child.is_running and child.pidfd >= 0),
+            ),
         }
         self.alarms: dict[str, Callable[[int], None]] = {
             freezing.ALARM: freezer.look,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import time
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -219,8 +220,50 @@ class Estate:
             header = frame.read(data or b"")
         except frame.FrameError:
             return
-        if header.flags & frame.BLOB and data is not None:
+        self.drop_blob(data or b"", header)
+        yield header
+
+    def drop_blob(self, data: bytes, header: Header) -> None:
+        """Remove the payload of the frame *data*, which nobody will look into."""
+        if header.flags & frame.BLOB:
             blobs = BlobStore(self.directory.blob_fd, str(self.number))
             with contextlib.suppress(ValueError):  # not a parcel: nothing to remove
                 parcel.drop(data[header.body_at :], blobs)
-        yield header
+
+    # What is done to the mailbox of an actor that goes on.
+
+    def is_taking(self, pid: int) -> bool:
+        """Return whether the actor's process *pid*, which is stopped, is in the middle of a take."""
+        return self.transport.is_taking(self.mailbox_fd, pid)
+
+    def take_out(self, *, has_process: bool) -> list[bytes]:
+        """Take what waits, oldest first, while the actor's process, if it *has_process*, stands still and is not taking.
+
+        What is sent meanwhile stays, so that this ends.
+
+        Raises:
+            CorruptError: The mailbox makes no sense.
+        """
+        until = time.monotonic_ns()
+        taken: list[bytes] = []
+        mailbox = self._open_mailbox()
+        try:
+            if not has_process:  # what the last one had taken and not started waits too
+                taken += self._unstarted(mailbox)
+            limit = self.transport.inline_limit
+            scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
+            while (data := mailbox.take(scratch)) is not None:
+                scratch.clear()
+                taken.append(data)
+                if len(data) >= frame.HEADER_BYTES and frame.sent_ns(data) > until:
+                    break
+        finally:
+            mailbox.close()
+        return taken
+
+    def _unstarted(self, mailbox: Mailbox) -> Iterator[bytes]:
+        for slot in self.page.slots():
+            if (data := slot.frame()) is not None:
+                mailbox.settle(slot)
+                yield data
+                slot.clear()

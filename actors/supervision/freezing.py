@@ -1,7 +1,8 @@
-"""Stopping a process where it does no harm: not while it sends.
+"""Stopping a process where it does no harm: not while it sends, nor while it takes.
 
-A process that is stopped in the middle of a put holds the lock of somebody else's mailbox.
-Its status page says when it is in one.
+A process that is stopped in the middle of a put holds the lock of somebody else's mailbox; one in the middle of a take does not
+expect that somebody takes in its place.
+Its status page says when it is in a put, its mailbox when it is in a take.
 So it is stopped, looked at, and, if the moment was a bad one, continued and stopped again a little later.
 """
 
@@ -16,7 +17,7 @@ from actors.runtime import status
 from actors.supervision import reaper, threads
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild
-from actors.supervision.request import Request
+from actors.supervision.request import Act, Request
 
 ALARM = "freezing"
 LOOK_SECONDS = 0.0005  # until it is looked at whether a process has stopped
@@ -30,8 +31,9 @@ class Attempt:
 
     child: ActorChild
     incarnation: int
-    requests: list[Request]
     until: float
+    requests: list[Request] = attrs.field(factory=list)  # that it stays so
+    visits: list[tuple[Act, Request]] = attrs.field(factory=list)  # done meanwhile
     wait: float = LOOK_SECONDS
     is_running: bool = False  # on purpose, to get out of what it was sending
 
@@ -46,18 +48,30 @@ class Freezing:
 
     def freeze(self, child: ActorChild, request: Request) -> None:
         """Stop the process of *child*, which is ready."""
-        attempt = self._attempts.get(child.number)
         if child.estate.page.is_frozen():
             request.settle()
-        elif attempt is not None:
+        elif attempt := self._attempt(child, request):
             attempt.requests.append(request)
-        elif not reaper.may_signal(child.pidfd, signal.SIGSTOP):
-            request.settle(child.about(reaper.NOT_OURS))
-        else:
+
+    def visit(self, child: ActorChild, act: Act, request: Request) -> None:
+        """Do *act* while the process of *child* stands still, if it has one; it goes on as it was."""
+        if not child.is_alive or child.estate.page.is_frozen():
+            act(child, request)
+        elif attempt := self._attempt(child, request):
+            attempt.visits.append((act, request))
+
+    def _attempt(self, child: ActorChild, request: Request) -> Attempt | None:
+        """Return the attempt to stop the process of *child*; None when it cannot be made, which *request* is told."""
+        attempt = self._attempts.get(child.number)
+        if attempt is None:
+            if not reaper.may_signal(child.pidfd, signal.SIGSTOP):
+                request.settle(child.about(reaper.NOT_OURS))
+                return None
             until = time.monotonic() + GIVE_UP_SECONDS
-            attempt = Attempt(child, child.incarnation, [request], until)
+            attempt = Attempt(child, child.incarnation, until)
             self._attempts[child.number] = attempt
             self._look_later(attempt)
+        return attempt
 
     def thaw(self, child: ActorChild, request: Request) -> None:
         """Let the process of *child* run."""
@@ -68,6 +82,8 @@ class Freezing:
         attempt = self._attempts.get(child.number)
         if attempt is not None:  # frozen, for no time at all
             self._end(attempt)
+            for _, visit in attempt.visits:
+                visit.repeat()
         request.settle()
 
     def look(self, number: int) -> None:
@@ -86,20 +102,34 @@ class Freezing:
         elif not threads.is_stopped(child.pid):
             reaper.may_signal(child.pidfd, signal.SIGSTOP)  # others may continue it
             self._look_later(attempt)
-        elif child.estate.page.words[status.SENDING]:
+        elif child.estate.page.words[status.SENDING] or child.estate.is_taking(
+            child.pid
+        ):
             attempt.is_running = True
             reaper.may_signal(child.pidfd, signal.SIGCONT)
             self._look_later(attempt)
         else:
+            self._stopped(attempt)
+
+    def _stopped(self, attempt: Attempt) -> None:
+        child = attempt.child
+        for act, request in attempt.visits:
+            act(child, request)
+        if attempt.requests:
             child.estate.page.freeze()
-            self._end(attempt)
+        else:
+            reaper.may_signal(child.pidfd, signal.SIGCONT)
+        self._end(attempt)
 
     def _look_later(self, attempt: Attempt) -> None:
         now = time.monotonic()
         if now >= attempt.until:
             reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
             text = f"could not be stopped within {GIVE_UP_SECONDS:g} s"
-            self._end(attempt, attempt.child.about(text))
+            error = attempt.child.about(text)
+            self._end(attempt, error)
+            for _, visit in attempt.visits:
+                visit.settle(error)
             return
         self._alarms.set((ALARM, attempt.child.number), now + attempt.wait)
         attempt.wait = min(2 * attempt.wait, MAX_LOOK_SECONDS)
@@ -109,7 +139,7 @@ class Freezing:
         if attempt.child.pidfd >= 0:
             reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
         del self._attempts[attempt.child.number]
-        for request in attempt.requests:
+        for request in (*attempt.requests, *(visit for _, visit in attempt.visits)):
             request.repeat()
 
     def _end(self, attempt: Attempt, error: str | None = None) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import attrs
 
+from actors.supervision.child import ActorChild
+
 
 class Settle(Protocol):
     """Answers whoever has asked."""
@@ -28,3 +30,6 @@ class Request:
     facts: dict[str, Any]
     settle: Settle
     repeat: Callable[[], None]
+
+
+Act = Callable[[ActorChild, Request], None]

@@ -125,6 +125,27 @@ class Settling:
         self._payloads.release(child.arguments)
         self._outgoing.forget(child.number)
 
+    # What is taken out of a mailbox.
+
+    def purged(self, child: ActorChild, header: Header, cause: str) -> None:
+        """A message has been taken out of the mailbox of *child*, unhandled: tell who waits for its answer, or everybody."""
+        if header.kind == Kind.ASK and not self._is_overdue(child, header):
+            text = f"{child.method(header.method)}: purged from the mailbox of {child.label}; it was not handled"
+            self._outgoing.answer(
+                header.lane,
+                Kind.REFUSAL,
+                header.corr,
+                reports.to_bytes({"error": "purged", "text": text}),
+                Codec.JSON,
+            )
+        elif header.kind == Kind.TELL:
+            self._dead_letter(child, header, cause)
+
+    def log_purge(self, child: ActorChild, tells: int, asks: int) -> None:
+        """Log how many messages have been taken out of the mailbox of *child*."""
+        if tells or asks:
+            self._events.warn("mailbox_purged", child, tells=tells, asks=asks)
+
     def remember(self, number: int, reason: ExitReason) -> None:
         """Keep the reason why *number* has ended."""
         self._ended[number] = bounded(reason, SHORTENED)

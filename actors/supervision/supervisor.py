@@ -41,6 +41,7 @@ from actors.supervision.events import Events
 from actors.supervision.forest import Forest, limits_of
 from actors.supervision.group import Fate, group_of_one
 from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.mailboxes import Mailboxes
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
 from actors.supervision.preload import Preloaded
@@ -122,7 +123,12 @@ class Supervisor:
             self._selector,
             self._payloads,
         )
-        self._control = Control(self.lifecycle, self._outgoing, self._alarms)
+        self._control = Control(
+            self.lifecycle,
+            self._outgoing,
+            self._alarms,
+            Mailboxes(self.lifecycle, self._blobs),
+        )
         self._watchdog = Watchdog(self.lifecycle, self._events, self._alarms)
         self._numbers = itertools.count(MAIN + 1)
         self._programs = Programs(

@@ -36,7 +36,7 @@ HEADER = struct.Struct("<BBBBHHIIQQQQ")
 HEADER_BYTES = HEADER.size
 FLAGS_AT = 2
 ATTEMPT_AT = 6
-LANE, CORR = 7, 8  # where these stand among the fields of ``HEADER``
+LANE, CORR, SENT = 7, 8, 9  # where these stand among the fields of ``HEADER``
 MAX_METHOD_BYTES = 1024
 
 
@@ -122,6 +122,11 @@ def pack(  # noqa: PLR0913 - the header has this many fields, and this is its on
         )
         + method
     )
+
+
+def sent_ns(frame: bytes) -> int:
+    """Return when *frame*, which has a header, was sent."""
+    return int(HEADER.unpack_from(frame)[SENT])
 
 
 def read(frame: bytes) -> Header:

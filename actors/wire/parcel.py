@@ -185,6 +185,25 @@ def lend(body: bytes, blobs: BlobStore, to: str) -> bytes:
     return body[: _SIZE.size] + b"\n".join(sent) + b"\n\n" + rest
 
 
+def forward(body: bytes, blobs: BlobStore, to: str) -> bytes:
+    """Send what *body* names to the mailbox *to* instead; return the body of the frame for it.
+
+    Raises:
+        OSError: A blob is gone; what is there is dropped then.
+        ValueError: *body* makes no sense.
+    """
+    names, rest = _split(body)
+    sent: list[bytes] = []
+    try:
+        for name in names:
+            sent.append(blobs.forward(name, to))  # noqa: PERF401 - what is sent when one is gone must be known
+    except BaseException:
+        for name in (*sent, *names):
+            blobs.drop(name)
+        raise
+    return body[: _SIZE.size] + b"\n".join(sent) + b"\n\n" + rest
+
+
 def release(body: bytes, blobs: BlobStore) -> None:
     """Let go of what ``hold`` has returned as *body*."""
     for name in _split(body)[0]:

@@ -105,6 +105,14 @@ class Source(Actor):
             await self.sink.within(None).tell(Sink.take, self.number)
 
 
+class Pump(Actor):
+    """Sends numbers, and says when all are accepted."""
+
+    async def send(self, sink: ActorRef[Sink], count: int) -> None:
+        for number in range(1, count + 1):
+            await sink.within(None).tell(Sink.take, number)
+
+
 class Timed(Attentive):
     """Hangs and is slow, within limits and beyond."""
 

@@ -1,0 +1,125 @@
+"""What somebody does to what waits for an actor: look, purge, export.
+
+The supervisor holds the mailbox, so it can do that whatever the actor does: works, hangs, is frozen, or has no process.
+Taking something out of the mailbox of a process that is not the taker's own needs that process to stand still, and not in the
+middle of a take; it runs on at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from typing import Any
+
+import attrs
+
+from actors.runtime.client import MAIN
+from actors.runtime.outgoing import mailbox_name
+from actors.supervision.child import ActorChild
+from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.request import Request
+from actors.wire import frame, parcel
+from actors.wire.frame import FrameError, Header, Kind
+from transports.blob import BlobStore
+from transports.errors import TransportError
+
+_HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES
+
+
+class Mailboxes:
+    """Carries out the requests about mailboxes of one supervisor's children."""
+
+    def __init__(self, lifecycle: Lifecycle, blobs: BlobStore) -> None:
+        """Refuse what is dropped through *lifecycle*; *blobs* are those of this process."""
+        self._lifecycle = lifecycle
+        self._blobs = blobs
+
+    def inspect(self, child: ActorChild, request: Request) -> None:
+        """Say what waits for *child*, and what it has in hand."""
+        estate = child.estate
+        try:
+            contents = estate.transport.inspect(
+                estate.directory.fd,
+                mailbox_name(child.number),
+                held=estate.mailbox_fd,
+                head_bytes=_HEAD_BYTES,
+                limit=request.facts["limit"],
+            )
+        except TransportError as exc:
+            request.settle(f"{child.label}: {exc}")
+            return
+        waiting = contents.frames
+        request.settle(
+            depth=attrs.asdict(contents.depth),
+            waiting=None
+            if waiting is None
+            else [self._facts(child, one.head, one.size) for one in waiting],
+            in_hand=[
+                {
+                    **self._facts(child, data, len(data)),
+                    "started_ns": slot.started_ns,
+                }
+                for slot in estate.page.slots()
+                if (data := slot.frame()) is not None
+            ],
+        )
+
+    def _facts(self, child: ActorChild, data: bytes, size: int) -> dict[str, Any]:
+        try:
+            header = frame.read(data)
+            kind = Kind(header.kind).name.lower()
+        except ValueError:
+            return {"kind": "unknown", "method": "", "sender": "", "size": size}
+        return {
+            "kind": kind,
+            "method": child.method(header.method) if header.method else "",
+            "sender": self._name(header.sender),
+            "sent_ns": header.sent_ns,
+            "size": size,
+        }
+
+    def _name(self, number: int) -> str:
+        sender = self._lifecycle.children.get(number)
+        if sender is not None:
+            return sender.label
+        return "main program" if number == MAIN else f"process {number}"
+
+    def purge(self, child: ActorChild, request: Request) -> None:
+        """Drop what waits for *child*, whose process stands still; answer with what is to be kept."""
+        try:
+            frames = child.estate.take_out(has_process=child.is_alive)
+        except TransportError as exc:
+            request.settle(f"{child.label}: {exc}")
+            return
+        kept: list[str] = []
+        counts = {Kind.TELL: 0, Kind.ASK: 0, Kind.STOP: 0}
+        for data in frames:
+            with contextlib.suppress(FrameError):
+                header = frame.read(data)
+                copy = self._kept(data, header, request.facts["to"])
+                if copy is None:
+                    child.estate.drop_blob(data, header)
+                else:
+                    kept.append(base64.b64encode(copy).decode())
+                cause = "purged" if copy is None else "exported"
+                self._lifecycle.settling.purged(child, header, cause)
+                if header.kind in counts:
+                    counts[Kind(header.kind)] += 1
+        self._lifecycle.settling.log_purge(
+            child, counts[Kind.TELL], counts[Kind.ASK]
+        )
+        request.settle(frames=kept, messages=counts[Kind.TELL] + counts[Kind.ASK])
+        if counts[Kind.STOP]:  # nothing is before it any more
+            self._lifecycle.stop(child)
+
+    def _kept(self, data: bytes, header: Header, to: int | None) -> bytes | None:
+        """Return the frame *data* with its payload on the way to process *to*; None if it is not to be kept, or cannot be."""
+        if to is None or header.kind != Kind.TELL:
+            return None
+        if not header.flags & frame.BLOB:
+            return data
+        try:
+            body = parcel.forward(data[header.body_at :], self._blobs, str(to))
+        except (OSError, ValueError):  # its payload is gone, as its sender is
+            return None
+        return data[: header.body_at] + body
