@@ -590,8 +590,10 @@ def _check_transport(scheme: str) -> None:
         if scheme != IN_ONE_PROCESS:
             registry.get(scheme)
             return
-    except EndpointError:
-        pass
+    except EndpointError as exc:
+        if scheme in registry.schemes():  # of a package that has it wrong
+            msg = f"transport={scheme!r}: {exc}"
+            raise OptionError(msg) from exc
     usable = [repr(name) for name in registry.schemes() if name != IN_ONE_PROCESS]
     msg = f"transport={scheme!r}: one of {', '.join(usable)}"
     raise OptionError(msg)

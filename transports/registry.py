@@ -9,7 +9,7 @@ from transports.errors import EndpointError
 from transports.mailbox import Transport
 
 if TYPE_CHECKING:  # takes 20 ms to import
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint, EntryPoints
 
 ENTRY_POINTS = "actors.transports"
 
@@ -21,6 +21,7 @@ _BUILT_IN = {
     "shm": "transports.shm",
     "unix": "transports.unix",
 }
+_MEMBERS = sorted(name for name in vars(Transport) if not name.startswith("_"))
 _known: dict[str, Transport] = {}
 
 
@@ -31,7 +32,8 @@ def get(scheme: str) -> Transport:
     ``actors.transports``: its name is the scheme, its object the transport.
 
     Raises:
-        EndpointError: There is none; the text lists those that exist.
+        EndpointError: There is none; the text lists those that exist. Or what a package
+            offers under this name cannot be loaded, or is no transport.
     """
     found = _known.get(scheme)
     if found is None:
@@ -54,9 +56,27 @@ def _load(scheme: str) -> Transport:
         return cast("Transport", importlib.import_module(_BUILT_IN[scheme]).TRANSPORT)
     installed = _installed()
     if scheme in installed.names:
-        return cast("Transport", installed[scheme].load())
+        return _checked(scheme, installed[scheme])
     msg = f"no transport for {scheme!r}; there are: {', '.join(schemes())}"
     raise EndpointError(msg)
+
+
+def _checked(scheme: str, entry: EntryPoint) -> Transport:
+    """Return the transport that a package offers for *scheme*."""
+    what = f"the transport {scheme!r} of an installed package ({entry.value})"
+    try:
+        found = entry.load()
+    except Exception as exc:
+        msg = f"{what} cannot be loaded: {type(exc).__name__}: {exc}"
+        raise EndpointError(msg) from exc
+    missing = [name for name in _MEMBERS if not hasattr(found, name)]
+    if missing:
+        msg = f"{what} is none: it lacks {', '.join(missing)}"
+        raise EndpointError(msg)
+    if found.scheme != scheme:
+        msg = f"{what} calls itself {found.scheme!r}"
+        raise EndpointError(msg)
+    return cast("Transport", found)
 
 
 def _installed() -> EntryPoints:

@@ -29,6 +29,13 @@ def test_transport_of_ours_is_found_by_its_scheme(scheme: str) -> None:
     assert registry.get(scheme) is found
 
 
+def offer(monkeypatch: pytest.MonkeyPatch, scheme: str, value: str) -> None:
+    """Let an installed package offer *value* as the transport *scheme*."""
+    point = metadata.EntryPoint(scheme, value, registry.ENTRY_POINTS)
+    points = metadata.EntryPoints([point])
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: points)
+
+
 def test_registered_transport_is_found() -> None:
     loud: Transport = Loud()
 
@@ -40,14 +47,28 @@ def test_registered_transport_is_found() -> None:
 def test_installed_transport_is_found_by_its_entry_point(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    point = metadata.EntryPoint(
-        "loud", "transports.memory:TRANSPORT", registry.ENTRY_POINTS
-    )
-    monkeypatch.setattr(
-        metadata, "entry_points", lambda **_: metadata.EntryPoints([point])
-    )
+    monkeypatch.setattr(memory, "LOUD", Loud(), raising=False)
+    offer(monkeypatch, "loud", "transports.memory:LOUD")
 
-    assert registry.get("loud") is memory.TRANSPORT
+    assert registry.get("loud").scheme == "loud"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("transports.memory:TRANSPORT", "calls itself 'memory'"),
+        ("transports.memory:NOTHING", "cannot be loaded: AttributeError"),
+        ("no_such_module:TRANSPORT", "cannot be loaded: ModuleNotFoundError"),
+        ("os:path", "is none: it lacks connect, create"),
+    ],
+)
+def test_package_that_offers_no_transport_of_its_name_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, value: str, text: str
+) -> None:
+    offer(monkeypatch, "loud", value)
+
+    with pytest.raises(EndpointError, match=text):
+        registry.get("loud")
 
 
 def test_unknown_scheme_is_refused_with_a_list_of_what_there_is() -> None:
