@@ -46,8 +46,9 @@ class Control:
             "mailbox": self._handle(mailboxes.inspect, lambda _: True),
             "purge": self._handle(
                 lambda child, request: freezer.visit(child, mailboxes.purge, request),
-                lambda child: not child.is_alive
-                or (child.is_running and child.pidfd >= 0),
+                lambda child: (
+                    not child.is_alive or (child.is_running and child.pidfd >= 0)
+                ),
             ),
         }
         self.alarms: dict[str, Callable[[int], None]] = {

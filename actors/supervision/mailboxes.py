@@ -105,9 +105,7 @@ class Mailboxes:
                 self._lifecycle.settling.purged(child, header, cause)
                 if header.kind in counts:
                     counts[Kind(header.kind)] += 1
-        self._lifecycle.settling.log_purge(
-            child, counts[Kind.TELL], counts[Kind.ASK]
-        )
+        self._lifecycle.settling.log_purge(child, counts[Kind.TELL], counts[Kind.ASK])
         request.settle(frames=kept, messages=counts[Kind.TELL] + counts[Kind.ASK])
         if counts[Kind.STOP]:  # nothing is before it any more
             self._lifecycle.stop(child)
