@@ -29,11 +29,13 @@ class OfMain(Point):
 OfMain.__module__ = "__main__"
 
 
-def in_a_system(measure: Callable[[ActorSystem, Cores], Awaitable[Values]]) -> Measure:
+def in_a_system(
+    measure: Callable[[ActorSystem, Cores], Awaitable[Values]], transport: str = "shm"
+) -> Measure:
     """Return *measure* with a system of its own."""
 
     async def main(cores: Cores) -> Values:
-        async with ActorSystem("bench") as system:
+        async with ActorSystem("bench", transport=transport) as system:
             return await measure(system, cores)
 
     return lambda cores: asyncio.run(main(cores))
@@ -195,3 +197,14 @@ MEASURES = {
     "large": large,
     "memory": memory,
 }
+
+
+def over(transport: str) -> dict[str, Measure]:
+    """Return the measures that differ between transports: those of messages that fit into a mailbox."""
+    found = {
+        "ask": ask,
+        "asks": asks,
+        "tell": tell,
+        "tell_from_many": tell_from_many,
+    }
+    return {name: in_a_system(each, transport) for name, each in found.items()}

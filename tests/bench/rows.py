@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from tests.bench import (
+    faster_fifo_queue,
     fork,
     forkserver,
     multiprocessing_pipe,
@@ -61,9 +62,11 @@ ROWS = (
 
 SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
     "ours": ours.MEASURES,
+    **{f"ours_{scheme}": ours.over(scheme) for scheme in ("unix", "pipe", "mq")},
     "multiprocessing_pipe": multiprocessing_pipe.MEASURES,
     "shared_memory": shared_memory.MEASURES,
     "simple_queue": simple_queue.MEASURES,
+    "faster_fifo": faster_fifo_queue.MEASURES,
     "fork": fork.MEASURES,
     "forkserver": forkserver.MEASURES,
     "process_pool": process_pool.MEASURES,

@@ -1,27 +1,38 @@
-"""``multiprocessing.SimpleQueue``, one in each direction."""
+"""``multiprocessing.SimpleQueue``, or another queue between processes, one in each direction."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 from collections.abc import Callable, Iterator
-from multiprocessing.queues import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from tests.bench import measuring
-from tests.bench.measuring import Cores, Values
+from tests.bench.measuring import Cores, Measure, Values
 
 CONTEXT = multiprocessing.get_context("fork")
+
+
+class Queue(Protocol):
+    """What is measured."""
+
+    def put(self, obj: Any, /) -> None: ...  # noqa: ANN401 - whatever pickles
+    def get(self) -> Any: ...  # noqa: ANN401 - likewise
+    def close(self) -> None: ...
+
+
+Make = Callable[[], Queue]
 
 
 @attrs.frozen
 class Queues:
     """There and back."""
 
-    there: SimpleQueue[Any]
-    back: SimpleQueue[Any]
+    there: Queue
+    back: Queue
 
 
 @contextlib.contextmanager
@@ -44,8 +55,8 @@ def running(
 
 
 @contextlib.contextmanager
-def queues() -> Iterator[Queues]:
-    both = Queues(CONTEXT.SimpleQueue(), CONTEXT.SimpleQueue())
+def queues(make: Make) -> Iterator[Queues]:
+    both = Queues(make(), make())
     try:
         yield both
     finally:
@@ -55,18 +66,18 @@ def queues() -> Iterator[Queues]:
 
 @contextlib.contextmanager
 def other_end(
-    serve: Callable[..., None], cores: Cores, *args: object
+    make: Make, serve: Callable[..., None], cores: Cores, *args: object
 ) -> Iterator[Queues]:
     with (
-        queues() as both,
+        queues(make) as both,
         running(cores.far, serve, both.there.get, both.back.put, *args),
         measuring.running_on(cores.near),
     ):
         yield both
 
 
-def ask(cores: Cores) -> Values:
-    with other_end(measuring.serve_echo, cores) as both:
+def ask(make: Make, cores: Cores) -> Values:
+    with other_end(make, measuring.serve_echo, cores) as both:
 
         def echo(number: int) -> None:
             both.there.put(number)
@@ -75,13 +86,13 @@ def ask(cores: Cores) -> Values:
         return measuring.ask_one_at_a_time(echo)
 
 
-def asks(cores: Cores) -> Values:
-    with other_end(measuring.serve_echo, cores) as both:
+def asks(make: Make, cores: Cores) -> Values:
+    with other_end(make, measuring.serve_echo, cores) as both:
         return measuring.ask_many_at_a_time(both.there.put, lambda _: both.back.get())
 
 
-def tell(cores: Cores) -> Values:
-    with other_end(measuring.serve_count, cores, 1) as both:
+def tell(make: Make, cores: Cores) -> Values:
+    with other_end(make, measuring.serve_count, cores, 1) as both:
         return measuring.counted_per_second(
             "tell_per_s_1to1",
             lambda: measuring.send_batches(both.there.put, measuring.TELLS),
@@ -89,13 +100,13 @@ def tell(cores: Cores) -> Values:
         )
 
 
-def tell_from_many(cores: Cores) -> Values:
+def tell_from_many(make: Make, cores: Cores) -> Values:
     senders = measuring.SENDERS
     with contextlib.ExitStack() as stack:
         both = stack.enter_context(
-            other_end(measuring.serve_count, Cores(far=cores.far), senders)
+            other_end(make, measuring.serve_count, Cores(far=cores.far), senders)
         )
-        gate = stack.enter_context(queues()).there
+        gate = stack.enter_context(queues(make)).there
         for _ in range(senders):
             stack.enter_context(running(cores.near, send_when_told, gate, both.there))
 
@@ -106,9 +117,15 @@ def tell_from_many(cores: Cores) -> Values:
         return measuring.counted_per_second("tell_per_s_4to1", start, both.back.get)
 
 
-def send_when_told(gate: SimpleQueue[Any], there: SimpleQueue[Any]) -> None:
+def send_when_told(gate: Queue, there: Queue) -> None:
     gate.get()
     measuring.send_batches(there.put, measuring.TELLS // measuring.SENDERS)
 
 
-MEASURES = {"ask": ask, "asks": asks, "tell": tell, "tell_from_many": tell_from_many}
+def measures(make: Make) -> dict[str, Measure]:
+    """Return what can be measured with queues that *make* makes."""
+    found = {"ask": ask, "asks": asks, "tell": tell, "tell_from_many": tell_from_many}
+    return {name: functools.partial(each, make) for name, each in found.items()}
+
+
+MEASURES = measures(CONTEXT.SimpleQueue)

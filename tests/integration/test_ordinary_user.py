@@ -19,7 +19,8 @@ import pytest
 from actors.runtime import directory
 from tests.support.gates import SECONDS, wait_until
 from tests.support.ordinary_actors import Report
-from tests.support.ordinary_user import FIRST_UID, ROOT
+from tests.support.ordinary_user import FIRST_UID
+from tests.support.transports import ROOT
 
 PROGRAM = "tests.support.ordinary_actors"
 FIVE_QUEUES = 5 * 4500  # bytes, with what the kernel adds to each
