@@ -217,7 +217,7 @@ def test_leaving_removes_everything_the_attachment_had(
     before = files(shop), open_descriptors()
     attached = ActorSystem.attach("shop", directory=base)
     attached.lookup("counter", Counter).result()
-    assert len(files(shop)) == len(before[0]) + 3  # status, lane, bell
+    assert len(files(shop)) == len(before[0]) + 4  # status, lane, bell, room
 
     attached.close()
 

@@ -132,7 +132,22 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+# These take hundreds of thousands of states each.
+LONG = {
+    "a sender sleeps without looking for room again",
+    "a sender looks for room again before it says that it waits",
+    "the actor does not look for waiters before it sleeps",
+    "the actor forgets the waiters before it has woken them",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in LONG else ())
+        for name in MISTAKES
+    ],
+)
 def test_mistake_in_the_protocol_is_found_with_one_kill(name: str) -> None:
     few = World(kills=1, senders=ring_model.ONE_SENDER)  # where that shows it: sooner
     found = exploration(MISTAKES[name].model, few)
