@@ -107,7 +107,7 @@ def test_the_loss_is_told(
 def test_actor_under_load_gets_another_mailbox_and_no_sender_dies(
     system: ActorSystem, tmp_path: Path, kind: str, seed: int, times: int
 ) -> None:
-    """A sender that held the mutex when it was written over died of SIGSEGV, in the C library: 3 of 200 times."""
+    """A sender that held the mutex when it was written over died of SIGSEGV, in the C library."""
     chance = random.Random(seed)
     endless = system.options(intensity=float("inf"), mailbox_bytes=4096)
     ledger = endless.spawn(Ledger, str(tmp_path / "ledger")).result()
