@@ -73,6 +73,11 @@ class Context(Protocol):
         """See ``Actor.log``."""
         ...
 
+    @property
+    def worker_index(self) -> int | None:
+        """See ``Actor.worker_index``; None outside a pool."""
+        ...
+
     def stop(self) -> None:
         """See ``Actor.stop``."""
 
@@ -245,6 +250,21 @@ class Actor:
     def log(self) -> Any:  # noqa: ANN401 - structlog's loggers have no common type
         """A structlog logger bound to the actor's name and incarnation."""
         return context().log
+
+    @property
+    def worker_index(self) -> int:
+        """This worker's place in its pool, from 0: the same in every incarnation, and in the worker that takes over from it.
+
+        It chooses what each worker has for itself, a GPU or a port, say.
+
+        Raises:
+            RuntimeError: The actor is no worker of a pool.
+        """
+        index = context().worker_index
+        if index is None:
+            msg = f"{type(self).__name__} was not started by a pool: only workers of system.options(size=…).pool(…) have a worker_index"
+            raise RuntimeError(msg)
+        return index
 
     def stop(self) -> None:
         """End after the message in hand; the restart type decides whether the actor starts again (by default not)."""

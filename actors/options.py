@@ -316,16 +316,6 @@ class Options(Resources):
     on_crash: OnCrash = attrs.field(default="drop", validator=valid_on_crash)
 
     @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> Options:
-        """Return the options that ``attrs.asdict`` made *facts* of."""
-        made = {
-            name: kind(**facts[name])
-            for name, kind in (("heartbeat", Heartbeat), ("on_crash", Redeliver))
-            if isinstance(facts[name], dict)
-        }
-        return cls(**{**facts, **made})
-
-    @classmethod
     def from_keywords(cls, keywords: OptionKeywords) -> Options:
         """Return checked options.
 

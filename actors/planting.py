@@ -1,21 +1,72 @@
-"""Sending a tree of specifications to the root: what is said of each of them, and what its actors are made of."""
+"""Sending to the root what is to be started, an actor or a tree of specifications: what is said of each, and what actors are made of."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from actors import spawning
+from actors.actor import Actor
 from actors.pending import Pending
+from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.runtime.lanes import ROOT
 from actors.sibling import SiblingRef, packing
+from actors.supervision.settings import ChildOptions, SupervisorOptions
 from actors.supervision.spec import ChildSpec, Spec, SupervisorSpec
 from actors.wire import parcel
 from actors.wire.parcel import Parcel
+
+A = TypeVar("A", bound=Actor)
+
+
+def spawn(
+    client: Client,
+    settings: tuple[ChildOptions, SupervisorOptions],
+    cls: type[A],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    **more: object,
+) -> Pending[ActorRef[A]]:
+    """Ask the root for a plain actor, one that is a group of its own; settled with its ref.
+
+    Args:
+        client: Of this process.
+        settings: Of the actor, and of the supervisor that it would have.
+        cls: Its class.
+        args: For its ``__init__``.
+        kwargs: Likewise.
+        more: Facts that only some actors have: ``label``, for people in the place of a name, and ``worker_index``.
+
+    Raises:
+        NotSerializableError: The class or an argument cannot travel.
+        MessageTooLargeError: The arguments are larger than the system takes.
+        NoSpaceError: They are large, and shared memory has no room for them.
+    """
+    client.outgoing.drop_ended()  # their memory may be what the new one needs
+    own, supervisor = settings
+    facts = {
+        "settings": attrs.asdict(own),
+        "supervisor": attrs.asdict(supervisor),
+        **spawning.facts_of(cls),
+        **more,
+    }
+    return client.request(
+        "spawn",
+        facts,
+        client.codec.encode((cls, args, kwargs)),
+        ref_maker(client, cls),
+        about=own.name or cls.__name__,
+    )
+
+
+def ref_maker(client: Client, cls: type[A]) -> Callable[[dict[str, Any]], ActorRef[A]]:
+    """Return what makes a ref of the root's word about an actor of class *cls*."""
+    path = str(client.directory.path)
+    return lambda facts: ActorRef(client, path, facts["number"], facts["name"], cls)
 
 
 def walk(spec: Spec) -> Iterator[Spec]:

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
 
-import attrs
-
 from actors import planting, spawning
 from actors.actor import Actor
 from actors.attach import Attachment, join
@@ -33,7 +31,7 @@ from actors.quarantine import Quarantine
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
-from actors.supervision.settings import SpecKeywords
+from actors.supervision.settings import SpecKeywords, split
 from actors.supervision.spec import OF_CHILDREN, OF_SUPERVISORS, Spec, SupervisorSpec
 from actors.supervision.spec import options as describe
 from actors.supervisors import SupervisorRef
@@ -396,16 +394,7 @@ class ActorSystem:
         kwargs: dict[str, Any],
     ) -> Pending[ActorRef[A]]:
         cls = spawning.check(cls, args, kwargs)
-        client = self._opened()
-        client.outgoing.drop_ended()  # their memory may be what the new one needs
-        facts = {"options": attrs.asdict(options), **spawning.facts_of(cls)}
-        return client.request(
-            "spawn",
-            facts,
-            client.codec.encode((cls, args, kwargs)),
-            self._ref_maker(client, cls),
-            about=options.name or cls.__name__,
-        )
+        return planting.spawn(self._opened(), split(options), cls, args, kwargs)
 
     def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
         """Start a supervisor, a process of its own, with *children*; settled when the last of them is ready.
@@ -463,7 +452,7 @@ class ActorSystem:
         _check_class(cls)
         client = self._opened()
         facts = {"name": name, "class": spawning.class_name(cls)}
-        convert = self._ref_maker(client, cls)
+        convert = planting.ref_maker(client, cls)
         return client.request("lookup", facts, convert=convert, about=name)
 
     def share(self, value: T) -> T:
@@ -502,13 +491,6 @@ class ActorSystem:
             SystemClosedError: The system is not running.
         """
         return Quarantine(self._opened())
-
-    @staticmethod
-    def _ref_maker(
-        client: Client, cls: type[A]
-    ) -> Callable[[dict[str, Any]], ActorRef[A]]:
-        path = str(client.directory.path)
-        return lambda facts: ActorRef(client, path, facts["number"], facts["name"], cls)
 
     def _opened(self) -> Client:
         if self._client is None:

@@ -55,12 +55,14 @@ class Arguments:
         is_parcel: Which of them.
         is_private: Its buffers may be written to.
         places: Of the children of its tree: what the arguments know it by, its number, its name.
+        worker_index: Its place in a pool; None where it is in none.
     """
 
     data: bytes
     is_parcel: bool = False
     is_private: bool = False
     places: Sequence[Sequence[Any]] = ()
+    worker_index: int | None = None
 
 
 @attrs.frozen
@@ -113,6 +115,11 @@ class Process:
         from actors.system import ActorSystem  # noqa: PLC0415 - above this layer; loaded already where we are forked
 
         return ActorSystem._joined(self.client)  # noqa: SLF001 - the runtime's own door
+
+    @property
+    def worker_index(self) -> int | None:
+        """See ``Actor.worker_index``."""
+        return self._start.arguments.worker_index
 
     # The life.
 

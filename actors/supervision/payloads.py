@@ -73,7 +73,12 @@ class Payloads:
         """
         is_parcel = facts.get("is_parcel", False)
         data = parcel.hold(payload, self._blobs) if is_parcel else payload
-        return Arguments(data, is_parcel, facts["is_writable"])
+        return Arguments(
+            data,
+            is_parcel,
+            facts["is_writable"],
+            worker_index=facts.get("worker_index"),
+        )
 
     def release(self, arguments: Arguments) -> None:
         """Let go of what an actor was made of."""

@@ -222,15 +222,15 @@ class SupervisorOptions:
         )
 
 
-def split(number: int, plain: Options) -> tuple[ChildOptions, SupervisorOptions]:
-    """Return what a plainly spawned actor is as a child, and what its own supervisor would be."""
+def split(plain: Options) -> tuple[ChildOptions, SupervisorOptions]:
+    """Return what a plainly spawned actor is as a child, and what its own supervisor would be; its id comes with its number."""
     supervisor = SupervisorOptions(intensity=plain.intensity, period=plain.period)
     shared = {
         field.name: getattr(plain, field.name)
         for field in attrs.fields(Options)
         if field.name not in {"intensity", "period"}
     }
-    return ChildOptions(id=str(number), **shared), supervisor
+    return ChildOptions(id="spawned", **shared), supervisor
 
 
 class ChildKeywords(ResourceKeywords, total=False):

@@ -20,7 +20,6 @@ import attrs
 from actors import messages
 from actors.errors import ActorError, MailboxFullError
 from actors.exits import ExitKind, ExitReason, bounded
-from actors.options import Options
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
@@ -47,7 +46,7 @@ from actors.supervision.payloads import Payloads
 from actors.supervision.preload import Preloaded
 from actors.supervision.programs import Programs
 from actors.supervision.repeats import Repeats
-from actors.supervision.settings import split
+from actors.supervision.settings import ChildOptions, SupervisorOptions
 from actors.supervision.trees import Trees
 from actors.supervision.watchdog import Watchdog
 from actors.wire import frame, parcel
@@ -351,19 +350,19 @@ class Supervisor:
                 text="the system is closing: nothing is started any more",
             )
             return False
-        plain = Options.from_json(facts["options"])
-        if plain.name is not None and plain.name in self.lifecycle.names:
+        options = ChildOptions.from_json(facts["settings"])
+        if options.name is not None and options.name in self.lifecycle.names:
             self._refuse(
                 asker,
                 "name_taken",
-                text=f"name={plain.name!r}: an actor of this name runs already",
+                text=f"name={options.name!r}: an actor of this name runs already",
             )
             return False
         number = next(self._numbers)
-        options, own = split(number, plain)
-        if options.transport is None:
-            options = attrs.evolve(options, transport=self._transport)
-        label = options.name or f"{facts['class_name']}-{number}"
+        options = attrs.evolve(
+            options, id=str(number), transport=options.transport or self._transport
+        )
+        label = options.name or facts.get("label") or f"{facts['class_name']}-{number}"
         try:
             estate = Estate.create(
                 self._directory,
@@ -378,6 +377,7 @@ class Supervisor:
             reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or exc))
             self._refuse(asker, "spawn", name=label, reason=reason.to_json())
             return False
+        own = SupervisorOptions(**facts["supervisor"])
         group = group_of_one(number, options, own)
         child = ActorChild(
             number,
