@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import actors
-from actors import Actor, ActorCrashedError, ActorRef, ActorSystem, options
+from actors import Actor, ActorCrashedError, ActorRef, ActorSystem, handler, options
 
 WAYS = ("an exception", "SIGKILL", "SIGSEGV", "os._exit")
 
@@ -32,6 +32,7 @@ class Counter(Actor):
         self.count += 1
         return os.getpid(), self.count
 
+    @handler(on_error="crash")
     def crash(self, way: str) -> None:
         """End the process."""
         if way == "SIGKILL":
@@ -40,9 +41,6 @@ class Counter(Actor):
             os.kill(os.getpid(), signal.SIGSEGV)
         if way == "os._exit":
             os._exit(1)
-        self.start_task(self._fail())
-
-    async def _fail(self) -> None:
         raise ValueError("told to")
 
 
@@ -56,8 +54,8 @@ async def crash(counter: ActorRef[Counter], way: str) -> None:
         await crashing
     except ActorCrashedError as error:
         print(f"{way}: {error.reason}")
-    else:
-        print(f"{way}: after its answer")
+    except ValueError as error:  # a handler can still say what it failed with
+        print(f"{way}: {error}")
     after = [await each for each in queued]
     took = (time.perf_counter() - started) * 1000
     moved = sum(pid != before for pid, _ in after)

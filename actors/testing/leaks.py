@@ -225,14 +225,16 @@ def _link_of(name: str) -> str:
 
 
 def _program_of(name: str) -> int | None:
-    """Return the process whose system has the directory *name*; None if it is none."""
+    """Return the process whose system has the directory *name*; None if it is none, or does not say so yet."""
     page = Path(name) / status.file_name(MAIN)
     try:
         with page.open("rb") as file:
-            words = memoryview(file.read(status.WORDS_BYTES)).cast("Q")
+            head = file.read(status.WORDS_BYTES)
     except OSError:
         return None
-    return words[status.PID]
+    if len(head) < status.WORDS_BYTES:
+        return None
+    return memoryview(head).cast("Q")[status.PID] or None
 
 
 def _descriptors(pid: int) -> Iterator[str]:

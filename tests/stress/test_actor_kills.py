@@ -18,16 +18,21 @@ from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import Ledger, Stream, notes
 
 KILLS = 100
+FEW_KILLS = 20
 # Messages sent before each kill, more than are handled until then.
 AHEAD = {"shm": 1_000, "unix": 300}
 
 
 @pytest.mark.parametrize("transport", ["shm", "unix"])
 @pytest.mark.parametrize(
-    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 20))]
+    ("kills", "run"),
+    [
+        (FEW_KILLS, 0),
+        *(pytest.param(KILLS, run, marks=pytest.mark.slow) for run in range(1, 21)),
+    ],
 )
 def test_a_saturated_actor_killed_at_random_points_loses_at_most_what_is_in_hand(
-    transport: str, run: int, tmp_path: Path
+    transport: str, kills: int, run: int, tmp_path: Path
 ) -> None:
     del run  # twenty of them make two thousand kills
     seed = random.randrange(2**32)
@@ -36,7 +41,7 @@ def test_a_saturated_actor_killed_at_random_points_loses_at_most_what_is_in_hand
 
     with ActorSystem(transport=transport) as system:
         account = Account.open(system, tmp_path / "ledger")
-        for _ in range(KILLS):
+        for _ in range(kills):
             for _ in range(AHEAD[transport]):
                 account.send()
             account.let_run(rng.random() / 200)
@@ -44,21 +49,29 @@ def test_a_saturated_actor_killed_at_random_points_loses_at_most_what_is_in_hand
         wrong = account.close()
 
     assert wrong == []
-    assert account.kills == KILLS
-    assert account.letters.total() <= KILLS
+    assert account.kills == kills
+    assert account.letters.total() <= kills
 
 
 LARGE_KILLS = 25
+FEW_LARGE_KILLS = 8
 LARGE = np.ones(2**20, np.uint8)
 LARGE_AHEAD = 6
 
 
 @pytest.mark.parametrize("transport", ["shm", "unix"])
 @pytest.mark.parametrize(
-    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 12))]
+    ("kills", "run"),
+    [
+        (FEW_LARGE_KILLS, 0),
+        *(
+            pytest.param(LARGE_KILLS, run, marks=pytest.mark.slow)
+            for run in range(1, 13)
+        ),
+    ],
 )
 def test_a_receiver_of_large_messages_killed_at_random_points_loses_at_most_what_is_in_hand(
-    transport: str, run: int, tmp_path: Path
+    transport: str, kills: int, run: int, tmp_path: Path
 ) -> None:
     del run  # twelve of them make three hundred kills
     seed = random.randrange(2**32)
@@ -67,7 +80,7 @@ def test_a_receiver_of_large_messages_killed_at_random_points_loses_at_most_what
 
     with ActorSystem(transport=transport) as system:
         account = Account.open(system, tmp_path / "ledger")
-        for _ in range(LARGE_KILLS):
+        for _ in range(kills):
             for _ in range(LARGE_AHEAD):
                 account.send(LARGE)
             account.let_run(rng.random() / 200)
@@ -76,15 +89,22 @@ def test_a_receiver_of_large_messages_killed_at_random_points_loses_at_most_what
         wait_until(lambda: not left_over(system), "no payload is left")
 
     assert wrong == []
-    assert account.kills == LARGE_KILLS
+    assert account.kills == kills
 
 
 @pytest.mark.parametrize("transport", ["shm", "unix"])
 @pytest.mark.parametrize(
-    "run", [0, *(pytest.param(run, marks=pytest.mark.slow) for run in range(1, 12))]
+    ("kills", "run"),
+    [
+        (FEW_LARGE_KILLS, 0),
+        *(
+            pytest.param(LARGE_KILLS, run, marks=pytest.mark.slow)
+            for run in range(1, 13)
+        ),
+    ],
 )
 def test_a_sender_of_large_messages_killed_at_random_points_loses_nothing_that_was_accepted(
-    transport: str, run: int, tmp_path: Path
+    transport: str, kills: int, run: int, tmp_path: Path
 ) -> None:
     del run
     seed = random.randrange(2**32)
@@ -94,7 +114,7 @@ def test_a_sender_of_large_messages_killed_at_random_points_loses_nothing_that_w
 
     with ActorSystem(transport=transport) as system:
         ledger = system.spawn(Ledger, str(ledger_path)).result().within(SECONDS)
-        for life in range(LARGE_KILLS):
+        for life in range(kills):
             stream = system.options(restart="temporary").spawn(
                 Stream, ledger, str(accepted_path), life
             )
@@ -109,7 +129,7 @@ def test_a_sender_of_large_messages_killed_at_random_points_loses_nothing_that_w
 
     accepted = [int(text) for _, text in notes(accepted_path)]
     handled = [int(text) for _, text in notes(ledger_path)]
-    for life in range(LARGE_KILLS):
+    for life in range(kills):
         ours = [number for number in handled if number // Stream.MOST == life]
         first = life * Stream.MOST
         assert ours == list(range(first, first + len(ours)))
@@ -130,7 +150,7 @@ def wait_for(seconds: float) -> None:
 
 
 CROWD_KILLS = 100  # half of them of senders
-FEW_CROWD_KILLS = 30
+FEW_CROWD_KILLS = 12
 
 
 @pytest.mark.parametrize("transport", ["shm", "unix"])

@@ -73,8 +73,17 @@ class Program:
         return pid
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the program alone."""
+        """Send a signal to the program alone, once it sleeps.
+
+        CPython looks for signals between two steps of a program: one that comes after the last look before a system call that sleeps is
+        only seen when that returns.  People are never that quick, a test is one time in a few hundred.
+        """
+        wait_until(self._is_waiting, "the program to wait")
         os.kill(self.process.pid, signum)
+
+    def _is_waiting(self) -> bool:
+        facts = Path(f"/proc/{self.process.pid}/stat").read_text()
+        return facts.rpartition(")")[2].split()[0] != "R"
 
     def wait(self) -> tuple[int, str, str]:
         """Wait for its end; return the status, negative for a signal, and what it wrote to both streams."""

@@ -25,6 +25,9 @@ import mmap, os, subprocess, sys
 from pathlib import Path
 import pytest
 from actors import Actor, ActorSystem
+from actors.testing import leaks
+
+leaks.LEAVING_SECONDS = 0.5  # these tests look at what never leaves
 
 class Counter(Actor):
     def __init__(self):
@@ -126,33 +129,29 @@ def tidy():
 """
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            kind,
-            marks=pytest.mark.skipif(
-                kind == "queue" and not Path("/dev/mqueue").is_mount(),
-                reason="queues are seen where /dev/mqueue is mounted",
-            ),
-        )
-        for kind in LEAKS
-    ],
-)
-def test_a_leak_fails_the_test_and_is_named(run: Run, kind: str) -> None:
-    statement, said = LEAKS[kind]
-
-    result = run(f"""{TIDY}
-def test_leaky(system):
+def test_each_kind_of_leak_fails_its_test_and_is_named(run: Run) -> None:
+    kinds = {
+        kind: leak
+        for kind, leak in LEAKS.items()
+        # Queues are seen where they are mounted.
+        if kind != "queue" or Path("/dev/mqueue").is_mount()
+    }
+    tests = [
+        f"""
+def test_{kind}(system):
     {statement}
 
-def test_tidy(system):
+def test_tidy_after_{kind}(system):
     pass
-""")
+"""
+        for kind, (statement, _) in kinds.items()
+    ]
 
-    result.assert_outcomes(passed=2, errors=1)
-    [named] = left_behind(result)
-    assert re.search(said, named)
+    result = run("\n".join([TIDY, *tests]))
+
+    result.assert_outcomes(passed=2 * len(kinds), errors=len(kinds))
+    for named, (_, said) in zip(left_behind(result), kinds.values(), strict=True):
+        assert re.search(said, named)
 
 
 def test_messages_still_queued_at_the_end_fail_the_test(run: Run) -> None:
@@ -160,7 +159,7 @@ def test_messages_still_queued_at_the_end_fail_the_test(run: Run) -> None:
 @pytest.mark.actor_system(drain=0)
 def test_busy(system, tmp_path):
     os.mkfifo(tmp_path / "gate")
-    counter = system.spawn(Counter).result()
+    counter = system.options(shutdown=0.1).spawn(Counter).result()
     counter.tell(Counter.hold, str(tmp_path / "gate"))
     for _ in range(30):
         counter.tell(Counter.add, 1)
@@ -196,27 +195,23 @@ def test_leaky(no_leaks):
     result.assert_outcomes(passed=1, errors=1)
 
 
-@pytest.mark.parametrize(
-    ("marker", "said"),
-    [
-        ("actor_system(transport='carrier-pigeon')", "transport='carrier-pigeon'"),
-        (
-            "actor_system(trnsport='unix')",
-            "trnsport='unix': no such option; there are directory",
-        ),
-        ("actor_system('unix')", "give the settings by name"),
-        ("may_leak('time')", "may_leak('time',): any of 'process', 'file', 'queue'"),
-    ],
-)
-def test_a_wrong_marker_says_what_is_accepted(run: Run, marker: str, said: str) -> None:
-    result = run(f"""
-@pytest.mark.{marker}
-def test_it(system):
-    pass
-""")
+def test_a_wrong_marker_says_what_is_accepted(run: Run) -> None:
+    said = {
+        "actor_system(transport='carrier-pigeon')": "transport='carrier-pigeon'",
+        "actor_system(trnsport='unix')": "trnsport='unix': no such option; there are directory",
+        "actor_system('unix')": "give the settings by name",
+        "may_leak('time')": "may_leak('time',): any of 'process', 'file', 'queue'",
+    }
+    tests = [
+        f"@pytest.mark.{marker}\ndef test_{number}(system):\n    pass"
+        for number, marker in enumerate(said)
+    ]
 
-    result.assert_outcomes(errors=1)
-    assert said in result.stdout.str()
+    result = run("\n\n".join(tests))
+
+    result.assert_outcomes(errors=len(said))
+    for text in said.values():
+        assert text in result.stdout.str()
 
 
 def test_markers_of_a_class_hold_for_its_tests_and_theirs_come_first(run: Run) -> None:

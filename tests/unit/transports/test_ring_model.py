@@ -15,15 +15,21 @@ def exploration(model: Model, first: World) -> Exploration[World]:
 
 
 @pytest.mark.parametrize(
-    "kills", [1, pytest.param(2, id="2-kills", marks=pytest.mark.slow)]
+    ("senders", "kills", "states"),
+    [
+        (ring_model.ONE_SENDER, 2, 10_000),
+        pytest.param(World().senders, 1, 100_000, marks=pytest.mark.slow),
+        pytest.param(World().senders, 2, 100_000, marks=pytest.mark.slow),
+    ],
+    ids=["one sender, two kills", "two senders, one kill", "two senders, two kills"],
 )
 def test_every_committed_message_is_answered_or_reported_in_all_orders(
-    kills: int,
+    senders: tuple[ring_model.Sender, ...], kills: int, states: int
 ) -> None:
-    found = exploration(Model(), World(kills=kills))
+    found = exploration(Model(), World(senders=senders, kills=kills))
 
     assert (found.wrong, found.trace) == (None, ())
-    assert found.states > 100_000  # it did look
+    assert found.states > states  # it did look
 
 
 @attrs.frozen
