@@ -14,11 +14,13 @@ from typing import (
     Any,
     ClassVar,
     Concatenate,
+    Literal,
     ParamSpec,
     Protocol,
     Self,
     TypeVar,
     get_args,
+    overload,
 )
 
 from actors import signals
@@ -39,6 +41,7 @@ if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run 
     from actors.exits import ExitReason
     from actors.ref import ActorRef
     from actors.system import ActorSystem
+    from actors.watches import Notice, Terminated, Watch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +49,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _ON_ERROR = "__actors_on_error__"
 _TIMEOUT = "__actors_timeout__"
+_LEVELS = "actor", "incarnation"
 
 
 class Timer(Protocol):
@@ -91,6 +95,10 @@ class Context(Protocol):
         self, period: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Timer:
         """See ``Actor.every``."""
+        ...
+
+    def watch(self, ref: ActorRef[Any], method: str, *, is_close: bool) -> Watch:
+        """See ``Actor.watch``."""
         ...
 
     def on_signal(self, signum: int, method: str) -> None:
@@ -307,6 +315,49 @@ class Actor:
         above_zero("period", period)
         name = _own(self, method, args, kwargs)
         return context().every(period, name, args, kwargs)
+
+    @overload
+    def watch(
+        self, ref: ActorRef[Any], method: Callable[[Self, Terminated], Any], /
+    ) -> Watch: ...
+    @overload
+    def watch(
+        self,
+        ref: ActorRef[Any],
+        method: Callable[[Self, Notice], Any],
+        /,
+        *,
+        level: Literal["incarnation"],
+    ) -> Watch: ...
+    def watch(
+        self,
+        ref: ActorRef[Any],
+        method: Callable[[Self, Any], Any],
+        /,
+        *,
+        level: str = "actor",
+    ) -> Watch:
+        """Call *method* with a ``Terminated`` once another actor has ended for good, or at once if it has ended already.
+
+        It is called exactly once, between messages like a tell, after everything that the other had sent to this actor.
+        A restart is no end; with ``level="incarnation"`` *method* also gets a ``Down`` at each death of the other's process, and an ``Up``
+        when the next is ready.
+        The watch ends with this incarnation: to go on after a restart, watch in ``__init__`` or ``on_start``.
+
+        Args:
+            ref: Who is watched; watched twice, it is heard of twice.
+            method: A method of this actor's class that takes what there is to be heard.
+            level: ``"actor"`` for its end alone, or ``"incarnation"``.
+
+        Raises:
+            TypeError: *ref* is no ref, or *method* is not a method of this actor's class that takes one argument.
+            OptionError: *ref* is this actor itself, or *level* is neither.
+            ActorError: *ref* is of another system.
+        """
+        if level not in _LEVELS:
+            raise refused("level", level, f"one of {', '.join(map(repr, _LEVELS))}")
+        name = _own(self, method, (None,), {})
+        return context().watch(ref, name, is_close=level == "incarnation")
 
     def on_signal(self, signum: int, method: Callable[[Self], Any], /) -> None:
         """Call *method* between messages, like a tell, when the process gets this signal.

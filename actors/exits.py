@@ -178,11 +178,15 @@ class ExitReason:
 
     def to_bytes(self) -> bytes:
         """Return what ``from_bytes`` takes, at most ``MAX_BYTES``; the longest texts are cut further if need be."""
+        return json.dumps(self.to_json_within(MAX_BYTES)).encode()
+
+    def to_json_within(self, limit: int) -> dict[str, Any]:
+        """Return what ``to_json`` does, with texts cut until it takes at most *limit* bytes; of a low limit, the kind is left."""
         for divisor in (1, 4, 16, 64):
-            data = json.dumps(_facts(bounded(self, divisor))).encode()
-            if len(data) <= MAX_BYTES:
-                return data
-        return json.dumps({"kind": self.kind, "truncated": True}).encode()
+            facts = _facts(bounded(self, divisor))
+            if len(json.dumps(facts)) <= limit:  # all of it is ASCII
+                return facts
+        return {"kind": str(self.kind), "truncated": True}
 
     def __repr__(self) -> str:
         values = [(name, getattr(self, name)) for name in _SHOWN]

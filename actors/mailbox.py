@@ -29,7 +29,7 @@ class QueuedMessage:
     """One message in a mailbox, as its header tells.
 
     Attributes:
-        kind: ``tell``, ``ask`` or ``stop``.
+        kind: ``tell``, ``ask``, ``stop``, or ``notice`` of an actor that is watched.
         method: As ``Counter.add``; empty for a stop.
         sender: The name of the actor that has sent it; ``main program``, or ``process`` and its number.
         age: Seconds since it was sent.

@@ -22,7 +22,12 @@ from transports import registry
 from transports.errors import TransportError
 
 _HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES
-_KINDS: dict[int, str] = {Kind.ASK: "ask", Kind.TELL: "tell", Kind.STOP: "stop"}
+_KINDS: dict[int, str] = {
+    Kind.ASK: "ask",
+    Kind.TELL: "tell",
+    Kind.STOP: "stop",
+    Kind.NOTICE: "notice",
+}
 _PAGE = ".status"
 
 

@@ -32,6 +32,7 @@ from actors.runtime.loopside import running_loop
 from actors.runtime.pauses import is_overdue
 from actors.runtime.timers import Tick
 from actors.runtime.waits import Place
+from actors.runtime.watches import Watches
 from actors.runtime.withdrawn import is_marked
 from actors.wire import failure, frame, parcel
 from actors.wire.frame import Kind
@@ -45,6 +46,7 @@ LOCAL = 0  # the kind of what the actor sends itself: timers and signals
 # Looked up once: each is used for every message.
 _ASK = int(Kind.ASK)
 _STOP = int(Kind.STOP)
+_NOTICE = int(Kind.NOTICE)
 _REPLY = int(Kind.REPLY)
 _BLOB = frame.BLOB
 _HANDLED = status.HANDLED
@@ -91,6 +93,7 @@ class Cell:
         self._loop = loop
         self._handlers: dict[bytes, Callable[..., Any]] = {}
         self._actor: Actor | None = None  # until it is ready
+        self.watches = Watches(client)
         self._free: list[Slot] = []
         self._inherited: list[Slot] = []
         self._idle: list[Runner] = []
@@ -211,8 +214,8 @@ class Cell:
         body_at = _HEADER_BYTES + length
         name = data[_HEADER_BYTES:body_at]
         job = (slot, kind, name, lane, corr)
-        if kind == _STOP:  # stays in its slot: whatever the way out is, it is final
-            self.end(ExitReason(ExitKind.NORMAL, requested=True))
+        if kind > _ASK:
+            self._handle_other(job, flags, data[body_at:])
             return
         if kind == _ASK:
             asker = self._lanes.get(lane)
@@ -250,6 +253,30 @@ class Cell:
             self._refuse(job, "unhandled", text)
             return
         self._run(job, handler, args, kwargs)
+
+    def _handle_other(self, job: Job, flags: int, body: bytes) -> None:
+        """Handle what is neither a tell nor an ask."""
+        _, kind, name, _, watch = job
+        if kind == _STOP:  # stays in its slot: whatever the way out is, it is final
+            self.end(ExitReason(ExitKind.NORMAL, requested=True))
+            return
+        try:
+            if kind != _NOTICE:
+                text = f"{self._name}: a frame of kind {kind} is no message"
+                self._refuse(job, "unhandled", text)
+                return
+            if flags & _BLOB:
+                body = bytes(parcel.receive(body, self._client.blobs).data)
+            notice = self.watches.read(watch, body)
+        except (OSError, ValueError) as exc:
+            text = f"{self._name}.{_text(name)}: a notice could not be read: {exc}"
+            self._refuse(job, "unhandled", text)
+            return
+        if notice is None:
+            self._done(job[0], kind)
+            return
+        # By name, as a tick: private methods are no messages, but may hear of others.
+        self._run(job, getattr(self._actor, _text(name)), (notice,), {})
 
     def _open(self, slot: Slot, body: bytes) -> Opened:
         if self._redelivers:

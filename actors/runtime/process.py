@@ -35,6 +35,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
 from actors.sibling import unpacking
 from actors.tracebacks import of_user
+from actors.watches import Watch
 from actors.wire import parcel
 from actors.wire.parcel import Opened
 from transports import registry
@@ -291,6 +292,10 @@ class Process:
             period,
             repeats=True,
         )
+
+    def watch(self, ref: ActorRef[Any], method: str, *, is_close: bool) -> Watch:
+        """See ``Actor.watch``."""
+        return self.cell.watches.add(ref, method, is_close=is_close)
 
     def on_signal(self, signum: int, method: str) -> None:
         """See ``Actor.on_signal``."""

@@ -107,6 +107,10 @@ class Questions:
         """Take back ``withdraw``: somebody waits again."""
         self._marks.unmark(pending.corr)
 
+    def new_id(self) -> int:
+        """Return a number that this process, and an earlier incarnation of it, has given to nothing else."""
+        return next(self._serial)
+
     def number(self, pending: Pending[Any]) -> int:
         """Give *pending* its correlation id."""
         pending.corr = next(self._serial)

@@ -120,12 +120,12 @@ class Estate:
                 slot.clear()
 
     def taken(self) -> list[tuple[Slot, Header]]:
-        """Return the messages that the dead incarnation had taken, each in its slot, started or not."""
+        """Return the messages and notices that the dead incarnation had taken, each in its slot, started or not."""
         found = []
         for slot in self.page.slots():
             with contextlib.suppress(frame.FrameError):
                 header = frame.read(slot.frame() or b"")
-                if header.kind in {Kind.TELL, Kind.ASK}:
+                if header.kind in {Kind.TELL, Kind.ASK, Kind.NOTICE}:
                     found.append((slot, header))
         return found
 

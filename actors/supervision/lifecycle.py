@@ -48,6 +48,7 @@ from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
 from actors.supervision.settling import Settling
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
+from actors.supervision.watches import Watches
 from transports.errors import limit_behind
 
 ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
@@ -74,6 +75,7 @@ class Lifecycle:
         self.unkillable: set[int] = set()  # processes that nobody waits for
         self.failed: ExitReason | None = None  # why the root gives up
         self.settling = Settling(directory, outgoing, events, payloads)
+        self.watches = Watches(outgoing, events)
         # Lanes of others are unmapped in a new child.
         self.hands = Hands(
             self,
@@ -149,10 +151,23 @@ class Lifecycle:
             member = before.members.get(death.key)
             fate = None if member is None else member.fate
             obituary.tell(self._events, branch.kids[death.key], death, fate)
+            self._tell_watchers(branch, death, now)
         over = branch.group.leaving
         if over is not None and before.leaving is None and not over.clean:
             about = branch.owner or branch.kids.get(branch.key)
             self._events.publish("giving_up", about, reason=over.to_json())
+
+    def _tell_watchers(self, branch: Branch, death: Death, now: float) -> None:
+        member = branch.group.members.get(death.key)
+        is_due = member is not None and member.phase is Phase.RESTARTING
+        # Who has given up may come back, and those with it that it always had.
+        is_open = branch.group.leaving is not None and death.key in branch.static
+        self.watches.down(
+            branch.kids[death.key],
+            death.reason,
+            will_restart=None if is_open else is_due,
+            delay=max(0.0, member.due - now) if member is not None and is_due else 0.0,
+        )
 
     def _advance(self, branch: Branch, now: float) -> None:
         branch.group, actions = progress.advance(branch.group, now)
@@ -317,6 +332,7 @@ class Lifecycle:
             self._events.info(
                 "actor_restarted", child, ready_in=f"{took * 1000:.1f} ms"
             )
+        self.watches.up(child)
         self.askers.ready(child)
 
     def leaving(self, number: int, incarnation: int) -> None:
@@ -558,6 +574,8 @@ class Lifecycle:
                 uptime=reason.uptime,
             )
         lost = ExitReason(ExitKind.SUPERVISOR_DIED, child_id=child.label, inner=reason)
+        for death in below.deaths:  # nobody decides about those any more
+            self._tell_loss(below.kids[death.key], death.reason)
         for kid in list(below.kids.values()):
             if kid.is_alive:
                 self._lose(kid, lost)
@@ -573,6 +591,12 @@ class Lifecycle:
             self._fall(child, reason)
         self._forget_process(child)
         self._settle(child, reason)
+        self._tell_loss(child, reason)
+
+    def _tell_loss(self, child: Child, reason: ExitReason) -> None:
+        """Tell of a death together with that of a supervisor, with whom those come back that it always had."""
+        is_static = child.number in child.branch.static
+        self.watches.down(child, reason, will_restart=None if is_static else False)
 
     def _renew(self, child: SupervisorChild) -> None:
         if child.remote is not None:
@@ -604,6 +628,8 @@ class Lifecycle:
         is_final = False
         if isinstance(child, ActorChild):
             reason, is_final = self.settling.died(child, reason)
+            # What it has wanted to hear, its successor never will.
+            self.watches.forget(child.number)
         child.reason = reason
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
@@ -661,6 +687,7 @@ class Lifecycle:
                 self._lay_down(kid)
         self._events.publish("child_stopped", child, reason=reason.to_json())
         self.askers.down(child, reason)
+        self.watches.ended(child, reason)
 
     def _end(self, child: Child) -> None:
         """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""
@@ -683,6 +710,7 @@ class Lifecycle:
         if not child.is_down:
             self._events.publish("child_stopped", child, reason=reason.to_json())
         self.askers.down(child, reason)
+        self.watches.ended(child, reason)
 
     def _last_reason(self, child: Child) -> ExitReason:
         branch = child.branch

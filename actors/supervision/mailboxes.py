@@ -96,6 +96,9 @@ class Mailboxes:
         for data in frames:
             with contextlib.suppress(FrameError):
                 header = frame.read(data)
+                if header.kind == Kind.NOTICE:
+                    self._lifecycle.watches.put_back(child, data)
+                    continue
                 copy = self._kept(data, header, request.facts["to"])
                 if copy is None:
                     child.estate.drop_blob(data, header)

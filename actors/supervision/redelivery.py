@@ -15,7 +15,7 @@ from actors.options import Redeliver
 from actors.supervision.child import ActorChild
 from actors.supervision.quarantine import Quarantine
 from actors.wire import frame
-from actors.wire.frame import Header
+from actors.wire.frame import Header, Kind
 from transports._ring import Slot
 
 SHORTENED = 4  # texts of a death are cut to this part of what they may be
@@ -42,6 +42,8 @@ class Redelivery:
             return []
         deaths, kept = {}, []
         for slot, header in child.estate.taken():
+            if header.kind == Kind.NOTICE:
+                continue  # for the incarnation that has died
             earlier = child.deaths.get(_key(header), [])
             if not slot.started:
                 deaths[_key(header)] = earlier

@@ -63,12 +63,14 @@ class Settling:
         reason = _about_message(child, reason)
         kept = self._redelivery.keep(child, reason)
         started = list(child.estate.in_hand())
-        hands = [header for header in started if header.kind != Kind.STOP]
+        is_final = any(header.kind == Kind.STOP for header in started)
+        # A notice that was in hand was for nobody else.
+        hands = [header for header in started if header.kind in {Kind.TELL, Kind.ASK}]
         child.hands, child.kept = hands, kept
         for header in hands:
             self._crashed(child, header, reason)
         # ref.stop() is final for every restart type, however the process got to its end.
-        return reason, len(hands) < len(started)
+        return reason, is_final
 
     def _crashed(self, child: ActorChild, header: Header, reason: ExitReason) -> None:
         if header.kind == Kind.ASK:

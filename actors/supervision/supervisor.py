@@ -49,6 +49,7 @@ from actors.supervision.repeats import Repeats
 from actors.supervision.settings import ChildOptions, SupervisorOptions
 from actors.supervision.trees import Trees
 from actors.supervision.watchdog import Watchdog
+from actors.supervision.watching import Watching
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
 from transports._ring import arm, disarm
@@ -122,6 +123,7 @@ class Supervisor:
             self._selector,
             self._payloads,
         )
+        self._outgoing.on_damaged = self.lifecycle.damaged
         self._control = Control(
             self.lifecycle,
             self._outgoing,
@@ -172,6 +174,7 @@ class Supervisor:
             "close": self._on_close,
             "hurry": self._on_hurry,
             **self._control.requests,
+            **Watching(self.lifecycle).requests,
             **self.lifecycle.settling.quarantine.requests,
         }
         self._rooms = Rooms(self._watch_room, self._selector.unregister)

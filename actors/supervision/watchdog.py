@@ -214,7 +214,7 @@ def _hand(place: int, slot: Slot) -> Hand | None:
         header = frame.read(data)
     except frame.FrameError:
         return None
-    is_message = header.kind in {Kind.TELL, Kind.ASK}
+    is_message = header.kind in {Kind.TELL, Kind.ASK, Kind.NOTICE}
     return Hand(place, seq, started, header.method) if is_message else None
 
 

@@ -46,6 +46,7 @@ class Kind(enum.IntEnum):
     TELL = 1
     ASK = 2
     STOP = 3  # handled in its turn: the actor stops after what was queued before it
+    NOTICE = 4  # from the supervisor: what has become of an actor that this one watches
     REPLY = 8
     ERROR = 9  # the handler raised
     CRASHED = 10  # the actor died with the message in hand

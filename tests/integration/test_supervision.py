@@ -261,10 +261,9 @@ def test_killed_supervisor_comes_back_with_refs_names_and_queues(
     # One may have been in hand of each: the subtree dies a moment after its supervisor.
     assert results.count(None) <= len(refs)
     assert all(result is None or result >= 1 for result in results)
-    after = pids(*refs)
-    assert not set(before) & set(after)
     for pid in before:
         wait_until(lambda pid=pid: is_gone(pid), f"the end of {pid}")  # type: ignore[misc]
+    assert not set(before) & set(pids(*refs))
     tree.stop().result(20)
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import assert_type
+from typing import Any, assert_type
 
 import actors
 from actors import (
     Actor,
     ActorRef,
     ActorSystem,
+    Down,
     Event,
     ExitReason,
     Heartbeat,
+    Notice,
     Pending,
     PoisonMessage,
     Redeliver,
+    Terminated,
+    Watch,
 )
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import ChildSpec, SupervisorSpec, options
@@ -186,6 +190,11 @@ class Gateway(Actor):
         self.flushing = self.every(1.0, Gateway.flush, limit=10)
         self.after(0.5, Gateway.poll, "now")
         self.start_task(self.poll("task"))
+        watch = self.watch(self.ref, Gateway.down)
+        self.watch(self.ref, Gateway.heard, level="incarnation")
+        self.watch(self.ref, Gateway.heard)
+        assert_type(watch, Watch)
+        watch.cancel()
 
     async def on_start(self) -> None:
         me: ActorRef[Gateway] = self.ref
@@ -197,6 +206,14 @@ class Gateway(Actor):
     def reload(self) -> None:
         self.flushing.cancel()
         self.stop()
+
+    def down(self, end: Terminated) -> None:
+        assert_type(end.reason, ExitReason)
+        assert_type(end.ref, ActorRef[Any])
+
+    async def heard(self, notice: Notice) -> None:
+        if isinstance(notice, Down) and notice.will_restart:
+            assert_type(notice.delay, float)
 
     def flush(self, limit: int) -> int:
         return limit - self.pending

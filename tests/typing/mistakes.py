@@ -12,6 +12,7 @@ from actors import (
     ExitReason,
     Pending,
     SupervisorRef,
+    Terminated,
     handler,
 )
 from actors.supervision.backoff import Backoff
@@ -248,3 +249,24 @@ async def class_in_the_place_of_a_specification(system: ActorSystem) -> None:
 async def wrong_message_to_a_started_child(tree: SupervisorRef) -> None:
     added = await tree.start_child(options(id="c").child(Counter, 1))
     await added.ask(Counter.add, "1")  # error
+
+
+class WatcherOfEnds(Actor):
+    def over(self, end: Terminated) -> None:
+        self.log.info("over", reason=end.reason)
+
+
+def handler_that_takes_too_little(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None:
+    me.watch(ref, WatcherOfEnds.over, level="incarnation")  # error
+
+
+def handler_of_another_class(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None:
+    me.watch(ref, Counter.add)  # error
+
+
+def misspelt_level_of_a_watch(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None:
+    me.watch(ref, WatcherOfEnds.over, level="process")  # error
+
+
+def class_in_the_place_of_a_ref(me: WatcherOfEnds) -> None:
+    me.watch(Counter, WatcherOfEnds.over)  # error

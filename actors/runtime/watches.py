@@ -1,0 +1,84 @@
+"""The watches of this actor: what its supervisor tells because of them, and whom it calls with that."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from actors import exits
+from actors.errors import ActorError
+from actors.options import refused
+from actors.ref import ActorRef
+from actors.runtime.client import Client
+from actors.watches import Down, Notice, Terminated, Up, Watch
+
+
+class Watches:
+    """The watches of one incarnation."""
+
+    def __init__(self, client: Client) -> None:
+        """Ask the root supervisor through *client*."""
+        self._client = client
+        self._open: dict[int, ActorRef[Any]] = {}
+
+    def add(self, ref: ActorRef[Any], method: str, *, is_close: bool) -> Watch:
+        """Have *method* called when *ref* has ended; if it *is_close*, at each death and each start as well.
+
+        Raises:
+            TypeError: *ref* is no ref.
+            OptionError: It is this actor's own.
+            ActorError: It is of another system.
+            MailboxFullError: There is no room for the request.
+        """
+        number = self._number_of(ref)
+        watch = self._client.questions.new_id()
+        # Before it is asked for: the answer may be here first.
+        self._open[watch] = ref
+        facts = {
+            "number": number,
+            "watch": watch,
+            "method": method,
+            "is_close": is_close,
+        }
+        try:
+            self._client.notify_root("watch", facts)
+        except BaseException:
+            del self._open[watch]
+            raise
+        return Watch(watch, ref, self.cancel)
+
+    def _number_of(self, ref: object) -> int:
+        if not isinstance(ref, ActorRef):
+            msg = f"ref={ref!r}: pass the ref of the actor"
+            raise TypeError(msg)
+        number = ref._number  # noqa: SLF001 - the runtime's own door
+        if ref._system != str(self._client.directory.path):  # noqa: SLF001 - likewise
+            msg = f"{ref!r}: it is of another system, of which this actor hears nothing"
+            raise ActorError(msg)
+        if number == self._client.number:
+            raise refused("ref", ref, "another actor: nobody outlives itself")
+        return number
+
+    def cancel(self, watch: int) -> None:
+        """Hear nothing more because of *watch*."""
+        if self._open.pop(watch, None) is not None:
+            self._client.notify_root("unwatch", {"watch": watch})
+
+    def read(self, watch: int, body: bytes) -> Notice | None:
+        """Return what has been sent because of *watch*; None where nobody wants to hear it any more.
+
+        That is so after ``cancel``, and of what was for an earlier incarnation.
+        """
+        ref = self._open.get(watch)
+        if ref is None:
+            return None
+        facts = json.loads(body)
+        what, incarnation = facts["what"], facts["incarnation"]
+        if what == "up":
+            return Up(watch, ref, incarnation)
+        reason = exits.from_json(facts["reason"])
+        if what == "down":
+            following = facts["will_restart"], facts["delay"]
+            return Down(watch, ref, incarnation, reason, *following)
+        del self._open[watch]
+        return Terminated(watch, ref, incarnation, reason)
