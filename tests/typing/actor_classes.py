@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from actors import Actor, ActorRef, ExitReason, handler
+from actors import Actor, ActorRef, ExitReason, Terminated, handler
 
 
 class Adder(Protocol):
@@ -68,3 +68,8 @@ class Greeter(Actor):
 
     def befriend(self, friend: ActorRef[Counter]) -> None:
         self.friend = friend
+
+
+class WatcherOfEnds(Actor):
+    def over(self, end: Terminated) -> None:
+        self.log.info("over", reason=end.reason)

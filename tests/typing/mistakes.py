@@ -12,12 +12,17 @@ from actors import (
     ExitReason,
     Pending,
     SupervisorRef,
-    Terminated,
     handler,
 )
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import options
-from tests.typing.actor_classes import Adder, Counter, Greeter, LoudCounter
+from tests.typing.actor_classes import (
+    Adder,
+    Counter,
+    Greeter,
+    LoudCounter,
+    WatcherOfEnds,
+)
 
 
 async def wrong_argument_type(counter: ActorRef[Counter]) -> None:
@@ -249,11 +254,6 @@ async def class_in_the_place_of_a_specification(system: ActorSystem) -> None:
 async def wrong_message_to_a_started_child(tree: SupervisorRef) -> None:
     added = await tree.start_child(options(id="c").child(Counter, 1))
     await added.ask(Counter.add, "1")  # error
-
-
-class WatcherOfEnds(Actor):
-    def over(self, end: Terminated) -> None:
-        self.log.info("over", reason=end.reason)
 
 
 def handler_that_takes_too_little(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None:
