@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from actors import ActorSystem
 from tests.support import programs
+from tests.support.actors_under_test import Counter
 from tests.support.gates import wait_until
 from tests.support.programs import SCRIPTS, Program
 
@@ -256,6 +258,41 @@ def test_a_third_signal_ends_the_program_at_once(
     assert program.wait()[0] in (-signal.SIGTERM, -signal.SIGINT)
     program.wait_until_all_is_gone(GONE_SECONDS)
     assert systems(base) == []
+
+
+def test_a_hang_up_is_nothing_to_a_program_under_nohup(
+    start: Callable[..., Program], log: Path
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which programs inherit
+    try:
+        program = start("run:wait")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    program.signal(signal.SIGHUP)
+    program.signal(signal.SIGTERM)
+
+    assert program.wait()[0] == -signal.SIGTERM  # the first one that counted
+    assert hooks(log) == ["init", "start", "stop shutdown"]
+
+
+def test_the_actors_of_a_stopped_program_go_on(
+    start: Callable[..., Program], base: Path, log: Path
+) -> None:
+    program = start("run:wait")
+    before = program.pids()
+    program.signal(signal.SIGSTOP)
+
+    with ActorSystem.attach("program", directory=base) as system:
+        counter = system.spawn(Counter).result()
+        assert counter.ask(Counter.add, 1).result() == 1
+        counter.kill().result()
+    program.signal(signal.SIGCONT)
+
+    assert program.pids() == before
+    program.signal(signal.SIGTERM)
+    assert program.wait()[0] == -signal.SIGTERM
+    assert hooks(log) == ["init", "start", "stop shutdown"]
 
 
 # Its own end.
