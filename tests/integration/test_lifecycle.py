@@ -106,6 +106,21 @@ def test_a_start_that_hangs_ends_at_its_time_limit_with_a_stack_dump(
     assert "actors/runtime" not in text
 
 
+@pytest.mark.slow  # three seconds of grace
+def test_a_start_that_ignores_the_abort_ends_all_the_same(
+    system: ActorSystem, flag: Path
+) -> None:
+    flag.touch()
+
+    with pytest.raises(SpawnError) as failure:
+        system.options(init_timeout=0.5).spawn(
+            Troubled, str(flag), "__init__", "defy"
+        ).result()
+
+    assert failure.value.reason.kind is ExitKind.INIT_TIMEOUT
+    assert "was not ready within 0.5 s (init_timeout)" in str(failure.value)
+
+
 def test_a_name_is_free_again_after_a_start_that_failed(
     system: ActorSystem, flag: Path
 ) -> None:

@@ -22,7 +22,7 @@ from actors import (
     MailboxLostError,
 )
 
-Trouble = Literal["raise", "exit", "die", "hang"]
+Trouble = Literal["raise", "exit", "die", "hang", "defy"]
 
 
 def note(path: str, text: str) -> None:
@@ -137,6 +137,8 @@ class Troubled(Actor):
             sys.exit(3)
         if self.trouble == "die":
             os._exit(4)
+        if self.trouble == "defy":
+            signal.signal(signal.SIGABRT, signal.SIG_IGN)
         threading.Event().wait()
 
     async def on_start(self) -> None:
