@@ -125,14 +125,6 @@ slot_clear_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-slot_detach_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
-{
-    /* relaxed: only the next receiver looks, a process that is not there yet */
-    atomic_store_explicit(&self->slot->record.seq, 0, memory_order_relaxed);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
 slot_start_method(SlotObject *self, PyObject *Py_UNUSED(ignored))
 {
     slot_start(self->slot);
@@ -237,8 +229,6 @@ static PyMethodDef slot_methods[] = {
      PyDoc_STR("Return the bytes of shared memory one slot takes.")},
     {"clear", (PyCFunction)slot_clear_method, METH_NOARGS,
      PyDoc_STR("Empty the slot.")},
-    {"detach", (PyCFunction)slot_detach_method, METH_NOARGS,
-     PyDoc_STR("Forget which record of a ring it was: that ring is gone.")},
     {"start", (PyCFunction)slot_start_method, METH_NOARGS,
      PyDoc_STR("Store that the frame is being handled from now.")},
     {"frame", (PyCFunction)slot_frame, METH_NOARGS,
@@ -586,11 +576,15 @@ reader_fail(ReaderObject *self)
 static PyObject *
 reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"fd", "open_bell", "open_room", NULL};
-    int fd;
+    static char *names[] = {"fd", "open_bell", "open_room", "seat", NULL};
+    int fd, seat;
     PyObject *open_bell, *open_room;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOO:Reader", names, &fd, &open_bell,
-                                     &open_room)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOOi:Reader", names, &fd, &open_bell,
+                                     &open_room, &seat)) {
+        return NULL;
+    }
+    if (seat < 0 || (uint32_t)seat >= RING_SEATS) {
+        PyErr_Format(PyExc_ValueError, "seat=%d: 0 to %u", seat, RING_SEATS - 1);
         return NULL;
     }
     ReaderObject *self = (ReaderObject *)type->tp_alloc(type, 0);
@@ -598,7 +592,7 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->bell = -1;
-    self->reader.pid = (uint64_t)getpid();
+    self->reader.seat = (uint32_t)seat;
     self->room = -1;
     Py_INCREF(open_bell);
     self->open_bell = open_bell;
@@ -645,14 +639,14 @@ reader_share_room(ReaderObject *self)
  * descriptor that is readable only while something may wait: empty the bell,
  * then look again, because a frame may have come with the last ring. */
 static ring_result_t
-reader_settle_bell(ReaderObject *self, const unsigned char **payload, uint32_t *length)
+reader_settle_bell(ReaderObject *self, ring_frame_t *found)
 {
     if (self->bell < 0 || self->is_manual) {
         return RING_EMPTY;
     }
     ring_empty(self->bell);
-    ring_arm(&self->reader.ring);
-    return ring_peek(&self->reader, payload, length);
+    ring_arm(&self->reader);
+    return ring_peek(&self->reader, found);
 }
 
 static bool
@@ -672,72 +666,137 @@ slot_can_take(const ReaderObject *self, const SlotObject *slot)
     return true;
 }
 
+/* Claim a record, and return a copy of it that is in the slot too; NULL with an
+ * exception set, or with `result` at EMPTY or CORRUPT. */
+static PyObject *
+reader_claim(ReaderObject *self, const SlotObject *slot, ring_result_t *result)
+{
+    ring_frame_t found;
+    *result = ring_peek(&self->reader, &found);
+    if (*result == RING_EMPTY) {
+        *result = reader_settle_bell(self, &found);
+    }
+    if (*result == RING_OK && !slot_can_take(self, slot)) {
+        return NULL;
+    }
+    while (*result == RING_OK) {
+        /* Before the claim: no memory, no claim. */
+        PyObject *copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)found.length);
+        if (copy == NULL) {
+            return NULL;
+        }
+        if (ring_claim(&self->reader, &found)) {
+            ring_move(&self->reader, &found, (unsigned char *)PyBytes_AS_STRING(copy),
+                      slot->slot);
+            return copy;
+        }
+        Py_DECREF(copy);
+        *result = ring_peek(&self->reader, &found); /* somebody was faster */
+    }
+    return NULL;
+}
+
 static PyObject *
 reader_take(ReaderObject *self, PyObject *arg)
 {
-    const unsigned char *payload;
-    uint32_t length;
     if (!Py_IS_TYPE(arg, &SlotType)) {
         PyErr_SetString(PyExc_TypeError, "take() needs a Slot");
         return NULL;
     }
-    SlotObject *slot = (SlotObject *)arg;
     if (!reader_is_usable(self)) {
         if (self->is_closed) {
             return raise_closed();
         }
         Py_RETURN_NONE;
     }
-    ring_result_t result = ring_begin_take(&self->reader);
-    if (result == RING_OK) {
-        result = ring_peek(&self->reader, &payload, &length);
-    }
-    if (result == RING_EMPTY) {
-        result = reader_settle_bell(self, &payload, &length);
-    }
-    PyObject *copy = NULL;
-    if (result == RING_OK && slot_can_take(self, slot)) {
-        copy = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
-        if (copy != NULL) {
-            ring_move(&self->reader, payload, length,
-                      (unsigned char *)PyBytes_AS_STRING(copy), slot->slot);
-        }
-    }
-    ring_end_take(&self->reader);
-    if (result == RING_EMPTY) {
-        reader_share_room(self);
-        Py_RETURN_NONE;
-    }
-    if (result != RING_OK) {
+    ring_result_t result;
+    PyObject *copy = reader_claim(self, (SlotObject *)arg, &result);
+    if (result == RING_CORRUPT) {
         return reader_fail(self);
     }
-    if (copy != NULL) {
-        reader_share_room(self);
+    if (copy == NULL && result == RING_OK) {
+        return NULL;
+    }
+    reader_share_room(self);
+    if (copy == NULL) {
+        Py_RETURN_NONE;
+    }
+    /* Only if it has a bell: else it has read no ring that was meant for another. */
+    if (reader_is_usable(self) && self->bell >= 0 && ring_owes_bell(&self->reader.ring)) {
+        ring_ring(self->bell);
     }
     return copy;
 }
 
-static PyObject *
-reader_settle(ReaderObject *self, PyObject *arg)
+/* Wake one of the others, if something waits: who has died may have been woken for
+ * it. */
+static void
+reader_hand_on(ReaderObject *self)
 {
-    if (!Py_IS_TYPE(arg, &SlotType)) {
-        PyErr_SetString(PyExc_TypeError, "settle() needs a Slot");
+    if (!ring_owes_bell(&self->reader.ring)) {
+        return;
+    }
+    if (self->bell >= 0) {
+        ring_ring(self->bell);
+        return;
+    }
+    PyObject *answer = PyObject_CallNoArgs(self->open_bell);
+    int bell = answer == NULL ? -1 : PyObject_AsFileDescriptor(answer);
+    Py_XDECREF(answer);
+    if (bell < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+        return;
+    }
+    ring_ring(bell);
+    close(bell);
+}
+
+/* Return the slots of `args`, or NULL with an exception set. */
+static ring_slot_t *
+slots_of(PyObject *const *args, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!Py_IS_TYPE(args[i], &SlotType)) {
+            PyErr_SetString(PyExc_TypeError, "settle() needs Slots");
+            return NULL;
+        }
+    }
+    ring_slot_t *slots = PyMem_New(ring_slot_t, (size_t)count);
+    if (slots == NULL) {
+        PyErr_NoMemory();
         return NULL;
     }
-    const SlotObject *slot = (SlotObject *)arg;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const SlotObject *slot = (const SlotObject *)args[i];
+        slots[i] = (ring_slot_t){slot->slot, (uint64_t)slot->limit};
+    }
+    return slots;
+}
+
+static PyObject *
+reader_settle(ReaderObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    ring_slot_t *slots = slots_of(args, count);
+    if (slots == NULL) {
+        return NULL;
+    }
+    ring_result_t result = RING_EMPTY;
+    if (reader_is_usable(self)) {
+        result = ring_settle(&self->reader, slots, (size_t)count);
+    }
+    PyMem_Free(slots);
     if (self->is_closed) {
         return raise_closed();
     }
-    if (self->is_corrupt) {
-        Py_RETURN_NONE;
-    }
-    ring_result_t result = ring_begin_take(&self->reader);
-    if (result == RING_OK) {
-        result = ring_settle(&self->reader, slot->slot, (uint64_t)slot->limit);
-    }
-    ring_end_take(&self->reader);
     if (result == RING_CORRUPT) {
         return reader_fail(self);
+    }
+    if (reader_is_usable(self)) {
+        if (self->bell < 0 || self->is_manual) {
+            ring_disarm(&self->reader); /* the dead one does not sleep any more */
+        }
+        reader_share_room(self);
+        reader_hand_on(self);
     }
     Py_RETURN_NONE;
 }
@@ -792,11 +851,11 @@ reader_fileno(ReaderObject *self, PyObject *Py_UNUSED(ignored))
     }
     if (reader_is_usable(self)) {
         if (!self->is_manual) {
-            ring_arm(&self->reader.ring);
+            ring_arm(&self->reader);
         }
         /* Rings are lost in a FIFO that nobody has open: a sender may have rung,
          * and gone, before this. */
-        if (ring_has_frame_after_arming(&self->reader.ring, self->reader.head)) {
+        if (ring_has_frame(&self->reader.ring)) {
             ring_ring(self->bell);
         }
     }
@@ -822,8 +881,8 @@ reader_close(ReaderObject *self, PyObject *Py_UNUSED(ignored))
 static PyMethodDef reader_methods[] = {
     {"take", (PyCFunction)reader_take, METH_O,
      PyDoc_STR("Move the next frame into the slot; return a copy, or None.")},
-    {"settle", (PyCFunction)reader_settle, METH_O,
-     PyDoc_STR("Drop the next frame if it is the one in the slot.")},
+    {"settle", (PyCFunction)(void (*)(void))reader_settle, METH_FASTCALL,
+     PyDoc_STR("Finish what the last receiver of this seat did when it died.")},
     {"depth", (PyCFunction)reader_depth, METH_NOARGS,
      PyDoc_STR("Return how much waits.")},
     {"fileno", (PyCFunction)reader_fileno, METH_NOARGS,
@@ -866,16 +925,11 @@ readers_of(PyObject *tuple, Py_ssize_t *count)
     return ((PyTupleObject *)tuple)->ob_item;
 }
 
-typedef struct {
-    const ring_t *ring;
-    uint64_t head;
-} watch_t;
-
 static bool
-any_has_frame(const watch_t *watches, int count)
+any_has_frame(ReaderObject *const *watched, int count)
 {
     for (int i = 0; i < count; i++) {
-        if (ring_has_frame(watches[i].ring, watches[i].head)) {
+        if (ring_has_frame(&watched[i]->reader.ring)) {
             return true;
         }
     }
@@ -883,33 +937,32 @@ any_has_frame(const watch_t *watches, int count)
 }
 
 static bool
-spin_until_any_has_frame(const watch_t *watches, int count, int64_t spin_ns)
+spin_until_any_has_frame(ReaderObject *const *watched, int count, int64_t spin_ns)
 {
     int64_t deadline = monotonic_ns() + spin_ns;
     do {
         for (int i = 0; i < LOOKS_PER_YIELD; i++) {
-            if (any_has_frame(watches, count)) {
+            if (any_has_frame(watched, count)) {
                 return true;
             }
             cpu_relax();
         }
         sched_yield();
     } while (monotonic_ns() < deadline);
-    return any_has_frame(watches, count);
+    return any_has_frame(watched, count);
 }
 
-/* Spin without the GIL.  Another thread may take from or close a reader
- * meanwhile: the heads are copies, and `lookers` keeps the mappings. */
+/* Spin without the GIL.  Another thread may close a reader meanwhile: `lookers` keeps
+ * the mappings. */
 static bool
-look_for_a_while(ReaderObject *const *watched, const watch_t *watches, int count,
-                 int64_t spin_ns)
+look_for_a_while(ReaderObject *const *watched, int count, int64_t spin_ns)
 {
     bool found;
     for (int i = 0; i < count; i++) {
         watched[i]->lookers++;
     }
     Py_BEGIN_ALLOW_THREADS
-    found = spin_until_any_has_frame(watches, count, spin_ns);
+    found = spin_until_any_has_frame(watched, count, spin_ns);
     Py_END_ALLOW_THREADS
     for (int i = 0; i < count; i++) {
         watched[i]->lookers--;
@@ -924,7 +977,6 @@ static PyObject *
 look(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     ReaderObject *watched[MAX_READERS];
-    watch_t watches[MAX_READERS];
     Py_ssize_t given = 0;
     int count = 0;
     if (nargs != 2) {
@@ -939,14 +991,12 @@ look(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     for (Py_ssize_t i = 0; i < given; i++) {
         ReaderObject *reader = (ReaderObject *)readers[i];
         if (reader_is_usable(reader)) {
-            watches[count].ring = &reader->reader.ring;
-            watches[count].head = reader->reader.head;
             watched[count++] = reader;
         }
     }
-    bool found = any_has_frame(watches, count);
+    bool found = any_has_frame(watched, count);
     if (!found && spin_ns > 0 && count > 0) {
-        found = look_for_a_while(watched, watches, count,
+        found = look_for_a_while(watched, count,
                                  spin_ns < MAX_SPIN_NS ? spin_ns : MAX_SPIN_NS);
     }
     return PyBool_FromLong(found);
@@ -959,7 +1009,7 @@ disarm_all(PyObject *const *readers, Py_ssize_t count)
         ReaderObject *reader = (ReaderObject *)readers[i];
         reader->is_manual = true;
         if (reader_is_usable(reader)) {
-            ring_disarm(&reader->reader.ring);
+            ring_disarm(&reader->reader);
         }
     }
 }
@@ -977,13 +1027,13 @@ arm(PyObject *Py_UNUSED(module), PyObject *arg)
         ReaderObject *reader = (ReaderObject *)readers[i];
         reader->is_manual = true;
         if (reader_is_usable(reader)) {
-            ring_arm(&reader->reader.ring);
+            ring_arm(&reader->reader);
         }
     }
     for (Py_ssize_t i = 0; i < count; i++) {
         const ReaderObject *reader = (ReaderObject *)readers[i];
         if (reader_is_usable(reader) &&
-            ring_has_frame_after_arming(&reader->reader.ring, reader->reader.head)) {
+            ring_has_frame(&reader->reader.ring)) {
             found = true;
         }
     }
@@ -1132,7 +1182,8 @@ add_constants(PyObject *module)
         {"HEADER_BYTES", (long long)ring_header_bytes()},
         {"TAIL_OFFSET", (long long)offsetof(ring_header_t, tail)},
         {"HEAD_OFFSET", (long long)offsetof(ring_header_t, head)},
-        {"TAKER_OFFSET", (long long)offsetof(ring_header_t, taker)},
+        {"NEXT_OFFSET", (long long)offsetof(ring_header_t, next)},
+        {"RECORD_TAKEN", (long long)RECORD_TAKEN},
         {"WAITERS_OFFSET", (long long)offsetof(ring_header_t, waiters)},
         {"RECOVERIES_OFFSET", (long long)offsetof(ring_header_t, recoveries)},
         {"RECORD_BYTES", (long long)sizeof(record_t)},

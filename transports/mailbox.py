@@ -1,12 +1,13 @@
 """The contract of a transport: what every mailbox promises, whatever it is made of.
 
-A mailbox keeps the boundaries of frames, has any number of senders and one receiver
-at a time, and outlives every process that uses it as long as somebody holds the
-descriptor that ``Transport.create`` returned.
+A mailbox keeps the boundaries of frames, has any number of senders and receivers, and
+outlives every process that uses it as long as somebody holds the descriptor that
+``Transport.create`` returned.
 
-Taking moves a frame into a ``Slot``: memory of the receiver that outlives it too.  So
-at whatever instruction a receiver is killed, each frame is in the mailbox, in a slot,
-or in both (``Mailbox.settle`` sorts that out), and never in neither.
+Each frame is taken by one of the receivers.  Taking moves it into a ``Slot``: memory of
+the receiver that outlives it too.  So at whatever instruction a receiver is killed, each
+frame is in the mailbox, in a slot, or in both (``Mailbox.settle`` sorts that out), and
+never in neither; the other receivers go on.
 
 This file only says what holds; the transports are in modules of their own.
 """
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
     from transports._ring import Slot
+
+
+SEATS = 254
+"""How many receivers a mailbox may have at a time."""
 
 
 class Put(enum.IntEnum):
@@ -43,7 +48,7 @@ class Depth:
     """How much waits in a mailbox.
 
     Attributes:
-        frames: Frames waiting.
+        frames: Frames waiting; of a ring, also those that are just being taken.
         exact: False: *frames* is a lower bound, because the kernel does not tell, or
             because senders were faster than the count.
         bytes: What the frames take of the capacity, headers included; None where the
@@ -113,6 +118,10 @@ class Mailbox(Protocol):
     def fileno(self) -> int:
         """Return a descriptor that is readable when a frame may be waiting.
 
+        One frame wakes all receivers that wait with ``poll``, and one of those that wait
+        with ``EPOLLEXCLUSIVE``: if that one ends, or stops, without having taken, the
+        others have to be told to look in another way.
+
         A readable descriptor with nothing to take is possible; a waiting frame with a
         descriptor that stays silent is not, provided that after it became readable
         ``take`` is called until it returns None.
@@ -134,11 +143,12 @@ class Mailbox(Protocol):
         """
         ...
 
-    def settle(self, slot: Slot, /) -> None:
-        """Drop the mailbox's copy of the frame in *slot*, if it has one.
+    def settle(self, *slots: Slot) -> None:
+        """Finish what the receiver that had this seat before was doing when it died.
 
-        To be called for every filled slot after the death of the previous receiver
-        and before the first ``take``.  Idempotent.
+        To be called after its death and before the first ``take``, with all of its
+        slots.  Afterwards each frame that it had taken is in one of them and not in the
+        mailbox.  The other receivers go on meanwhile.  Idempotent.
 
         Raises:
             CorruptError: As in ``take``.
@@ -237,8 +247,8 @@ class Transport(Protocol):
         """
         ...
 
-    def open(self, held: int, dir_fd: int, name: str) -> Mailbox:
-        """Return the receiving end.
+    def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> Mailbox:
+        """Return a receiving end.
 
         May be called again when an earlier receiver has died, also by the holder
         itself to see what is left.
@@ -247,9 +257,12 @@ class Transport(Protocol):
             held: What ``create`` returned, or a duplicate; stays the caller's.
             dir_fd: The directory; must stay open as long as the mailbox.
             name: The mailbox's name in it.
+            seat: Of this receiver, below ``SEATS``.  No two that take at a time may
+                have the same; whoever takes the place of a dead one has its seat.
 
         Raises:
-            EndpointError: *held* is not a mailbox of this transport.
+            EndpointError: *held* is not a mailbox of this transport, or there is no
+                such seat.
             CorruptError: It is one and makes no sense.
         """
         ...
@@ -261,18 +274,6 @@ class Transport(Protocol):
             MailboxNotFoundError: It does not exist (any more).
             EndpointError: What stands there is not a mailbox of this user.
             CorruptError: It is one and makes no sense.
-        """
-        ...
-
-    def is_taking(self, held: int, pid: int) -> bool:
-        """Return whether the receiver *pid*, which has been stopped, stands in the middle of a take.
-
-        If it does not, another end may take in its place until it goes on.  False where
-        the kernel moves frames in one step: two ends may take at any time then.
-
-        Args:
-            held: What ``create`` returned, or a duplicate.
-            pid: Of the process that has the receiving end.
         """
         ...
 

@@ -74,12 +74,9 @@ class MemoryMailbox:
             _drop_first(box)
             return frame
 
-    def settle(self, slot: Slot) -> None:
-        """See ``Mailbox``."""
-        box = _open(self._box)
-        with box.lock:
-            if box.frames and slot.filled and slot.seq == box.frames[0][0]:
-                _drop_first(box)
+    def settle(self, *slots: Slot) -> None:
+        """See ``Mailbox``: a frame is never in both places."""
+        _open(self._box)
 
     def depth(self) -> Depth:
         """See ``Mailbox``."""
@@ -156,7 +153,7 @@ class MemoryTransport:
             self._named[key] = self._held[_inode(held)] = _Box(size)
         return held
 
-    def open(self, held: int, dir_fd: int, name: str) -> MemoryMailbox:
+    def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> MemoryMailbox:
         """See ``Transport``."""
         with translated(f"cannot open {name}"), self._lock:
             box = self._held.get(_inode(held))
@@ -182,10 +179,6 @@ class MemoryTransport:
             msg = f"cannot open {name}: it does not exist"
             raise MailboxNotFoundError(msg)
         return box
-
-    def is_taking(self, held: int, pid: int) -> bool:
-        """See ``Transport``."""
-        return False
 
     def inspect(
         self,

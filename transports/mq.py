@@ -94,7 +94,7 @@ class MqMailbox:
             self.rejected += 1
         return None
 
-    def settle(self, slot: Slot) -> None:
+    def settle(self, *slots: Slot) -> None:
         """See ``Mailbox``: receiving moves, so a frame is never in both places."""
         self.fileno()
 
@@ -197,7 +197,7 @@ class MqTransport:
         finally:
             queue.close()
 
-    def open(self, held: int, dir_fd: int, name: str) -> MqMailbox:
+    def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> MqMailbox:
         """See ``Transport``."""
         with translated(f"cannot open {name}"):
             status = os.fstat(held)
@@ -215,10 +215,6 @@ class MqTransport:
     ) -> MqOutlet:
         """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
         return MqOutlet(_open_queue(dir_fd, name, write=True))
-
-    def is_taking(self, held: int, pid: int) -> bool:
-        """See ``Transport``."""
-        return False
 
     def inspect(
         self,

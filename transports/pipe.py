@@ -89,7 +89,7 @@ class PipeMailbox:
             self.rejected += 1
         return None
 
-    def settle(self, slot: Slot) -> None:
+    def settle(self, *slots: Slot) -> None:
         """See ``Mailbox``: reading moves, so a frame is never in both places."""
         self.fileno()
 
@@ -190,7 +190,7 @@ class PipeTransport:
             raise
         return held
 
-    def open(self, held: int, dir_fd: int, name: str) -> PipeMailbox:
+    def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> PipeMailbox:
         """See ``Transport``."""
         with translated(f"cannot open {name}"):
             if not stat.S_ISFIFO(os.fstat(held).st_mode):
@@ -213,10 +213,6 @@ class PipeTransport:
             os.close(fd)
             raise
         return PipeOutlet(fd)
-
-    def is_taking(self, held: int, pid: int) -> bool:
-        """See ``Transport``."""
-        return False
 
     def inspect(
         self,

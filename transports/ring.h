@@ -1,4 +1,4 @@
-/* ring.h - a queue of frames in a mapped file: many senders, one receiver.
+/* ring.h - a queue of frames in a mapped file: many senders, several receivers.
  *
  * Responsible for: the layout of the file and of a slot, and every store whose
  * place in the order matters.  Not responsible for: names, sizes, creation and
@@ -10,7 +10,7 @@
  *   - Any process may be killed at any instruction.  A sender killed inside a
  *     put leaves the tail where it was, or a whole frame.  A receiver killed
  *     inside a take leaves the frame in the ring, in the slot, or in both with
- *     the same number; never in neither.
+ *     the same number; never in neither.  Other receivers go on meanwhile.
  *   - A sender killed between the frame and the bell leaves its note behind:
  *     whoever reaps it rings that bell.
  *   - What another process wrote is input: each shared word is read once into a
@@ -24,11 +24,30 @@
  *   is its position, and 0 must stay free to mean "none".
  *
  *   sender, holding the lock               receiver, without a lock
- *   copy the record                        load tail        (acquire)
- *   store tail (seq_cst)     ---------->   copy the record to the slot
- *   load head  (acquire)     <----------   store head       (seq_cst)
- *   load armed (seq_cst)     <--------->   store armed, load tail (seq_cst)
- *   store waiters, load head (seq_cst) <-> load waiters     (seq_cst)
+ *   copy the record                        load tail              (acquire)
+ *                                          move next over it      (exchange)
+ *   store tail (seq_cst)     ---------->   copy it to the slot
+ *                                          mark it as taken       (seq_cst)
+ *   load head  (acquire)     <----------   move head over what is taken (exchange)
+ *   load asleep (seq_cst)    <--------->   store asleep, load tail (seq_cst)
+ *   store waiters, load head (seq_cst) <-> load waiters           (seq_cst)
+ *
+ * Receivers
+ *   head <= next <= tail: before `next`, each record belongs to one receiver, and
+ *   before `head` each is in a slot.  A receiver claims the record at `next` by
+ *   moving `next` over it with one exchange, copies it, marks it as taken, and
+ *   moves `head` over all marked records there.  So nobody waits for one that is
+ *   stopped or dead: its claim only keeps its room.
+ *
+ *   Each receiver has a seat, a small number, and no two at a time have the same.
+ *   `next` says also which seat has claimed last, and how much; before somebody
+ *   else moves it, it notes that in `claims`.  So after a death either `next` or
+ *   the seat's word in `claims` tells what the seat claimed last, and the record's
+ *   mark whether it got done with it (ring_settle).
+ *
+ *   Who is slow may look at a record that others have taken, and that a sender is
+ *   overwriting.  It reads nonsense then, and its exchange fails.  It never writes
+ *   there: only who has claimed a record writes to it.
  *
  * Source: Lamport's bounded queue for the positions; the mapping trick is known
  * as a "magic ring buffer".
@@ -56,16 +75,28 @@
 
 #define CACHE_LINE 64
 #define RING_MAGIC UINT64_C(0x474E49524C49414D) /* "MAILRING" */
-#define RING_VERSION 3u
+#define RING_VERSION 4u
 #define RING_MIN_CAPACITY UINT64_C(4096)
 #define RING_MAX_CAPACITY (UINT64_C(1) << 30)
 #define FRAME_LIMIT UINT64_C(16384)
 #define RECORD_MARK 0x454D5246u /* "FRME"; 0 is an empty slot */
 #define LOCK_NS INT64_C(2000000)
 #define LOOKS_PER_YIELD 8
+#define RING_SEATS 254u
 #define RING_WAITED_FOR 1u /* by a sender that found no room */
-#define RING_WAKING 2u     /* the receiver is about to wake all of them */
+#define RING_WAKING 2u     /* + seat: this receiver is about to wake all of them */
+#define RECORD_TAKEN UINT64_C(1) /* in the number of a record, a multiple of 8 */
+/* `next` is a position, a length (both in units of 8 bytes) and a seat + 1.  The
+ * position has lost its upper bits: with the head, which is at most RING_MAX_CAPACITY
+ * before it, it is whole again. */
+#define NEXT_POSITION_BITS 44
+#define NEXT_LENGTH_BITS 12
+#define NEXT_POSITIONS (UINT64_C(1) << NEXT_POSITION_BITS)
+#define NEXT_LENGTHS (UINT64_C(1) << NEXT_LENGTH_BITS)
 
+_Static_assert(FRAME_LIMIT + 16 <= 8 * (NEXT_LENGTHS - 1), "a length has its bits");
+_Static_assert(RING_SEATS < 1 << (64 - NEXT_POSITION_BITS - NEXT_LENGTH_BITS),
+               "a seat has its bits");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock-based atomic is not shareable");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a lock-based atomic is not shareable");
 
@@ -96,11 +127,16 @@ typedef struct {
     _Alignas(CACHE_LINE) _Atomic uint32_t closed;
     _Atomic uint32_t recoveries; /* how often a holder of the lock died */
     _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written under the lock */
-    _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the receiver only */
-    _Atomic uint64_t taker; /* twice the process that took last, + 1 while it takes */
-    _Atomic uint32_t waiters; /* 0, RING_WAITED_FOR or RING_WAKING */
-    _Alignas(CACHE_LINE) _Atomic uint32_t armed; /* by the receiver: it sleeps */
+    _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by receivers only */
+    _Atomic uint64_t next;                      /* the same */
+    _Atomic uint32_t waiters; /* 0, RING_WAITED_FOR or RING_WAKING + seat */
+    /* A bit for each seat: its receiver sleeps. */
+    _Alignas(CACHE_LINE) _Atomic uint64_t asleep[(RING_SEATS + 63) / 64];
+    /* The record that each seat claimed before somebody else did; 0 for none. */
+    _Alignas(CACHE_LINE) _Atomic uint64_t claims[RING_SEATS];
 } ring_header_t;
+
+_Static_assert(sizeof(ring_header_t) <= RING_MIN_CAPACITY, "the header is one page");
 
 /* A mapped ring.  Geometry is checked once at attach and believed from here,
  * never again from shared memory. */
@@ -109,6 +145,7 @@ typedef struct {
     unsigned char *data;
     uint64_t capacity;
     uint64_t limit; /* largest frame */
+    uint64_t id;    /* differs from that of each other ring that exists */
 } ring_t;
 
 typedef struct {
@@ -123,10 +160,20 @@ typedef struct {
 
 typedef struct {
     ring_t ring;
-    uint64_t head;
+    uint64_t seen_head;
     uint64_t seen_tail;
-    uint64_t pid;
+    uint32_t seat;
 } ring_reader_t;
+
+/* A record that was in the ring. */
+typedef struct {
+    record_t *record;
+    const unsigned char *payload;
+    uint64_t seq;
+    uint64_t next; /* when nobody had claimed it */
+    uint32_t length;
+    bool is_taken;
+} ring_frame_t;
 
 static inline uint64_t
 align8(uint64_t n)
@@ -164,7 +211,8 @@ cpu_relax(void)
 typedef struct {
     _Atomic uint64_t started; /* CLOCK_MONOTONIC, ns; 0 = not started */
     _Atomic uint64_t aux;     /* the owner's, never touched here */
-    uint64_t reserved[6];
+    _Atomic uint64_t ring;    /* the id of the one that the record's number is of */
+    uint64_t reserved[5];
     record_t record;
     unsigned char payload[];
 } slot_t;
@@ -185,6 +233,9 @@ slot_clear(slot_t *slot)
 {
     atomic_store_explicit(&slot->record.mark, 0, memory_order_release);
     atomic_store_explicit(&slot->started, 0, memory_order_release);
+    /* relaxed: what fills the slot next comes from a ring, and says so, or from
+     * somewhere else */
+    atomic_store_explicit(&slot->ring, 0, memory_order_relaxed);
 }
 
 static inline void
@@ -207,12 +258,14 @@ slot_filled(const slot_t *slot, uint64_t limit, uint32_t *length)
 }
 
 static inline void
-slot_fill(slot_t *slot, uint64_t seq, const unsigned char *payload, uint32_t length)
+slot_fill(slot_t *slot, uint64_t ring, uint64_t seq, const unsigned char *payload,
+          uint32_t length)
 {
     slot_clear(slot);
     /* Against the compiler only: a killed process has executed a prefix of its
      * instructions, and the bytes below must not come before the zero mark. */
     atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&slot->ring, ring, memory_order_relaxed);
     atomic_store_explicit(&slot->record.length, length, memory_order_relaxed);
     atomic_store_explicit(&slot->record.seq, seq, memory_order_relaxed);
     memcpy(slot->payload, payload, length);
@@ -264,6 +317,7 @@ ring_format(int fd, uint64_t capacity)
     header->capacity = capacity;
     atomic_store_explicit(&header->tail, capacity, memory_order_relaxed);
     atomic_store_explicit(&header->head, capacity, memory_order_relaxed);
+    atomic_store_explicit(&header->next, capacity / 8, memory_order_relaxed);
     /* release: whoever sees the magic sees the rest */
     atomic_store_explicit(&header->magic, RING_MAGIC, memory_order_release);
     munmap(header, ring_header_bytes());
@@ -323,6 +377,7 @@ ring_map(ring_t *ring, int fd)
     ring->header = (ring_header_t *)(void *)base;
     ring->data = base + header_bytes;
     ring->capacity = capacity;
+    ring->id = (uint64_t)stat.st_ino;
     ring->limit = capacity - sizeof(record_t) < FRAME_LIMIT
                       ? capacity - sizeof(record_t)
                       : FRAME_LIMIT;
@@ -455,7 +510,7 @@ ring_append_locked(ring_writer_t *writer, const struct iovec *parts, size_t coun
     }
     unsigned char *at = writer->ring.data + (tail & (writer->ring.capacity - 1));
     ring_copy_record(at, tail, parts, count, size);
-    /* seq_cst: releases the record, and comes before the loads of `armed` and
+    /* seq_cst: releases the record, and comes before the loads of `asleep` and
      * `closed` in ring_put in an order all processes agree on */
     atomic_store_explicit(&header->tail, tail + need, memory_order_seq_cst);
     return RING_OK;
@@ -468,6 +523,17 @@ ring_ring(int bell)
      * in a way that a sender could mend. */
     ssize_t written = write(bell, "", 1);
     (void)written;
+}
+
+static inline bool
+ring_is_anybody_asleep(const ring_header_t *header)
+{
+    uint64_t asleep = 0;
+    for (size_t i = 0; i < sizeof header->asleep / sizeof header->asleep[0]; i++) {
+        /* seq_cst: after the store of the tail; pairs with ring_arm */
+        asleep |= atomic_load_explicit(&header->asleep[i], memory_order_seq_cst);
+    }
+    return asleep != 0;
 }
 
 static inline void
@@ -503,9 +569,7 @@ ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_
         result = ring_append_locked(writer, parts, count, size);
         lock_release(&header->lock, 0);
     }
-    /* seq_cst: after the store of the tail; pairs with ring_arm */
-    if (result == RING_OK &&
-        atomic_load_explicit(&header->armed, memory_order_seq_cst) != 0) {
+    if (result == RING_OK && ring_is_anybody_asleep(header)) {
         ring_ring(writer->bell);
     }
     ring_note(writer, 0);
@@ -527,7 +591,7 @@ ring_await_room(const ring_writer_t *writer)
 {
     ring_header_t *header = writer->ring.header;
     ring_ring(writer->room);
-    /* seq_cst: before the loads below; pairs with ring_drop and ring_close */
+    /* seq_cst: before the loads below; pairs with ring_advance and ring_close */
     atomic_store_explicit(&header->waiters, RING_WAITED_FOR, memory_order_seq_cst);
     uint64_t head = atomic_load_explicit(&header->head, memory_order_seq_cst);
     uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
@@ -541,110 +605,208 @@ ring_await_room(const ring_writer_t *writer)
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* Take over where the last receiver stopped. */
+static inline uint64_t
+next_of(uint32_t seat, uint64_t position, uint64_t bytes)
+{
+    return (uint64_t)(seat + 1) << (NEXT_POSITION_BITS + NEXT_LENGTH_BITS) |
+           bytes / 8 << NEXT_POSITION_BITS | (position / 8 & (NEXT_POSITIONS - 1));
+}
+
+static inline uint64_t
+next_position(uint64_t next, uint64_t head)
+{
+    return head + 8 * ((next - head / 8) & (NEXT_POSITIONS - 1));
+}
+
+static inline uint64_t
+next_bytes(uint64_t next)
+{
+    return 8 * (next >> NEXT_POSITION_BITS & (NEXT_LENGTHS - 1));
+}
+
+/* 0 if nobody has claimed anything yet, else a seat + 1. */
+static inline uint32_t
+next_claimer(uint64_t next)
+{
+    return (uint32_t)(next >> (NEXT_POSITION_BITS + NEXT_LENGTH_BITS));
+}
+
 static inline ring_result_t
 ring_resume(ring_reader_t *reader)
 {
     ring_header_t *header = reader->ring.header;
-    /* acquire on the tail: the records before it are whole */
-    uint64_t tail = atomic_load_explicit(&header->tail, memory_order_acquire);
-    uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
-    if (!ring_positions_are_valid(head, tail, reader->ring.capacity)) {
-        return RING_CORRUPT;
-    }
-    reader->head = head;
-    reader->seen_tail = tail;
-    return RING_OK;
+    uint64_t head;
+    uint64_t tail;
+    do { /* others may take, and senders go on, while we look */
+        head = atomic_load_explicit(&header->head, memory_order_acquire);
+        tail = atomic_load_explicit(&header->tail, memory_order_acquire);
+        if (ring_positions_are_valid(head, tail, reader->ring.capacity)) {
+            reader->seen_head = head;
+            reader->seen_tail = tail;
+            return RING_OK;
+        }
+    } while (atomic_load_explicit(&header->head, memory_order_acquire) > head);
+    return RING_CORRUPT;
 }
 
 static inline bool
-ring_has_frame(const ring_t *ring, uint64_t head)
+ring_has_frame(const ring_t *ring)
 {
-    /* acquire: a frame that is seen can be taken.  Unequal, not greater: a tail
-     * that went back must be looked at, and found corrupt. */
-    return atomic_load_explicit(&ring->header->tail, memory_order_acquire) != head;
+    uint64_t next = atomic_load_explicit(&ring->header->next, memory_order_relaxed);
+    /* seq_cst: after the store in ring_arm; a frame that is seen can be taken.
+     * Unequal, not greater: a tail that went back must be looked at, and found
+     * corrupt. */
+    uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_seq_cst);
+    return ((tail / 8 ^ next) & (NEXT_POSITIONS - 1)) != 0;
 }
 
-/* Return whether a whole record of `seq` lies at `at`, in `waiting` bytes. */
+/* Return whether a whole record with this number and length lies at `at`, in `waiting`
+ * bytes. */
 static inline bool
-record_is_valid(const record_t *record, uint64_t seq, uint64_t waiting, uint64_t limit,
-                uint32_t *length)
+record_is_valid(const record_t *record, uint64_t at, uint64_t seq, uint32_t length,
+                uint64_t waiting, uint64_t limit)
 {
-    *length = atomic_load_explicit(&record->length, memory_order_relaxed);
     /* the limit first, so that the sum cannot overflow */
     return atomic_load_explicit(&record->mark, memory_order_relaxed) == RECORD_MARK &&
-           atomic_load_explicit(&record->seq, memory_order_relaxed) == seq &&
-           *length <= limit && record_bytes(*length) <= waiting;
+           (seq & ~RECORD_TAKEN) == at && length <= limit &&
+           record_bytes(length) <= waiting;
 }
 
-/* Between these two a receiver that has been stopped must be let run on before
- * somebody else takes in its place: whoever wants to has stopped it, and looks at
- * `taker`, so the order matters to the compiler only.  The shared head is
- * believed (and checked) by a receiver only where `taker` says that somebody
- * else has moved it. */
-static inline ring_result_t
-ring_begin_take(ring_reader_t *reader)
+/* Look at the record at `at`, and return whether it is valid. */
+static inline bool
+ring_look_at(const ring_t *ring, uint64_t at, uint64_t waiting, ring_frame_t *found)
 {
-    ring_header_t *header = reader->ring.header;
-    uint64_t last = atomic_load_explicit(&header->taker, memory_order_relaxed);
-    atomic_store_explicit(&header->taker, 2 * reader->pid + 1, memory_order_relaxed);
-    atomic_signal_fence(memory_order_seq_cst);
-    if (last == 0 || last / 2 == reader->pid) {
-        return RING_OK;
-    }
-    uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
-    if (head < reader->head) {
-        return RING_CORRUPT;
-    }
-    reader->head = head;
-    if (reader->seen_tail < head) {
-        reader->seen_tail = head; /* more than the tail is found by ring_peek */
-    }
-    return RING_OK;
+    unsigned char *bytes = ring->data + (at & (ring->capacity - 1));
+    found->record = (record_t *)(void *)bytes;
+    found->payload = bytes + sizeof(record_t);
+    found->seq = at;
+    /* acquire: pairs with ring_mark_taken */
+    uint64_t seq = atomic_load_explicit(&found->record->seq, memory_order_acquire);
+    found->is_taken = (seq & RECORD_TAKEN) != 0;
+    found->length = atomic_load_explicit(&found->record->length, memory_order_relaxed);
+    return record_is_valid(found->record, at, seq, found->length, waiting, ring->limit);
 }
 
-static inline void
-ring_end_take(const ring_reader_t *reader)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-    atomic_store_explicit(&reader->ring.header->taker, 2 * reader->pid,
-                          memory_order_relaxed);
-}
-
-/* Find the next record: OK with its payload and length, EMPTY or CORRUPT. */
+/* Find the record that nobody has claimed: OK, EMPTY or CORRUPT.
+ *
+ * What makes no sense does so because others have taken, and senders gone on, while
+ * we looked; or nobody has, and it is corrupt. */
 static inline ring_result_t
-ring_peek(ring_reader_t *reader, const unsigned char **payload, uint32_t *length)
+ring_peek(ring_reader_t *reader, ring_frame_t *found)
 {
     const ring_t *ring = &reader->ring;
-    /* acquire: pairs with the store in ring_append_locked */
-    uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_acquire);
-    if (tail == reader->head && tail == reader->seen_tail) {
-        return RING_EMPTY;
-    }
-    if (tail < reader->seen_tail ||
-        !ring_positions_are_valid(reader->head, tail, ring->capacity)) {
-        return RING_CORRUPT;
-    }
-    reader->seen_tail = tail;
-    const unsigned char *at = ring->data + (reader->head & (ring->capacity - 1));
-    const record_t *record = (const record_t *)(const void *)at;
-    if (!record_is_valid(record, reader->head, tail - reader->head, ring->limit,
-                         length)) {
-        return RING_CORRUPT;
-    }
-    *payload = at + sizeof(record_t);
-    return RING_OK;
+    const ring_header_t *header = ring->header;
+    uint64_t head;
+    do {
+        /* acquire, and in this order: none is behind the one before */
+        head = atomic_load_explicit(&header->head, memory_order_acquire);
+        found->next = atomic_load_explicit(&header->next, memory_order_acquire);
+        uint64_t tail = atomic_load_explicit(&header->tail, memory_order_acquire);
+        uint64_t at = next_position(found->next, head);
+        if (head < reader->seen_head || tail < reader->seen_tail || tail < at ||
+            next_claimer(found->next) > RING_SEATS ||
+            !ring_positions_are_valid(head, tail, ring->capacity)) {
+            continue;
+        }
+        if (at == tail || ring_look_at(ring, at, tail - at, found)) {
+            reader->seen_head = head;
+            reader->seen_tail = tail;
+            return at == tail ? RING_EMPTY : RING_OK;
+        }
+    } while (atomic_load_explicit(&header->head, memory_order_acquire) != head ||
+             atomic_load_explicit(&header->next, memory_order_acquire) != found->next);
+    return RING_CORRUPT;
 }
 
+/* Note what `seat` has claimed, unless it is noted that it has claimed more. */
 static inline void
-ring_drop(ring_reader_t *reader, uint32_t length)
+ring_note_claim(ring_header_t *header, uint32_t seat, uint64_t seq)
 {
-    reader->head += record_bytes(length);
-    /* seq_cst: releases the copies out of the record, which senders overwrite, and
-     * the slot's mark, which comes before the frame leaves the ring; and comes
-     * before the load in ring_owes_room */
-    atomic_store_explicit(&reader->ring.header->head, reader->head,
+    uint64_t noted = atomic_load_explicit(&header->claims[seat], memory_order_relaxed);
+    while (noted < seq &&
+           !atomic_compare_exchange_weak_explicit(&header->claims[seat], &noted, seq,
+                                                  memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+    }
+}
+
+/* Claim the record found by ring_peek; false if somebody was faster. */
+static inline bool
+ring_claim(const ring_reader_t *reader, const ring_frame_t *found)
+{
+    ring_header_t *header = reader->ring.header;
+    uint64_t next = found->next;
+    uint64_t bytes = record_bytes(found->length);
+    uint32_t last = next_claimer(next);
+    if (last != 0 && last != reader->seat + 1) {
+        ring_note_claim(header, last - 1, found->seq - next_bytes(next));
+    }
+    /* seq_cst: releases the note; acquires the record, which nobody has overwritten
+     * if this succeeds */
+    return atomic_compare_exchange_strong_explicit(
+        &header->next, &next, next_of(reader->seat, found->seq + bytes, bytes),
+        memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* Move the head over all records that are taken.
+ *
+ * Whoever marks a record as taken does this afterwards, and looks at the head after
+ * the mark.  So either it moves the head over that record, or it finds the head
+ * before it; then whoever moves the head up to it later finds the mark. */
+static inline void
+ring_advance(const ring_t *ring)
+{
+    ring_header_t *header = ring->header;
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_seq_cst);
+    while ((head & 7) == 0) { /* else found corrupt by whoever looks next */
+        const record_t *record =
+            (const record_t *)(const void *)(ring->data + (head & (ring->capacity - 1)));
+        if (atomic_load_explicit(&record->seq, memory_order_seq_cst) !=
+            (head | RECORD_TAKEN)) {
+            uint64_t moved = atomic_load_explicit(&header->head, memory_order_seq_cst);
+            if (moved == head) {
+                return;
+            }
+            head = moved; /* by somebody else, whose record may stand there by now */
+            continue;
+        }
+        /* relaxed: if it is of another record already, the exchange fails */
+        uint32_t length = atomic_load_explicit(&record->length, memory_order_relaxed);
+        if (length > ring->limit) {
+            return; /* the same */
+        }
+        /* seq_cst: releases the copies out of the record, which senders overwrite, and
+         * the slot's mark, which comes before the frame leaves the ring; and comes
+         * before the load in ring_owes_room */
+        if (atomic_compare_exchange_strong_explicit(&header->head, &head,
+                                                    head + record_bytes(length),
+                                                    memory_order_seq_cst,
+                                                    memory_order_seq_cst)) {
+            head += record_bytes(length);
+        }
+    }
+}
+
+/* Mark a record that is ours, and now in a slot. */
+static inline void
+ring_mark_taken(const ring_frame_t *found)
+{
+    /* seq_cst: after the slot's mark, and before the look at the head in
+     * ring_advance */
+    atomic_store_explicit(&found->record->seq, found->seq | RECORD_TAKEN,
                           memory_order_seq_cst);
+}
+
+/* Move the record claimed by ring_claim to `copy` and to the slot.  The shared
+ * bytes are read once; the slot gets what the caller got. */
+static inline void
+ring_move(ring_reader_t *reader, const ring_frame_t *found, unsigned char *copy,
+          slot_t *slot)
+{
+    memcpy(copy, found->payload, found->length);
+    slot_fill(slot, reader->ring.id, found->seq, copy, found->length);
+    ring_mark_taken(found);
+    ring_advance(&reader->ring);
 }
 
 /* Return whether senders that wait for room are to be woken now.  To be asked
@@ -654,71 +816,130 @@ static inline bool
 ring_owes_room(const ring_reader_t *reader)
 {
     const ring_header_t *header = reader->ring.header;
-    /* seq_cst: after the store in ring_drop; pairs with ring_await_room */
-    return atomic_load_explicit(&header->waiters, memory_order_seq_cst) != 0 &&
-           reader->seen_tail - reader->head <= reader->ring.capacity / 2;
+    /* seq_cst: after the exchange in ring_advance; pairs with ring_await_room */
+    if (atomic_load_explicit(&header->waiters, memory_order_seq_cst) == 0) {
+        return false;
+    }
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_seq_cst);
+    /* signed: others may have got beyond the tail that we have seen */
+    return (int64_t)(reader->seen_tail - head) <= (int64_t)(reader->ring.capacity / 2);
 }
 
 /* Wake them, through the FIFO that they made full.  A receiver killed before the
- * end leaves RING_WAKING, and its successor does it again. */
+ * end leaves its mark, and whoever takes next does it again. */
 static inline void
 ring_give_room(const ring_reader_t *reader, int room)
 {
     ring_header_t *header = reader->ring.header;
-    uint32_t waking = RING_WAKING;
-    atomic_store_explicit(&header->waiters, RING_WAKING, memory_order_seq_cst);
+    uint32_t waking = RING_WAKING + reader->seat;
+    atomic_store_explicit(&header->waiters, waking, memory_order_seq_cst);
     ring_empty(room);
-    /* Unless somebody waits again by now. */
+    /* Unless somebody waits again by now, or another receiver is at it. */
     atomic_compare_exchange_strong_explicit(&header->waiters, &waking, 0,
                                             memory_order_seq_cst,
                                             memory_order_relaxed);
 }
 
-/* Move the record found by ring_peek to `copy` and to the slot.  The shared
- * bytes are read once; the slot gets what the caller got. */
-static inline void
-ring_move(ring_reader_t *reader, const unsigned char *payload, uint32_t length,
-          unsigned char *copy, slot_t *slot)
+/* A slot, and the largest frame it holds. */
+typedef struct {
+    slot_t *slot;
+    uint64_t limit;
+} ring_slot_t;
+
+/* Find the slot that holds the record, or an empty one; -1 if there is neither. */
+static inline ptrdiff_t
+ring_slot_for(const ring_t *ring, const ring_frame_t *found, const ring_slot_t *slots,
+              size_t count, bool *is_filled)
 {
-    memcpy(copy, payload, length);
-    slot_fill(slot, reader->head, copy, length);
-    ring_drop(reader, length);
+    ptrdiff_t empty = -1;
+    *is_filled = false;
+    for (size_t i = 0; i < count; i++) {
+        const slot_t *slot = slots[i].slot;
+        uint32_t length;
+        if (!slot_filled(slot, slots[i].limit, &length)) {
+            empty = slots[i].limit >= found->length ? (ptrdiff_t)i : empty;
+        }
+        else if (atomic_load_explicit(&slot->ring, memory_order_relaxed) == ring->id &&
+                 atomic_load_explicit(&slot->record.seq, memory_order_relaxed) ==
+                     found->seq) {
+            *is_filled = true;
+            return (ptrdiff_t)i;
+        }
+    }
+    return empty;
 }
 
-/* Drop the next record if it is the one in the slot: a receiver died between
- * the slot's mark and the head. */
+/* Find the record that a dead receiver claimed last: OK, EMPTY when it has left the
+ * ring, or CORRUPT.  Others may take meanwhile. */
 static inline ring_result_t
-ring_settle(ring_reader_t *reader, const slot_t *slot, uint64_t limit)
+ring_find_claim(const ring_t *ring, uint32_t seat, ring_frame_t *found)
 {
-    const unsigned char *payload;
-    uint32_t length;
-    uint32_t in_slot;
-    ring_result_t result = ring_peek(reader, &payload, &length);
-    if (result == RING_OK && slot_filled(slot, limit, &in_slot) &&
-        atomic_load_explicit(&slot->record.seq, memory_order_relaxed) ==
-            reader->head) {
-        ring_drop(reader, length);
+    const ring_header_t *header = ring->header;
+    /* acquire, and in this order: the head is not beyond `next`, and what was noted
+     * before that was moved is seen */
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_acquire);
+    uint64_t next = atomic_load_explicit(&header->next, memory_order_acquire);
+    uint64_t claimed = next_position(next, head);
+    uint64_t seq = atomic_load_explicit(&header->claims[seat], memory_order_relaxed);
+    if (next_claimer(next) == seat + 1) {
+        seq = claimed - next_bytes(next);
+    }
+    if (seq < head) {
+        return RING_EMPTY;
+    }
+    bool is_valid = seq < claimed && claimed - head <= ring->capacity && (seq & 7) == 0 &&
+                    ring_look_at(ring, seq, claimed - seq, found);
+    if (atomic_load_explicit(&header->head, memory_order_acquire) > seq) {
+        return RING_EMPTY; /* others have moved the head meanwhile */
+    }
+    return is_valid ? RING_OK : RING_CORRUPT;
+}
+
+/* Finish what the last receiver of this seat was doing when it died: a record that
+ * it had claimed goes into one of its slots, if it is not in one. */
+static inline ring_result_t
+ring_settle(const ring_reader_t *reader, const ring_slot_t *slots, size_t count)
+{
+    ring_frame_t found;
+    ring_result_t result = ring_find_claim(&reader->ring, reader->seat, &found);
+    if (result == RING_OK && !found.is_taken) {
+        bool is_filled;
+        ptrdiff_t at = ring_slot_for(&reader->ring, &found, slots, count, &is_filled);
+        if (at < 0) {
+            return RING_CORRUPT; /* these are not its slots */
+        }
+        if (!is_filled) {
+            slot_fill(slots[at].slot, reader->ring.id, found.seq, found.payload,
+                      found.length);
+        }
+        ring_mark_taken(&found);
+    }
+    if (result != RING_CORRUPT) {
+        ring_advance(&reader->ring);
     }
     return result;
 }
 
-/* Count the records from `head` to `tail`, which lie in a row at `first`.  Sets
- * *whole to false where one makes no sense (senders may be overwriting). */
+/* Count the records from `head` to `tail`, which lie in a row at `first`, that are not
+ * in a slot.  Sets *whole to false where one makes no sense (senders may be overwriting). */
 static inline uint64_t
 ring_count(const unsigned char *first, uint64_t head, uint64_t tail, uint64_t limit,
            bool *whole)
 {
     uint64_t frames = 0;
     uint64_t at = head;
-    uint32_t length = 0;
     while (at < tail) {
         const record_t *record = (const record_t *)(const void *)(first + (at - head));
-        if (tail - at < sizeof(record_t) ||
-            !record_is_valid(record, at, tail - at, limit, &length)) {
+        if (tail - at < sizeof(record_t)) {
+            break;
+        }
+        uint64_t seq = atomic_load_explicit(&record->seq, memory_order_relaxed);
+        uint32_t length = atomic_load_explicit(&record->length, memory_order_relaxed);
+        if (!record_is_valid(record, at, seq, length, tail - at, limit)) {
             break;
         }
         at += record_bytes(length);
-        frames++;
+        frames += (seq & RECORD_TAKEN) == 0;
     }
     *whole = at == tail;
     return frames;
@@ -727,24 +948,29 @@ ring_count(const unsigned char *first, uint64_t head, uint64_t tail, uint64_t li
 /* --- sleeping ----------------------------------------------------------- */
 
 static inline void
-ring_arm(const ring_t *ring)
+ring_arm(const ring_reader_t *reader)
 {
     /* seq_cst: before the look that follows; pairs with ring_put */
-    atomic_store_explicit(&ring->header->armed, 1, memory_order_seq_cst);
-}
-
-static inline bool
-ring_has_frame_after_arming(const ring_t *ring, uint64_t head)
-{
-    /* seq_cst: after the store in ring_arm */
-    return atomic_load_explicit(&ring->header->tail, memory_order_seq_cst) != head;
+    atomic_fetch_or_explicit(&reader->ring.header->asleep[reader->seat / 64],
+                             UINT64_C(1) << reader->seat % 64, memory_order_seq_cst);
 }
 
 static inline void
-ring_disarm(const ring_t *ring)
+ring_disarm(const ring_reader_t *reader)
 {
-    /* relaxed: a sender that still sees 1 rings once in vain */
-    atomic_store_explicit(&ring->header->armed, 0, memory_order_relaxed);
+    /* relaxed: a sender that still sees the bit rings once in vain */
+    atomic_fetch_and_explicit(&reader->ring.header->asleep[reader->seat / 64],
+                              ~(UINT64_C(1) << reader->seat % 64),
+                              memory_order_relaxed);
+}
+
+/* Return whether somebody else is to be woken for what is left: the bell is rung once
+ * for each frame, and whoever wakes reads it empty.  To be asked after each take, and
+ * after ring_settle: the dead receiver may have been the one that woke. */
+static inline bool
+ring_owes_bell(const ring_t *ring)
+{
+    return ring_has_frame(ring) && ring_is_anybody_asleep(ring->header);
 }
 
 #endif

@@ -27,7 +27,6 @@ import functools
 import itertools
 import os
 import struct
-import sys
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -41,7 +40,7 @@ from transports.errors import (
     translated,
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
-from transports.mailbox import Contents, Depth, Note, Waiting
+from transports.mailbox import SEATS, Contents, Depth, Note, Waiting
 
 SHARING_ENDINGS = (".mail", ".lane")
 BELLS = (".bell", ".room")
@@ -94,9 +93,9 @@ class ShmTransport:
                 _remove(dir_fd, unfinished)
         return fd
 
-    def open(self, held: int, dir_fd: int, name: str) -> _ring.Reader:
+    def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> _ring.Reader:
         """See ``Transport``."""
-        return open_reader(held, dir_fd, name)
+        return open_reader(held, dir_fd, name, seat)
 
     def connect(
         self, dir_fd: int, name: str, *, note: Note | None = None
@@ -118,11 +117,6 @@ class ShmTransport:
                 raise
         finally:
             os.close(fd)
-
-    def is_taking(self, held: int, pid: int) -> bool:
-        """See ``Transport``."""
-        word = os.pread(held, _WORD.size, _ring.TAKER_OFFSET)
-        return int.from_bytes(word, sys.byteorder) == 2 * pid + 1
 
     def inspect(
         self,
@@ -169,14 +163,18 @@ class ShmTransport:
 TRANSPORT = ShmTransport()
 
 
-def open_reader(held: int, dir_fd: int, name: str) -> _ring.Reader:
-    """Return the receiving end of a ring; see ``Transport.open``."""
+def open_reader(held: int, dir_fd: int, name: str, seat: int = 0) -> _ring.Reader:
+    """Return a receiving end of a ring; see ``Transport.open``."""
     verify(held, _RING, name)
+    if not 0 <= seat < SEATS:
+        msg = f"seat={seat}: a mailbox has the seats 0 to {SEATS - 1}"
+        raise EndpointError(msg)
     with translated(f"cannot map {name}"):
         return _ring.Reader(
             held,
             functools.partial(_open_bell, dir_fd, name),
             functools.partial(_open_room, dir_fd, name),
+            seat,
         )
 
 
@@ -241,11 +239,12 @@ def _walk(head: int, records: bytes, head_bytes: int) -> Iterator[Waiting]:
         begin = at + _RECORD.size
         if (
             mark != _ring.RECORD_MARK
-            or seq != head + at
+            or seq & ~_ring.RECORD_TAKEN != head + at
             or begin + length > len(records)
         ):
             return
-        yield Waiting(length, records[begin : begin + min(length, head_bytes)])
+        if not seq & _ring.RECORD_TAKEN:
+            yield Waiting(length, records[begin : begin + min(length, head_bytes)])
         at = (begin + length + 7) & ~7
 
 

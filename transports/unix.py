@@ -90,7 +90,7 @@ class UnixMailbox:
             self.rejected += 1
         return None
 
-    def settle(self, slot: Slot) -> None:
+    def settle(self, *slots: Slot) -> None:
         """See ``Mailbox``: receiving moves, so a frame is never in both places."""
         self._open()
 
@@ -187,7 +187,7 @@ class UnixTransport:
             raise
         return bound.detach()
 
-    def open(self, held: int, dir_fd: int, name: str) -> UnixMailbox:
+    def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> UnixMailbox:
         """See ``Transport``."""
         with translated(f"cannot open {name}"):
             if not stat.S_ISSOCK(os.fstat(held).st_mode):
@@ -210,10 +210,6 @@ class UnixTransport:
         except BaseException:
             os.close(path_fd)
             raise
-
-    def is_taking(self, held: int, pid: int) -> bool:
-        """See ``Transport``."""
-        return False
 
     def inspect(
         self,

@@ -112,6 +112,7 @@ class Cell:
         # Tasks of ``start_task``: they wait for themselves and for no handler.
         self.background: set[asyncio.Task[Any]] = set()
         self._places: dict[Slot, int] = {}
+        mailbox.settle(*client.status.slots())
         for place, slot in enumerate(client.status.slots()):
             self._places[slot] = place
             slot.prefault()
@@ -123,7 +124,6 @@ class Cell:
 
     def _adopt(self, slot: Slot) -> None:
         if slot.filled and not slot.started:
-            self._mailbox.settle(slot)
             self._inherited.append(slot)
         else:  # what was started has been reported by the supervisor
             slot.clear()

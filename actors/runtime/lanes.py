@@ -99,6 +99,8 @@ class Lane:
         # Answers belong to the incarnation that asked: nobody inherits what is in hand here, so the slot is private.
         limit = registry.get("shm").inline_limit
         self._slot = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
+        self.reader.settle(self._slot)
+        self._slot.clear()
 
     def take(self) -> bytes | None:
         """Return the next frame, or None; None as well once another thread has closed the lane."""

@@ -45,7 +45,7 @@ class Control:
             "limit": self._when_ready(_limit),
             "mailbox": self._handle(mailboxes.inspect, lambda _: True),
             "purge": self._handle(
-                lambda child, request: freezer.visit(child, mailboxes.purge, request),
+                mailboxes.purge,
                 lambda child: (
                     not child.is_alive or (child.is_running and child.pidfd >= 0)
                 ),

@@ -26,7 +26,9 @@ from transports import registry
 from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import CorruptError
-from transports.mailbox import Mailbox, Transport
+from transports.mailbox import SEATS, Mailbox, Transport
+
+HOLDER_SEAT = SEATS - 1  # of the root, when it takes beside an actor
 
 
 @attrs.define(eq=False)
@@ -100,9 +102,6 @@ class Estate:
         held = self.transport.create(self.directory.fd, name, self.mailbox_bytes)
         os.dup2(held, self.mailbox_fd, inheritable=False)
         os.close(held)
-        # What was taken and not started is still handled, and is no record of the new one, whose numbers begin again.
-        for slot in self.page.slots():
-            slot.detach()
         return inode
 
     def is_mailbox(self, inode: int) -> bool:
@@ -159,9 +158,9 @@ class Estate:
                 mailbox.close()
         return 0
 
-    def _open_mailbox(self) -> Mailbox:
+    def _open_mailbox(self, seat: int = 0) -> Mailbox:
         return self.transport.open(
-            self.mailbox_fd, self.directory.fd, mailbox_name(self.number)
+            self.mailbox_fd, self.directory.fd, mailbox_name(self.number), seat
         )
 
     def suspend(self, drop: Callable[[Header], None]) -> None:
@@ -200,10 +199,9 @@ class Estate:
             self._empty(slot, drop)
 
     def _empty_mailbox(self, mailbox: Mailbox, drop: Callable[[Header], None]) -> None:
+        mailbox.settle(*self.page.slots())
         for slot in self.page.slots():
-            if slot.filled:
-                mailbox.settle(slot)
-                self._empty(slot, drop)
+            self._empty(slot, drop)
         limit = self.transport.inline_limit
         scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
         while mailbox.take(scratch) is not None:
@@ -232,12 +230,8 @@ class Estate:
 
     # What is done to the mailbox of an actor that goes on.
 
-    def is_taking(self, pid: int) -> bool:
-        """Return whether the actor's process *pid*, which is stopped, is in the middle of a take."""
-        return self.transport.is_taking(self.mailbox_fd, pid)
-
     def take_out(self, *, has_process: bool) -> list[bytes]:
-        """Take what waits, oldest first, while the actor's process, if it *has_process*, stands still and is not taking.
+        """Take what waits, oldest first, beside the actor's process, if it *has_process*.
 
         What is sent meanwhile stays, so that this ends.
 
@@ -246,10 +240,10 @@ class Estate:
         """
         until = time.monotonic_ns()
         taken: list[bytes] = []
-        mailbox = self._open_mailbox()
+        if not has_process:  # what the last one had taken and not started waits too
+            taken += self._unstarted()
+        mailbox = self._open_mailbox(HOLDER_SEAT)
         try:
-            if not has_process:  # what the last one had taken and not started waits too
-                taken += self._unstarted(mailbox)
             limit = self.transport.inline_limit
             scratch = Slot(mmap.mmap(-1, Slot.size(limit)), 0, limit)
             while (data := mailbox.take(scratch)) is not None:
@@ -261,9 +255,13 @@ class Estate:
             mailbox.close()
         return taken
 
-    def _unstarted(self, mailbox: Mailbox) -> Iterator[bytes]:
+    def _unstarted(self) -> Iterator[bytes]:
+        mailbox = self._open_mailbox()
+        try:
+            mailbox.settle(*self.page.slots())
+        finally:
+            mailbox.close()
         for slot in self.page.slots():
             if (data := slot.frame()) is not None:
-                mailbox.settle(slot)
                 yield data
                 slot.clear()

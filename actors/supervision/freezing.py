@@ -1,8 +1,6 @@
-"""Stopping a process where it does no harm: not while it sends, nor while it takes.
+"""Stopping a process where it does no harm: not while it sends.
 
-A process that is stopped in the middle of a put holds the lock of somebody else's mailbox; one in the middle of a take does not
-expect that somebody takes in its place.
-Its status page says when it is in a put, its mailbox when it is in a take.
+A process that is stopped in the middle of a put holds the lock of somebody else's mailbox; its status page says when it is in one.
 So it is stopped, looked at, and, if the moment was a bad one, continued and stopped again a little later.
 """
 
@@ -17,7 +15,7 @@ from actors.runtime import status
 from actors.supervision import reaper, threads
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild
-from actors.supervision.request import Act, Request
+from actors.supervision.request import Request
 
 ALARM = "freezing"
 LOOK_SECONDS = 0.0005  # until it is looked at whether a process has stopped
@@ -33,7 +31,6 @@ class Attempt:
     incarnation: int
     until: float
     requests: list[Request] = attrs.field(factory=list)  # that it stays so
-    visits: list[tuple[Act, Request]] = attrs.field(factory=list)  # done meanwhile
     wait: float = LOOK_SECONDS
     is_running: bool = False  # on purpose, to get out of what it was sending
 
@@ -50,28 +47,17 @@ class Freezing:
         """Stop the process of *child*, which is ready."""
         if child.estate.page.is_frozen():
             request.settle()
-        elif attempt := self._attempt(child, request):
-            attempt.requests.append(request)
-
-    def visit(self, child: ActorChild, act: Act, request: Request) -> None:
-        """Do *act* while the process of *child* stands still, if it has one; it goes on as it was."""
-        if not child.is_alive or child.estate.page.is_frozen():
-            act(child, request)
-        elif attempt := self._attempt(child, request):
-            attempt.visits.append((act, request))
-
-    def _attempt(self, child: ActorChild, request: Request) -> Attempt | None:
-        """Return the attempt to stop the process of *child*; None when it cannot be made, which *request* is told."""
+            return
         attempt = self._attempts.get(child.number)
         if attempt is None:
             if not reaper.may_signal(child.pidfd, signal.SIGSTOP):
                 request.settle(child.about(reaper.NOT_OURS))
-                return None
+                return
             until = time.monotonic() + GIVE_UP_SECONDS
             attempt = Attempt(child, child.incarnation, until)
             self._attempts[child.number] = attempt
             self._look_later(attempt)
-        return attempt
+        attempt.requests.append(request)
 
     def thaw(self, child: ActorChild, request: Request) -> None:
         """Let the process of *child* run."""
@@ -82,8 +68,6 @@ class Freezing:
         attempt = self._attempts.get(child.number)
         if attempt is not None:  # frozen, for no time at all
             self._end(attempt)
-            for _, visit in attempt.visits:
-                visit.repeat()
         request.settle()
 
     def look(self, number: int) -> None:
@@ -102,9 +86,7 @@ class Freezing:
         elif not threads.is_stopped(child.pid):
             reaper.may_signal(child.pidfd, signal.SIGSTOP)  # others may continue it
             self._look_later(attempt)
-        elif child.estate.page.words[status.SENDING] or child.estate.is_taking(
-            child.pid
-        ):
+        elif child.estate.page.words[status.SENDING]:
             attempt.is_running = True
             reaper.may_signal(child.pidfd, signal.SIGCONT)
             self._look_later(attempt)
@@ -112,13 +94,7 @@ class Freezing:
             self._stopped(attempt)
 
     def _stopped(self, attempt: Attempt) -> None:
-        child = attempt.child
-        for act, request in attempt.visits:
-            act(child, request)
-        if attempt.requests:
-            child.estate.page.freeze()
-        else:
-            reaper.may_signal(child.pidfd, signal.SIGCONT)
+        attempt.child.estate.page.freeze()
         self._end(attempt)
 
     def _look_later(self, attempt: Attempt) -> None:
@@ -126,10 +102,7 @@ class Freezing:
         if now >= attempt.until:
             reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
             text = f"could not be stopped within {GIVE_UP_SECONDS:g} s"
-            error = attempt.child.about(text)
-            self._end(attempt, error)
-            for _, visit in attempt.visits:
-                visit.settle(error)
+            self._end(attempt, attempt.child.about(text))
             return
         self._alarms.set((ALARM, attempt.child.number), now + attempt.wait)
         attempt.wait = min(2 * attempt.wait, MAX_LOOK_SECONDS)
@@ -139,7 +112,7 @@ class Freezing:
         if attempt.child.pidfd >= 0:
             reaper.may_signal(attempt.child.pidfd, signal.SIGCONT)
         del self._attempts[attempt.child.number]
-        for request in (*attempt.requests, *(visit for _, visit in attempt.visits)):
+        for request in attempt.requests:
             request.repeat()
 
     def _end(self, attempt: Attempt, error: str | None = None) -> None:

@@ -1,8 +1,7 @@
 """What somebody does to what waits for an actor: look, purge, export.
 
 The supervisor holds the mailbox, so it can do that whatever the actor does: works, hangs, is frozen, or has no process.
-Taking something out of the mailbox of a process that is not the taker's own needs that process to stand still, and not in the
-middle of a take; it runs on at once.
+To take something out of it, it is one more receiver for a moment.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class Mailboxes:
         return "main program" if number == MAIN else f"process {number}"
 
     def purge(self, child: ActorChild, request: Request) -> None:
-        """Drop what waits for *child*, whose process stands still; answer with what is to be kept."""
+        """Drop what waits for *child*; answer with what is to be kept."""
         try:
             frames = child.estate.take_out(has_process=child.is_alive)
         except TransportError as exc:

@@ -22,7 +22,9 @@ from tests.support.transports import (
     NAME,
     Place,
     a_place,
+    eventually,
     fill,
+    is_asleep,
     is_ready,
     new_slot,
     slot_file,
@@ -471,6 +473,77 @@ def test_holder_can_count_and_take_what_a_receiver_left(box: Box) -> None:
 
     assert holder.depth().frames == 1
     assert take_all(holder, box.slot) == [b"left"]
+
+
+# Several receivers.
+
+
+def test_each_frame_goes_to_one_of_the_receivers_in_the_order_of_their_takes(
+    box: Box,
+) -> None:
+    other = box.place.open(box.transport, box.held, seat=1)
+    for frame in (b"one", b"two", b"three", b"four"):
+        box.outlet.put(frame)
+    slot = new_slot(box.transport.inline_limit)
+    taken = []
+
+    for mailbox in (box.mailbox, other, other, box.mailbox, other):
+        taken.append(mailbox.take(slot))
+        slot.clear()
+
+    assert taken == [b"one", b"two", b"three", b"four", None]
+
+
+def test_receivers_take_what_another_has_left_when_it_dies_and_not_what_it_had(
+    shared_box: Box,
+) -> None:
+    scheme, held = shared_box.transport.scheme, shared_box.held
+    other = shared_box.place.open(shared_box.transport, held, seat=1)
+    for frame in (b"one", b"two", b"three"):
+        shared_box.outlet.put(frame)
+    receiver = shared_box.place.start("take_and_die", scheme, held, held=held)
+    assert receiver.wait() == -signal.SIGKILL
+
+    taken = take_all(other, shared_box.slot)
+    slot = slot_file(shared_box.place.path)
+    shared_box.place.open(shared_box.transport, held).settle(slot)
+
+    assert taken == [b"two", b"three"]
+    assert (slot.frame(), slot.started) == (b"one", False)
+
+
+def test_receiver_that_only_waits_is_woken_for_what_another_does_not_take(
+    shared_box: Box,
+) -> None:
+    other = shared_box.place.open(shared_box.transport, shared_box.held, seat=1)
+    fds = shared_box.mailbox.fileno(), other.fileno()
+    shared_box.take_all()
+    take_all(other, shared_box.slot)
+
+    shared_box.outlet.put(b"one")
+    shared_box.outlet.put(b"two")
+    assert shared_box.mailbox.take(shared_box.slot) == b"one"
+
+    assert is_ready(fds[1], select.POLLIN, 5)
+    assert other.take(new_slot(shared_box.transport.inline_limit)) == b"two"
+
+
+def test_one_frame_wakes_one_of_the_receivers_that_sleep(shared_box: Box) -> None:
+    scheme, held, count = shared_box.transport.scheme, shared_box.held, 40
+    receivers = [
+        shared_box.place.start("doze", scheme, held, seat, held=held)
+        for seat in range(4)
+    ]
+
+    for _ in range(count):
+        eventually(lambda: all(is_asleep(each.pid) for each in receivers))
+        assert shared_box.outlet.put(b"wake up") == Put.ACCEPTED
+        eventually(lambda: shared_box.mailbox.depth().frames == 0)
+    reports = [each.communicate("end")[0].split() for each in receivers]
+
+    wakes, taken = (sum(int(one[field]) for one in reports) for field in (0, 1))
+    assert taken == count
+    assert wakes < 2 * count  # all of them would be 4 times as many
 
 
 # Depth.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +15,9 @@ from actors import (
     OptionError,
     QueuedMessage,
 )
-from actors.runtime.outgoing import mailbox_name
 from tests.support.actors_under_test import Blocker, Inbox
 from tests.support.controlled import Attentive, Pump, Sink
 from tests.support.gates import SECONDS, Gate, wait_until
-from transports import _ring
 
 TRANSPORTS = ["shm", "unix", "pipe", "mq"]
 SHOWN = {"shm", "unix", "pipe"}  # the kernel shows the messages of the others to nobody
@@ -227,32 +223,6 @@ def test_purging_under_load_handles_or_drops_each_message_and_never_both(
     assert handled + purged == 5000
     pump.kill().result()
     sink.kill().result()
-
-
-def test_purge_waits_for_a_process_in_the_middle_of_a_take(
-    system: ActorSystem, gate: Gate
-) -> None:
-    if system._transport != "shm":
-        pytest.skip("the kernel takes in one step")
-    assert system._client is not None
-    ref = system.spawn(Inbox).result()
-    pid = ref.ask(Inbox.pid).result()
-    ref.tell(Inbox.wait_for, gate.path)
-    gate.wait_until_entered()
-    fill(ref)
-    path = system._client.directory.path / mailbox_name(ref._number)
-    with path.open("r+b", buffering=0) as ring:
-        os.pwrite(ring.fileno(), struct.pack("=Q", 2 * pid + 1), _ring.TAKER_OFFSET)
-
-        purging = ref.mailbox().purge()
-        with pytest.raises(TimeoutError):
-            purging.result(timeout=0.1)
-
-        os.pwrite(ring.fileno(), struct.pack("=Q", 2 * pid), _ring.TAKER_OFFSET)
-        assert purging.result() == 3
-    gate.open()
-    assert ref.ask(Inbox.kept).result() == []
-    ref.kill().result()
 
 
 # Exporting and replaying.

@@ -121,15 +121,15 @@ change_something(uint8_t which)
 {
     ring_header_t *header = ring.header;
     uint64_t mask = ring.capacity - 1;
-    record_t *next = (record_t *)(void *)(ring.data + (reader.head & mask & ~UINT64_C(7)));
+    record_t *next = (record_t *)(void *)(ring.data + (8 * header->next & mask));
     const struct {
         void *at;
         size_t bytes;
     } words[] = {
-        {&header->tail, 8},        {&header->head, 8},      {&header->closed, 4},
-        {&header->armed, 4},       {&next->mark, 4},        {&next->length, 4},
+        {&header->tail, 8},         {&header->head, 8},      {&header->closed, 4},
+        {&header->asleep[0], 8},       {&next->mark, 4},        {&next->length, 4},
         {&next->seq, 8},           {&slot->record.mark, 4}, {&slot->record.length, 4},
-        {&header->lock.holder, 4}, {&header->taker, 8}, {&header->waiters, 4}, {&slot->record.seq, 8},
+        {&header->lock.holder, 4}, {&header->next, 8}, {&header->claims[0], 8}, {&header->waiters, 4}, {&slot->record.seq, 8},
         /* not the slot's payload: it is compared with the copy */
     };
     size_t count = sizeof words / sizeof words[0];
@@ -167,30 +167,29 @@ put(void)
 static void
 take(void)
 {
-    const unsigned char *payload;
-    uint32_t length;
-    ring_result_t result = ring_begin_take(&reader);
-    if (result == RING_OK) {
-        result = ring_peek(&reader, &payload, &length);
-    }
+    ring_frame_t found;
+    ring_result_t result = ring_peek(&reader, &found);
     is_corrupt = result == RING_CORRUPT;
     if (result != RING_OK) {
-        ring_end_take(&reader);
         return;
     }
-    check(payload > ring.data && payload < ring.data + ring.capacity + CACHE_LINE,
+    uint32_t length = found.length;
+    check(found.payload > ring.data &&
+              found.payload < ring.data + ring.capacity + CACHE_LINE,
           "a record outside the ring");
     check(length <= ring.limit, "a record longer than a slot");
-    check(reader.seen_tail - reader.head <= ring.capacity, "more than fits");
+    check(reader.seen_tail - found.seq <= ring.capacity, "more than fits");
+    if (!ring_claim(&reader, &found)) {
+        return;
+    }
     unsigned char *copy = malloc(length); /* as large as what Python gets */
-    ring_move(&reader, payload, length, copy, slot);
+    ring_move(&reader, &found, copy, slot);
     check(length == 0 || memcmp(copy, slot->payload, length) == 0,
           "the slot got something else than the caller");
-    ring_end_take(&reader);
     if (ring_owes_room(&reader)) {
         ring_give_room(&reader, room[0]);
     }
-    check(reader.head <= reader.seen_tail, "more taken than there was");
+    check(found.seq < reader.seen_tail, "more taken than there was");
     free(copy);
 }
 
@@ -230,7 +229,8 @@ step(uint8_t operation)
         take();
         break;
     case 4:
-        is_corrupt = ring_settle(&reader, slot, ring.limit) == RING_CORRUPT;
+        is_corrupt = ring_settle(&reader, &(ring_slot_t){slot, ring.limit}, 1) ==
+                     RING_CORRUPT;
         read_slot();
         break;
     case 5:
@@ -240,9 +240,9 @@ step(uint8_t operation)
         count();
         break;
     default:
-        ring_arm(&ring);
-        if (ring_has_frame_after_arming(&ring, reader.head)) {
-            ring_disarm(&ring);
+        ring_arm(&reader);
+        if (ring_has_frame(&ring)) {
+            ring_disarm(&reader);
         }
     }
 }
@@ -279,13 +279,12 @@ start_over(void)
     memset(slot, 0, slot_bytes(ring.limit));
     check(ring_format(fd, CAPACITY) == RING_OK, "format");
     atomic_store(&ring.header->closed, 0);
-    atomic_store(&ring.header->armed, 0);
+    atomic_store(&ring.header->asleep[0], 0);
     atomic_store(&ring.header->lock.holder, 0);
-    atomic_store(&ring.header->taker, 0);
+    memset((void *)ring.header->claims, 0, sizeof ring.header->claims);
     atomic_store(&ring.header->waiters, 0);
     writer.ring = reader.ring = ring;
     writer.seen_head = 0;
-    reader.pid = (uint64_t)getpid();
     check(ring_resume(&reader) == RING_OK, "resume");
 }
 

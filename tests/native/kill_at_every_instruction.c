@@ -1,6 +1,6 @@
 /* Kill a sender at every instruction of a put, while the receiver sleeps and while it
- * takes, and a receiver at every instruction from a take to the answer, and look what is
- * left; close the ring, and fall asleep beside it, at every instruction of a put, and
+ * takes, and a receiver at every instruction from a take to the answer, alone and beside
+ * another one, and look what is left; close the ring, and fall asleep beside it, at every instruction of a put, and
  * look whether sender and receiver agree.
  *
  * Random moments find what is open for long; this finds what is open for one
@@ -26,11 +26,11 @@ typedef struct {
     _Atomic uint64_t note;
     _Atomic uint64_t handled;
     _Atomic int result;
-    unsigned char slot[32768];
+    unsigned char slot[65536];
 } shared_t;
 
 static shared_t *shared;
-static slot_t *slot;
+static slot_t *slot, *other_slot;
 static int ring_fd, lane_fd, bell[2];
 
 static void
@@ -117,7 +117,7 @@ new_writer(void)
 static ring_reader_t
 new_reader_of(int fd)
 {
-    ring_reader_t reader = {.head = 0};
+    ring_reader_t reader = {.seat = 0};
     check(ring_map(&reader.ring, fd) == RING_OK, "map for a reader");
     check(ring_resume(&reader) == RING_OK, "resume");
     return reader;
@@ -129,7 +129,7 @@ new_reader(void)
     return new_reader_of(ring_fd);
 }
 
-static unsigned char frames[3][SIZE]; /* of one number each */
+static unsigned char frames[4][SIZE]; /* of one number each */
 
 static void
 put_number(ring_writer_t *writer, unsigned number)
@@ -142,25 +142,40 @@ put_number(ring_writer_t *writer, unsigned number)
 static unsigned
 number_of(const unsigned char *frame, uint32_t length)
 {
-    if (length != SIZE || frame[0] > 2 || memcmp(frame, frames[frame[0]], SIZE) != 0) {
+    if (length != SIZE || frame[0] > 3 || memcmp(frame, frames[frame[0]], SIZE) != 0) {
         return 255;
     }
     return frame[0];
 }
 
 static unsigned
-take_number(ring_reader_t *reader)
+take_number_into(ring_reader_t *reader, slot_t *into)
 {
     unsigned char copy[SIZE];
-    const unsigned char *payload;
-    uint32_t length;
-    ring_result_t result = ring_peek(reader, &payload, &length);
-    if (result == RING_EMPTY) {
-        return 0;
-    }
-    check(result == RING_OK && length == SIZE, "take");
-    ring_move(reader, payload, length, copy, slot);
-    return number_of(copy, length);
+    ring_frame_t found;
+    do {
+        ring_result_t result = ring_peek(reader, &found);
+        if (result == RING_EMPTY) {
+            return 0;
+        }
+        check(result == RING_OK && found.length == SIZE, "take");
+    } while (!ring_claim(reader, &found));
+    ring_move(reader, &found, copy, into);
+    return number_of(copy, found.length);
+}
+
+static unsigned
+take_number(ring_reader_t *reader)
+{
+    return take_number_into(reader, slot);
+}
+
+static void
+settle(ring_reader_t *reader)
+{
+    ring_slot_t slots[] = {{slot, FRAME_LIMIT}};
+    check(ring_settle(reader, slots, 1) != RING_CORRUPT, "settle");
+    ring_disarm(reader);
 }
 
 static void
@@ -211,17 +226,17 @@ kill_in_put(int steps, put_report_t *report)
 {
     start_over();
     ring_reader_t reader = new_reader();
-    ring_arm(&reader.ring);
+    ring_arm(&reader);
     victim = new_writer();
     bool was_killed = killed_after(act_put, steps);
     ring_unmap(&victim.ring);
 
-    bool committed = ring_has_frame(&reader.ring, reader.head);
+    bool committed = ring_has_frame(&reader.ring);
     if (committed && !bell_rings()) {
         report->owed++; /* the reaper rings for a note that is still there */
         report->asleep += atomic_load(&shared->note) == 0;
     }
-    ring_disarm(&reader.ring);
+    ring_disarm(&reader);
     ring_writer_t other = new_writer();
     put_number(&other, 2);
     put_number(&other, 2); /* twice: the mutex must be whole after the first */
@@ -286,7 +301,7 @@ act_take(void)
 }
 
 typedef struct {
-    int steps, in_hand, inherited, settled, lost, twice;
+    int steps, in_hand, inherited, claimed, settled, lost, twice;
 } take_report_t;
 
 /* One kill inside a take; then the next receiver must find each frame once. */
@@ -302,20 +317,23 @@ kill_in_take(int steps, take_report_t *report)
     ring_unmap(&victim_reader.ring);
 
     ring_reader_t reader = new_reader();
-    uint64_t before = reader.head;
+    uint64_t before = atomic_load(&reader.ring.header->head);
+    uint32_t length;
+    bool was_filled = slot_filled(slot, FRAME_LIMIT, &length);
+    settle(&reader);
+    bool is_settled = atomic_load(&reader.ring.header->head) != before;
     uint64_t handled = atomic_load(&shared->handled);
     int found[256] = {0};
     for (uint64_t n = 1; n <= handled; n++) {
         found[n]++;
     }
-    uint32_t length;
+    report->settled += is_settled;
     if (slot_filled(slot, FRAME_LIMIT, &length)) {
         unsigned number = number_of(slot->payload, length);
-        check(ring_settle(&reader, slot, FRAME_LIMIT) != RING_CORRUPT, "settle");
+        report->claimed += !was_filled;
         bool started = atomic_load(&slot->started) != 0;
         report->in_hand += started;
         report->inherited += !started;
-        report->settled += reader.head != before;
         found[number] += !started || handled < number; /* once, if handled too */
         slot_clear(slot);
     }
@@ -331,6 +349,88 @@ kill_in_take(int steps, take_report_t *report)
     ring_unmap(&writer.ring);
     ring_unmap(&reader.ring);
     return was_killed;
+}
+
+/* --- one of two receivers ------------------------------------------------ */
+
+/* Wake up and handle a frame, as one that others take beside. */
+static void
+act_wake(void)
+{
+    ring_disarm(&victim_reader);
+    ring_empty(bell[0]);
+    unsigned number = take_number(&victim_reader);
+    if (ring_owes_bell(&victim_reader.ring)) {
+        ring_ring(bell[1]);
+    }
+    slot_start(slot);
+    atomic_store(&shared->handled, number);
+    slot_clear(slot);
+}
+
+typedef struct {
+    int steps, in_hand, inherited, beside, refused, lost, twice, asleep;
+} pair_report_t;
+
+/* One kill inside a take, while another receiver sleeps, or takes a frame as well. */
+static bool
+kill_beside_another(int steps, bool is_taking, pair_report_t *report)
+{
+    start_over();
+    ring_writer_t writer = new_writer();
+    ring_reader_t other = new_reader();
+    victim_reader = new_reader();
+    other.seat = 200;
+    ring_arm(&other);
+    ring_arm(&victim_reader);
+    for (unsigned n = 1; n <= 3; n++) {
+        put_number(&writer, n);
+    }
+    int found[256] = {0};
+    pid_t child = stopped_after(act_wake, steps);
+    if (is_taking) {
+        unsigned number = take_number_into(&other, other_slot);
+        found[number]++;
+        report->beside += number == 2;
+        report->refused += number == 0; /* there are two that the victim has not */
+        slot_clear(other_slot);
+    }
+    if (child != 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    ring_unmap(&victim_reader.ring);
+
+    ring_reader_t next = new_reader();
+    settle(&next);
+    if (ring_owes_bell(&next.ring)) {
+        ring_ring(bell[1]);
+    }
+    report->asleep += ring_has_frame(&other.ring) && !bell_rings();
+    uint64_t handled = atomic_load(&shared->handled);
+    found[handled] += handled != 0;
+    uint32_t length;
+    if (slot_filled(slot, FRAME_LIMIT, &length)) {
+        bool started = atomic_load(&slot->started) != 0;
+        report->in_hand += started;
+        report->inherited += !started;
+        found[number_of(slot->payload, length)] += !started || handled == 0;
+    }
+    for (unsigned number; (number = take_number_into(&other, other_slot)) != 0;) {
+        found[number]++;
+        slot_clear(other_slot);
+    }
+    for (unsigned n = 1; n < 256; n++) {
+        report->lost += n <= 3 && found[n] == 0;
+        report->twice += found[n] > (n <= 3 ? 1 : 0);
+    }
+    const ring_header_t *header = other.ring.header;
+    bool has_room = atomic_load(&header->head) == atomic_load(&header->tail);
+    check(has_room, "room of the dead");
+    ring_unmap(&writer.ring);
+    ring_unmap(&other.ring);
+    ring_unmap(&next.ring);
+    return child != 0;
 }
 
 /* --- answer -------------------------------------------------------------- */
@@ -362,18 +462,16 @@ kill_in_answer(int steps, answer_report_t *report)
     victim_reader = new_reader();
     victim_lane = new_writer_of(lane_fd);
     ring_reader_t asker = new_reader_of(lane_fd);
-    ring_arm(&asker.ring);
+    ring_arm(&asker);
     bool was_killed = killed_after(act_answer, steps);
 
+    ring_reader_t next = new_reader();
+    settle(&next);
     uint32_t length;
     bool is_filled = slot_filled(slot, FRAME_LIMIT, &length);
     bool is_started = is_filled && atomic_load(&slot->started) != 0;
-    ring_reader_t next = new_reader();
-    if (is_filled) {
-        check(ring_settle(&next, slot, FRAME_LIMIT) != RING_CORRUPT, "settle");
-    }
-    bool is_waiting = ring_has_frame(&next.ring, next.head);
-    bool is_answered = ring_has_frame(&asker.ring, asker.head);
+    bool is_waiting = ring_has_frame(&next.ring);
+    bool is_answered = ring_has_frame(&asker.ring);
     if (is_answered && !bell_rings()) {
         report->asleep += atomic_load(&shared->note) == 0;
     }
@@ -444,8 +542,8 @@ sleep_in_put(int steps, race_report_t *report)
     victim = new_writer();
     ring_reader_t reader = new_reader();
     pid_t child = stopped_after(act_put_and_tell, steps);
-    ring_arm(&reader.ring);
-    bool has_seen_it = ring_has_frame_after_arming(&reader.ring, reader.head);
+    ring_arm(&reader);
+    bool has_seen_it = ring_has_frame(&reader.ring);
     if (child != 0) {
         let_go(child);
         report->asleep += !has_seen_it && !bell_rings();
@@ -461,9 +559,10 @@ main(void)
     put_report_t put = {0};
     busy_report_t busy = {0};
     take_report_t take = {0};
+    pair_report_t pair = {0};
     answer_report_t answer = {0};
     race_report_t race = {0};
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < 4; n++) {
         memset(frames[n], n, SIZE);
     }
     ring_fd = memfd_create("ring", MFD_CLOEXEC);
@@ -473,6 +572,7 @@ main(void)
     check(ring_fd >= 0 && lane_fd >= 0 && shared != MAP_FAILED, "memory");
     check(pipe2(bell, O_NONBLOCK) == 0, "pipe");
     slot = (slot_t *)(void *)(shared->slot + CACHE_LINE - 16);
+    other_slot = (slot_t *)(void *)((unsigned char *)slot + slot_bytes(FRAME_LIMIT));
     while (kill_in_put(put.steps, &put)) {
         put.steps++;
     }
@@ -481,6 +581,11 @@ main(void)
     }
     while (kill_in_take(take.steps, &take)) {
         take.steps++;
+    }
+    for (int is_taking = 0; is_taking <= 1; is_taking++) {
+        for (int n = 0; kill_beside_another(n, is_taking, &pair); n++) {
+            pair.steps++;
+        }
     }
     while (kill_in_answer(answer.steps, &answer)) {
         answer.steps++;
@@ -498,9 +603,14 @@ main(void)
            " \"twice\": %d},\n",
            busy.steps, busy.taken, busy.lost, busy.twice);
     printf("\"take\": {\"steps\": %d, \"in_hand\": %d, \"inherited\": %d,"
-           " \"settled\": %d, \"lost\": %d, \"twice\": %d},\n",
-           take.steps, take.in_hand, take.inherited, take.settled, take.lost,
-           take.twice);
+           " \"claimed\": %d, \"settled\": %d, \"lost\": %d, \"twice\": %d},\n",
+           take.steps, take.in_hand, take.inherited, take.claimed, take.settled,
+           take.lost, take.twice);
+    printf("\"pair\": {\"steps\": %d, \"in_hand\": %d, \"inherited\": %d,"
+           " \"beside\": %d, \"refused\": %d, \"lost\": %d, \"twice\": %d,"
+           " \"asleep\": %d},\n",
+           pair.steps, pair.in_hand, pair.inherited, pair.beside, pair.refused,
+           pair.lost, pair.twice, pair.asleep);
     printf("\"answer\": {\"steps\": %d, \"waiting\": %d, \"inherited\": %d,"
            " \"in_hand\": %d, \"answered_in_hand\": %d, \"done\": %d, \"lost\": %d,"
            " \"twice\": %d, \"asleep\": %d},\n",

@@ -132,8 +132,9 @@ adopt(ring_reader_t *reader)
     uint32_t length;
     check(ring_map(&reader->ring, ring_fd) == RING_OK, "map for a receiver");
     check(ring_resume(reader) == RING_OK, "resume");
+    ring_slot_t slots[] = {{slot, reader->ring.limit}};
+    check(ring_settle(reader, slots, 1) != RING_CORRUPT, "settle");
     if (slot_filled(slot, reader->ring.limit, &length) && atomic_load(&slot->started) == 0) {
-        check(ring_settle(reader, slot, reader->ring.limit) != RING_CORRUPT, "settle");
         handle((frame_t *)(void *)slot->payload, length);
     }
     slot_clear(slot);
@@ -143,15 +144,15 @@ static bool
 take(ring_reader_t *reader)
 {
     frame_t frame;
-    const unsigned char *payload;
-    uint32_t length;
-    ring_result_t result = ring_peek(reader, &payload, &length);
+    ring_frame_t found;
+    ring_result_t result = ring_peek(reader, &found);
     if (result == RING_EMPTY) {
         return false;
     }
-    check(result == RING_OK && length <= sizeof frame, "take");
-    ring_move(reader, payload, length, (unsigned char *)&frame, slot);
-    handle(&frame, length);
+    check(result == RING_OK && found.length <= sizeof frame, "take");
+    check(ring_claim(reader, &found), "claim");
+    ring_move(reader, &found, (unsigned char *)&frame, slot);
+    handle(&frame, found.length);
     return true;
 }
 
@@ -159,17 +160,17 @@ static void
 receive_for_ever(void)
 {
     char rings[64];
-    ring_reader_t reader = {.head = 0};
+    ring_reader_t reader = {.seat = 0};
     struct pollfd poll_fd = {.fd = bell[0], .events = POLLIN};
     adopt(&reader);
     for (;;) {
         while (take(&reader)) {
         }
-        ring_arm(&reader.ring);
-        if (!ring_has_frame_after_arming(&reader.ring, reader.head)) {
+        ring_arm(&reader);
+        if (!ring_has_frame(&reader.ring)) {
             poll(&poll_fd, 1, -1);
         }
-        ring_disarm(&reader.ring);
+        ring_disarm(&reader);
         while (read(bell[0], rings, sizeof rings) > 0) {
         }
     }
@@ -252,7 +253,7 @@ wait_until_empty(const ring_t *ring)
 {
     int64_t deadline = monotonic_ns() + PATIENCE_NS;
     uint32_t length;
-    while (ring_has_frame(ring, atomic_load(&ring->header->head)) ||
+    while (ring_has_frame(ring) ||
            slot_filled(slot, CAPACITY, &length)) {
         check(monotonic_ns() < deadline, "the receiver was left asleep");
         pause_us(20);

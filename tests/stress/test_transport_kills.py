@@ -50,6 +50,19 @@ def test_frames_are_handled_once_or_were_in_hand_when_receivers_are_killed(
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(("kills", "seed"), COUNTS)
+def test_each_frame_is_handled_once_when_one_of_several_receivers_is_killed(
+    place: Place, scheme: str, kills: int, seed: int
+) -> None:
+    seen = experiment(place, "kill_one_of_several", scheme, kills, seed)
+
+    assert (seen["missing"], seen["twice"]) == (0, 0)
+    assert seen["unhandled"] <= seen["in_hand"] <= kills
+    assert min(seen["accepted"]) > kills
+    assert min(seen["shares"]) > 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("kills", "seed"), COUNTS)
 def test_mailbox_stays_whole_when_senders_are_killed(
     place: Place, scheme: str, kills: int, seed: int
 ) -> None:

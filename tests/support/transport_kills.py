@@ -11,8 +11,10 @@ whether a frame was handled, however its receiver died.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import random
+import select
 import signal
 import struct
 import time
@@ -24,6 +26,7 @@ from typing import NoReturn
 
 from tests.support.transports import (
     NAME,
+    PATIENCE_SECONDS,
     main,
     map_file,
     new_slot,
@@ -39,7 +42,7 @@ from transports.mailbox import Mailbox, Outlet, Put
 
 SENDERS = 2
 LONGEST_LIFE_SECONDS = 0.004
-STOP, PROBLEMS, ALIVE, FIRST_SENDER = 0, 1, 2, 3
+STOP, PROBLEMS, ALIVE, HANDLED_BY, FIRST_SENDER = 0, 1, 2, 3, 8
 WORDS = 64 * 1024
 
 _NUMBERED = struct.Struct("=IQ")
@@ -94,9 +97,9 @@ class Receiver:
 
     def adopt(self) -> None:
         """Handle first what the last incarnation had taken and not started."""
+        self.mailbox.settle(self.slot)
         frame = self.slot.frame()
         if frame is not None and not self.slot.started:
-            self.mailbox.settle(self.slot)
             self.handle(frame)
         else:
             self.slot.clear()
@@ -199,6 +202,115 @@ def _write_off(slot: Slot, state: memoryview) -> int:
     return missing
 
 
+# One of several receivers is killed.
+
+
+RECEIVERS = 3
+MOST = 200_000  # numbers of each sender
+BURST = 40
+PAUSE_SECONDS = 0.002
+
+
+def tallies_of(directory: Path) -> mmap.mmap:
+    """Map the page that says of each number how often it was handled."""
+    return map_file(directory / "tallies", SENDERS * (MOST + 1))
+
+
+def kill_one_of_several(directory: Path, scheme: str, kills: str, seed: str) -> None:
+    """Kill a receiver, settle its seat beside the others, and start it again, while senders go on."""
+    chance = random.Random(int(seed))
+    transport, dir_fd = registry.get(scheme), open_directory(directory)
+    held = transport.create(dir_fd, NAME)
+    state, tallies = state_of(directory), tallies_of(directory)
+    slots = [slot_file(directory, seat=seat) for seat in range(RECEIVERS)]
+    senders = [fork(_send_bursts, directory, scheme, n) for n in range(SENDERS)]
+    receivers = [_start_receiver(directory, scheme, held, n) for n in range(RECEIVERS)]
+    in_hand = unhandled = inherited = 0
+    for _ in range(int(kills)):
+        time.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))  # noqa: TID251 - its life
+        seat = chance.randrange(RECEIVERS)
+        kill(receivers[seat])
+        mailbox = transport.open(held, dir_fd, NAME, seat)
+        mailbox.settle(slots[seat])
+        mailbox.close()
+        if slots[seat].filled and slots[seat].started:
+            in_hand += 1
+            at = _place_of(slots[seat].frame() or b"")
+            unhandled += not tallies[at]
+            tallies[at] = 1
+            slots[seat].clear()
+        inherited += slots[seat].filled
+        receivers[seat] = _start_receiver(directory, scheme, held, seat)
+    state[STOP] = 1
+    for sender in senders:
+        os.waitpid(sender, 0)
+    told = [state[accepted(n)] for n in range(SENDERS)]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (counts := _tally(tallies, told))["missing"]:
+        if time.monotonic() > deadline:
+            break
+    for receiver in receivers:
+        kill(receiver)
+    report(
+        in_hand=in_hand,
+        unhandled=unhandled,
+        inherited=inherited,
+        accepted=told,
+        shares=[state[HANDLED_BY + seat] for seat in range(RECEIVERS)],
+        **counts,
+    )
+
+
+def _tally(tallies: mmap.mmap, told: list[int]) -> dict[str, int]:
+    """Count the accepted numbers that were not handled, and those that were more than once."""
+    parts = [
+        tallies[sender * (MOST + 1) + 1 : sender * (MOST + 1) + 1 + most]
+        for sender, most in enumerate(told)
+    ]
+    handled = b"".join(parts)
+    missing, once = handled.count(0), handled.count(1)
+    return {"missing": missing, "twice": len(handled) - missing - once}
+
+
+def _place_of(frame: bytes) -> int:
+    sender, number = _NUMBERED.unpack(frame)
+    return int(sender * (MOST + 1) + number)
+
+
+def _start_receiver(directory: Path, scheme: str, held: int, seat: int) -> int:
+    return fork(_receive_beside_others, directory, scheme, held, seat)
+
+
+def _receive_beside_others(directory: Path, scheme: str, held: int, seat: int) -> None:
+    mailbox = registry.get(scheme).open(held, open_directory(directory), NAME, seat)
+    slot, state = slot_file(directory, seat=seat), state_of(directory)
+    tallies = tallies_of(directory)
+    frame, fd = slot.frame(), mailbox.fileno()
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    while True:
+        if frame is None:
+            poll.poll()
+        else:
+            slot.start()
+            tallies[_place_of(frame)] += 1
+            state[HANDLED_BY + seat] += 1
+            slot.clear()
+        frame = mailbox.take(slot)
+
+
+def _send_bursts(directory: Path, scheme: str, sender: int) -> None:
+    outlet = registry.get(scheme).connect(open_directory(directory), NAME)
+    state, chance = state_of(directory), random.Random(sender)
+    for number in range(1, MOST + 1):
+        put_patiently(outlet, _NUMBERED.pack(sender, number))
+        state[accepted(sender)] = number
+        if state[STOP]:
+            break
+        if not chance.randrange(BURST):  # so that receivers fall asleep
+            time.sleep(chance.uniform(0, PAUSE_SECONDS))  # noqa: TID251 - its pause
+
+
 # Senders are killed.
 
 
@@ -271,4 +383,10 @@ def _send_checked(directory: Path, scheme: str, sender: int) -> None:
 
 
 if __name__ == "__main__":
-    main({"kill_receivers": kill_receivers, "kill_senders": kill_senders})
+    main(
+        {
+            "kill_one_of_several": kill_one_of_several,
+            "kill_receivers": kill_receivers,
+            "kill_senders": kill_senders,
+        }
+    )

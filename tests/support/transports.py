@@ -61,8 +61,10 @@ class Place:
         self._stack.callback(end.close)
         return end
 
-    def open(self, transport: Transport, held: int, name: str = NAME) -> Mailbox:
-        return self.keep(transport.open(held, self.dir_fd, name))
+    def open(
+        self, transport: Transport, held: int, name: str = NAME, seat: int = 0
+    ) -> Mailbox:
+        return self.keep(transport.open(held, self.dir_fd, name, seat))
 
     def connect(
         self, transport: Transport, name: str = NAME, note: Note | None = None
@@ -125,9 +127,9 @@ def map_file(path: Path, size: int) -> mmap.mmap:
         os.close(fd)
 
 
-def slot_file(directory: Path, limit: int = _ring.FRAME_LIMIT) -> Slot:
-    """Map the slot that the processes in *directory* share."""
-    return Slot(map_file(directory / SLOT, Slot.size(limit)), 0, limit)
+def slot_file(directory: Path, limit: int = _ring.FRAME_LIMIT, seat: int = 0) -> Slot:
+    """Map the slot of a seat, which the processes in *directory* share."""
+    return Slot(map_file(directory / f"{SLOT}{seat}", Slot.size(limit)), 0, limit)
 
 
 def take_all(mailbox: Mailbox, slot: Slot) -> list[bytes]:
@@ -160,6 +162,11 @@ def eventually(predicate: Callable[[], bool]) -> None:
     while not predicate():
         assert time.monotonic() < deadline, "it never came true"
         os.sched_yield()
+
+
+def is_asleep(pid: int) -> bool:
+    """Return whether the process waits for something."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 # Simple roles.
@@ -268,6 +275,24 @@ def take_and_start(directory: Path, scheme: str, held: str) -> None:
     signal.pause()
 
 
+def doze(directory: Path, scheme: str, held: str, seat: str) -> None:
+    """Sleep as one of those of whom one is woken; print how often, and for how many frames, when told to end."""
+    transport, dir_fd = registry.get(scheme), open_directory(directory)
+    mailbox = transport.open(int(held), dir_fd, NAME, int(seat))
+    slot, wakes, taken = new_slot(), 0, 0
+    fd = mailbox.fileno()
+    with select.epoll() as epoll:
+        epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        epoll.register(sys.stdin.fileno(), select.EPOLLIN)
+        while True:
+            taken += len(take_all(mailbox, slot))
+            found = {ready for ready, _ in epoll.poll(PATIENCE_SECONDS)}
+            if fd not in found:
+                break
+            wakes += 1
+    print(wakes, taken)  # noqa: T201 - the report
+
+
 def echo(directory: Path, scheme: str, held: str) -> None:
     """Put back what comes, and sleep in between."""
     dir_fd = open_directory(directory)
@@ -302,6 +327,7 @@ def main(roles: dict[str, Callable[..., None]]) -> None:
 if __name__ == "__main__":
     main(
         {
+            "doze": doze,
             "echo": echo,
             "put_and_die": put_and_die,
             "saturate": saturate,

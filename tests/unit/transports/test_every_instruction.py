@@ -81,8 +81,20 @@ def test_no_frame_is_lost_or_doubled_by_a_receiver_killed_anywhere(
     take = seen["take"]
 
     assert take["inherited"] > 0
-    assert take["settled"] > 0  # killed between the slot's mark and the head
+    assert take["claimed"] > 0  # killed between the claim and the slot's mark
+    assert take["settled"] > 0  # killed between the claim and the move of the head
     assert (take["lost"], take["twice"]) == (0, 0)
+
+
+def test_other_receiver_goes_on_beside_one_that_is_killed_anywhere(
+    seen: dict[str, Any],
+) -> None:
+    pair = seen["pair"]
+
+    assert pair["inherited"] > 0
+    assert pair["beside"] > 0  # got the next frame while the first was being taken
+    assert pair["refused"] == 0  # never had to wait for the one that was stopped
+    assert (pair["lost"], pair["twice"], pair["asleep"]) == (0, 0, 0)
 
 
 def test_ring_that_is_closed_at_any_moment_of_a_put_loses_no_accepted_frame(

@@ -29,8 +29,8 @@ from tests.support.transports import (
 )
 from transports import _ring, shm
 from transports._ring import Reader, Slot, Writer, arm, disarm, look
-from transports.errors import CorruptError, FrameTooLargeError
-from transports.mailbox import Note, Put
+from transports.errors import CorruptError, EndpointError, FrameTooLargeError
+from transports.mailbox import SEATS, Note, Put
 
 PAGE = 4096
 WORD = struct.Struct("=Q")
@@ -46,9 +46,14 @@ class Ends:
     writer: Writer
     slot: Slot
 
-    def reopen(self) -> Reader:
-        following = shm.TRANSPORT.open(self.held, self.place.dir_fd, NAME)
+    def reopen(self, seat: int = 0) -> Reader:
+        following = shm.TRANSPORT.open(self.held, self.place.dir_fd, NAME, seat)
         return self.place.keep(following)
+
+    def leave_claimed(self, seq: int) -> None:
+        """Leave the record *seq* as a receiver of seat 0 does that is killed in the middle of a take."""
+        self.poke(_ring.HEADER_BYTES + (seq % PAGE) + 8, seq)
+        self.poke(HEAD, seq)
 
     def word(self, offset: int) -> int:
         return int(WORD.unpack(os.pread(self.held, 8, offset))[0])
@@ -137,11 +142,11 @@ def test_more_than_sixteen_parts_are_refused(ends: Ends) -> None:
 
 
 def test_frame_in_slot_and_ring_is_handed_over_once(ends: Ends) -> None:
-    """A receiver killed between the slot's mark and the head leaves both."""
+    """A receiver killed between the slot's mark and the record's leaves both."""
     ends.writer.put(b"one")
     ends.writer.put(b"two")
     ends.reader.take(ends.slot)
-    ends.poke(HEAD, ends.slot.seq)
+    ends.leave_claimed(ends.slot.seq)
 
     following = ends.reopen()
     following.settle(ends.slot)
@@ -152,19 +157,154 @@ def test_frame_in_slot_and_ring_is_handed_over_once(ends: Ends) -> None:
     assert take_all(following, ends.slot) == [b"two"]
 
 
-def test_frame_in_the_ring_only_survives_a_settle_with_an_old_slot(
+def test_frame_that_a_dead_receiver_had_only_claimed_goes_into_its_slot(
     ends: Ends,
 ) -> None:
     ends.writer.put(b"one")
     ends.writer.put(b"two")
     ends.reader.take(ends.slot)
-    ends.poke(HEAD, ends.slot.seq)
+    ends.leave_claimed(ends.slot.seq)
     ends.slot.clear()  # the mark is gone, the number still stands there
 
     following = ends.reopen()
     following.settle(ends.slot)
 
-    assert take_all(following, ends.slot) == [b"one", b"two"]
+    assert (ends.slot.frame(), ends.slot.started) == (b"one", False)
+    ends.slot.clear()
+    assert take_all(following, ends.slot) == [b"two"]
+
+
+def test_claim_goes_into_the_slot_that_is_empty(ends: Ends) -> None:
+    slots = [new_slot() for _ in range(3)]
+    for frame in (b"one", b"two", b"three"):
+        ends.writer.put(frame)
+    ends.reader.take(slots[0])
+    ends.reader.take(slots[2])
+    ends.reader.take(ends.slot)
+    ends.leave_claimed(ends.slot.seq)
+
+    ends.reopen().settle(*slots)
+
+    assert [slot.frame() for slot in slots] == [b"one", b"three", b"two"]
+
+
+def test_frame_of_another_ring_with_the_same_number_is_not_taken_for_the_claimed_one(
+    ends: Ends,
+) -> None:
+    other = ends.place.create(shm.TRANSPORT, "2.mail", PAGE)
+    ends.place.connect(shm.TRANSPORT, "2.mail").put(b"other")
+    ends.writer.put(b"one")
+    slots = [new_slot(), new_slot()]
+    ends.place.open(shm.TRANSPORT, other, "2.mail").take(slots[0])
+    ends.reader.take(ends.slot)
+    ends.leave_claimed(ends.slot.seq)
+
+    ends.reopen().settle(*slots)
+
+    assert slots[0].seq == slots[1].seq
+    assert [slot.frame() for slot in slots] == [b"other", b"one"]
+
+
+def test_claim_without_a_slot_that_could_hold_it_is_corrupt(ends: Ends) -> None:
+    slot = new_slot()
+    for frame in (b"one", b"two"):
+        ends.writer.put(frame)
+    ends.reader.take(slot)
+    ends.reader.take(ends.slot)
+    ends.leave_claimed(ends.slot.seq)
+
+    with pytest.raises(CorruptError):
+        ends.reopen().settle(slot)
+
+
+# Several receivers.
+
+
+def test_record_that_another_has_claimed_is_passed_over_and_keeps_its_room(
+    ends: Ends,
+) -> None:
+    other = ends.reopen(seat=7)
+    for frame in (b"one", b"two"):
+        ends.writer.put(frame)
+    first = ends.word(HEAD)
+    ends.reader.take(ends.slot)
+    ends.leave_claimed(first)
+
+    assert take_all(other, new_slot()) == [b"two"]
+    assert ends.word(HEAD) == first
+
+    ends.reopen().settle(ends.slot)
+    assert ends.word(HEAD) == ends.word(TAIL)
+
+
+def test_settling_one_seat_leaves_the_claims_of_others(ends: Ends) -> None:
+    ends.writer.put(b"one")
+    first = ends.word(HEAD)
+    ends.reader.take(ends.slot)
+    ends.leave_claimed(first)
+    slot = new_slot()
+
+    ends.reopen(seat=1).settle(slot)
+
+    assert not slot.filled
+    assert ends.word(HEAD) == first
+
+
+def test_every_seat_there_is_can_be_taken_and_no_other(ends: Ends) -> None:
+    ends.reopen(seat=SEATS - 1)
+
+    with pytest.raises(EndpointError, match="seat"):
+        ends.reopen(seat=SEATS)
+    with pytest.raises(EndpointError, match="seat"):
+        ends.reopen(seat=-1)
+    with pytest.raises(ValueError, match="seat"):
+        _ring.Reader(ends.held, lambda: -1, lambda: None, SEATS)
+
+
+@pytest.mark.parametrize("seat", [0, 63, 64, SEATS - 1])
+def test_senders_ring_while_any_receiver_sleeps(ends: Ends, seat: int) -> None:
+    sleeper = ends.reopen(seat=seat)
+    disarm((sleeper,))
+    bell = sleeper.fileno()
+
+    arm((sleeper,))
+    ends.writer.put(b"one")
+    woken = is_ready(bell, select.POLLIN)
+    sleeper.hush()
+    disarm((sleeper,))
+    ends.writer.put(b"two")
+
+    assert (woken, is_ready(bell, select.POLLIN)) == (True, False)
+
+
+def test_receiver_that_leaves_something_behind_wakes_another(ends: Ends) -> None:
+    """It reads the bell empty, and with it what was rung for the other."""
+    other = ends.reopen(seat=1)
+    for reader in (ends.reader, other):
+        reader.fileno()
+        disarm((reader,))
+    arm((other,))
+    ends.writer.put(b"one")
+    ends.writer.put(b"two")
+
+    ends.reader.hush()
+    ends.reader.take(ends.slot)
+
+    assert is_ready(other.fileno(), select.POLLIN)
+
+
+def test_settling_wakes_another_for_what_the_dead_receiver_was_woken_for(
+    ends: Ends,
+) -> None:
+    other = ends.reopen(seat=1)
+    disarm((other,))
+    arm((other,))
+    ends.writer.put(b"one")
+    other.hush()
+
+    ends.reopen().settle(ends.slot)
+
+    assert is_ready(other.fileno(), select.POLLIN)
 
 
 # Locks of the dead and of the stopped.  Real deaths are in test_every_instruction;
@@ -299,14 +439,6 @@ def test_head_that_makes_no_sense_stops_senders_that_need_it(
         ends.writer.put(bytes(1000))
 
 
-def test_head_in_shared_memory_does_not_move_the_receiver(ends: Ends) -> None:
-    ends.writer.put(b"one")
-
-    ends.poke(HEAD, ends.word(TAIL))
-
-    assert ends.reader.take(ends.slot) == b"one"
-
-
 def test_receiver_goes_on_where_another_has_stopped_that_took_in_its_place(
     ends: Ends,
 ) -> None:
@@ -336,26 +468,9 @@ def test_receiver_goes_on_where_another_has_stopped_that_took_in_its_place(
     assert ends.reader.take(ends.slot) is None
 
 
-def test_nobody_is_in_the_middle_of_a_take_after_it(ends: Ends) -> None:
+@pytest.mark.parametrize("head", [0, 8, PAGE - 8, PAGE + 4, PAGE + 8, 2**63])
+def test_head_that_makes_no_sense_is_corrupt(ends: Ends, head: int) -> None:
     ends.writer.put(b"one")
-    ends.reader.take(ends.slot)
-
-    assert not shm.TRANSPORT.is_taking(ends.held, os.getpid())
-
-
-def test_process_that_stands_in_the_middle_of_a_take_is_seen(ends: Ends) -> None:
-    ends.poke(_ring.TAKER_OFFSET, 2 * os.getpid() + 1)
-
-    assert shm.TRANSPORT.is_taking(ends.held, os.getpid())
-    assert not shm.TRANSPORT.is_taking(ends.held, os.getpid() + 1)
-
-
-@pytest.mark.parametrize("head", [0, 8, 2**63])
-def test_head_that_another_left_and_makes_no_sense_is_corrupt(
-    ends: Ends, head: int
-) -> None:
-    ends.writer.put(b"one")
-    ends.poke(_ring.TAKER_OFFSET, 2)
 
     ends.poke(HEAD, head)
 
