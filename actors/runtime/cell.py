@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import CoroutineType
 from typing import Any, TypeGuard
 
@@ -112,22 +112,22 @@ class Cell:
         # Tasks of ``start_task``: they wait for themselves and for no handler.
         self.background: set[asyncio.Task[Any]] = set()
         self._places: dict[Slot, int] = {}
-        mailbox.settle(*client.status.slots())
-        for place, slot in enumerate(client.status.slots()):
-            self._places[slot] = place
-            slot.prefault()
-            self._adopt(slot)
-        # The oldest comes last, where it is taken from.
-        self._inherited.sort(key=lambda slot: slot.seq, reverse=True)
+        self._inherit(client.status.slots())
         self._thread = threading.get_ident()
         client.show_waits(self._place)
 
-    def _adopt(self, slot: Slot) -> None:
-        if slot.filled and not slot.started:
-            self._inherited.append(slot)
-        else:  # what was started has been reported by the supervisor
-            slot.clear()
-            self._free.append(slot)
+    def _inherit(self, slots: Sequence[Slot]) -> None:
+        self._mailbox.settle(*slots)
+        for place, slot in enumerate(slots):
+            self._places[slot] = place
+            slot.prefault()
+            if slot.filled and not slot.started:
+                self._inherited.append(slot)
+            else:  # what was started has been reported by the supervisor
+                slot.clear()
+                self._free.append(slot)
+        # The oldest comes last, where it is taken from.
+        self._inherited.sort(key=lambda slot: slot.seq, reverse=True)
 
     def open(self, actor: Actor) -> None:
         """Take messages from now on: the actor is ready."""
