@@ -49,6 +49,7 @@ _STOP = int(Kind.STOP)
 _NOTICE = int(Kind.NOTICE)
 _REPLY = int(Kind.REPLY)
 _BLOB = frame.BLOB
+_VERSION = frame.VERSION
 _HANDLED = status.HANDLED
 _WITHDRAWN = status.WITHDRAWN
 _now_ns = time.monotonic_ns
@@ -204,18 +205,17 @@ class Cell:
     def _handle(self, slot: Slot, data: bytes) -> None:
         slot.start()
         try:
-            _, kind, flags, _, length, _, _, lane, corr, sent, deadline, _ = _UNPACK(
-                data
+            (version, kind, flags, _, length, _, _, lane, corr, sent, deadline, _) = (
+                _UNPACK(data)
             )
         except struct.error:
-            text = f"{self._name}: {len(data)} bytes are no message"
-            self._refuse((slot, Kind.TELL, b"", 0, 0), "unhandled", text)
+            self._refuse_bytes(slot, f"{len(data)} bytes")
             return
         body_at = _HEADER_BYTES + length
         name = data[_HEADER_BYTES:body_at]
         job = (slot, kind, name, lane, corr)
-        if kind > _ASK:
-            self._handle_other(job, flags, data[body_at:])
+        if version != _VERSION or kind > _ASK or kind == LOCAL:
+            self._handle_other(version, job, flags, data[body_at:])
             return
         if kind == _ASK:
             asker = self._lanes.get(lane)
@@ -254,16 +254,18 @@ class Cell:
             return
         self._run(job, handler, args, kwargs)
 
-    def _handle_other(self, job: Job, flags: int, body: bytes) -> None:
+    def _handle_other(self, version: int, job: Job, flags: int, body: bytes) -> None:
         """Handle what is neither a tell nor an ask."""
-        _, kind, name, _, watch = job
+        slot, kind, name, _, watch = job
+        if version != _VERSION:  # nothing else in it means anything
+            self._refuse_bytes(slot, f"a frame of version {version}")
+            return
         if kind == _STOP:  # stays in its slot: whatever the way out is, it is final
             self.end(ExitReason(ExitKind.NORMAL, requested=True))
             return
         try:
             if kind != _NOTICE:
-                text = f"{self._name}: a frame of kind {kind} is no message"
-                self._refuse(job, "unhandled", text)
+                self._refuse_bytes(slot, f"a frame of kind {kind}")
                 return
             if flags & _BLOB:
                 body = bytes(parcel.receive(body, self._client.blobs).data)
@@ -273,7 +275,7 @@ class Cell:
             self._refuse(job, "unhandled", text)
             return
         if notice is None:
-            self._done(job[0], kind)
+            self._done(slot, kind)
             return
         # By name, as a tick: private methods are no messages, but may hear of others.
         self._run(job, getattr(self._actor, _text(name)), (notice,), {})
@@ -378,6 +380,10 @@ class Cell:
             facts = {"method": _text(name), "cause": cause, "text": text}
             self._notify("dead_letter", facts)
         self._done(slot, kind)
+
+    def _refuse_bytes(self, slot: Slot, what: str) -> None:
+        text = f"{self._name}: {what} cannot be read as a message"
+        self._refuse((slot, Kind.TELL, b"", 0, 0), "unhandled", text)
 
     def _answer_error(self, job: Job, error: BaseException) -> None:
         _, _, _, lane, corr = job

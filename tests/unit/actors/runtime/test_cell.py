@@ -21,6 +21,8 @@ from actors.runtime.lanes import ROOT
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
+from actors.wire import frame
+from actors.wire.frame import Kind
 from transports.mailbox import Mailbox
 
 NUMBER = 7
@@ -138,14 +140,26 @@ def test_an_answer_counts_although_the_actor_has_ended_before_the_put_returned(
     assert asked.result(0) is None
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"short",
+        b"\0" * frame.HEADER_BYTES,
+        b"\xff" * (frame.HEADER_BYTES + 100),
+        b"\2" + frame.pack(Kind.STOP)[1:],  # of another version
+        frame.pack(0, b"hear"),
+        frame.pack(Kind.REPLY, b"hear"),
+    ],
+    ids=["short", "zeros", "ones", "another version", "no kind", "no message's kind"],
+)
 def test_bytes_that_are_no_message_are_dropped_and_the_actor_goes_on(
-    bench: Bench,
+    bench: Bench, data: bytes
 ) -> None:
     """They crashed it, and its next incarnation, and the one after that."""
     cell, listener, _ = bench.cell()
     outlet = bench.estate.transport.connect(bench.directory.fd, mailbox_name(NUMBER))
     bench.stack.callback(outlet.close)
-    outlet.put(b"short")
+    outlet.put(data)
     bench.send(1)
 
     while not listener.heard:
