@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,16 +49,28 @@ def set_process_name(name: str) -> None:
     _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode("utf-8", "replace")[:15]))
 
 
-def signal_thread(pid: int, tid: int, signum: int) -> None:
-    """Send a signal to thread *tid* of *pid*, which must be unreaped.
+def signal_thread(pidfd: int, pid: int, tid: int, signum: int) -> None:
+    """Send a signal to thread *tid* of *pid*, a descendant of ours, of which *pidfd* is open.
+
+    The parent of one that is no child of ours may have reaped it already: so whether it lives is seen right before.
+    Between that and the signal its number cannot come round again: numbers are given out in a circle.
 
     Raises:
         ProcessLookupError: It has ended.
         PermissionError: The process has changed its user.
     """
+    if has_ended(pidfd):
+        raise ProcessLookupError(pid)
     if _libc.syscall(_TGKILL, pid, tid, int(signum)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def has_ended(pidfd: int) -> bool:
+    """Return whether the process of *pidfd* has died, reaped or not."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def raise_oom_score(amount: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 from collections.abc import Collection, Iterable
 
@@ -44,9 +43,7 @@ def was_killed(pidfd: int) -> bool:
     try:
         seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     except ChildProcessError:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(0))
+        return linux.has_ended(pidfd)
     return (
         seen is not None
         and seen.si_status == signal.SIGKILL

@@ -114,7 +114,7 @@ class Stacks:
                 continue
             _take(attempt.child)  # what came too late for whoever wanted it
             try:
-                linux.signal_thread(pid, tid, signals.STACK)
+                linux.signal_thread(attempt.child.pidfd, pid, tid, signals.STACK)
             except ProcessLookupError:
                 continue
             except PermissionError:

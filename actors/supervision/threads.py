@@ -97,12 +97,13 @@ def _has(fields: dict[str, str], mask: str, signum: int) -> bool:
     return bool(int(fields.get(mask, "0"), 16) & 1 << (signum - 1))
 
 
-def abort_main(pid: int) -> None:
-    """Send SIGABRT to the main thread of *pid*.
+def abort_main(pidfd: int, pid: int) -> None:
+    """Send SIGABRT to the main thread of *pid*, of which *pidfd* is open.
 
     To the whole process it might be taken by another thread, while the main one runs on into its next message.
 
     Raises:
+        ProcessLookupError: It has ended.
         PermissionError: The process has changed its user.
     """
-    linux.signal_thread(pid, pid, signal.SIGABRT)
+    linux.signal_thread(pidfd, pid, pid, signal.SIGABRT)

@@ -11,6 +11,7 @@ A sentence is aimed at one message of one incarnation, or at one that is silent,
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import signal
 import time
@@ -22,9 +23,10 @@ from actors.runtime import status
 from actors.supervision import hangs, reaper, threads
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild
+from actors.supervision.endings import ABORT_GRACE
 from actors.supervision.events import Events
 from actors.supervision.hangs import SECOND_NS, Hand, Hung, Sight
-from actors.supervision.lifecycle import ABORT_GRACE, Lifecycle
+from actors.supervision.lifecycle import Lifecycle
 from actors.wire import frame
 from actors.wire.frame import Kind
 from transports._ring import Slot
@@ -158,13 +160,14 @@ class Watchdog:
         elif watch.stage is Stage.STOPPING:
             child.cause = child.cause or _reason(child, sentence, watch)
             self._tell(child, "abort", sentence)
-            threads.abort_main(child.pid)
+            with contextlib.suppress(ProcessLookupError):  # its death is on the way
+                threads.abort_main(child.pidfd, child.pid)
             reaper.may_signal(child.pidfd, signal.SIGCONT)
             watch.stage = Stage.ABORTED
             self._look_in(watch, int(ABORT_GRACE * SECOND_NS))
         else:
             self._tell(child, "kill", sentence)
-            self._lifecycle.kill(child, "hung")  # the cause is recorded already
+            self._lifecycle.endings.kill(child, "hung")  # the cause is recorded already
 
     def _spare(self, watch: Watch) -> None:
         """It has gone on meanwhile."""

@@ -43,13 +43,20 @@ def process() -> Iterator[subprocess.Popen[str]]:
         started.kill()
 
 
+@pytest.fixture
+def pidfd(process: subprocess.Popen[str]) -> Iterator[int]:
+    fd = os.pidfd_open(process.pid)
+    yield fd
+    os.close(fd)
+
+
 def test_main_thread_is_the_one_that_gets_the_abort(
-    process: subprocess.Popen[str],
+    process: subprocess.Popen[str], pidfd: int
 ) -> None:
     process.send_signal(signal.SIGSTOP)
     wait_until(lambda: threads.is_stopped(process.pid), "the process to stop")
 
-    threads.abort_main(process.pid)
+    threads.abort_main(pidfd, process.pid)
     state = threads.signal_state(process.pid, process.pid, signal.SIGABRT)
     process.send_signal(signal.SIGCONT)
 
@@ -90,12 +97,12 @@ def test_threads_are_listed_with_the_main_one_first(
 
 
 def test_what_a_thread_does_about_a_signal_is_seen(
-    process: subprocess.Popen[str],
+    process: subprocess.Popen[str], pidfd: int
 ) -> None:
     pid = process.pid
     before = threads.signal_state(pid, pid, signal.SIGUSR1)
 
-    linux.signal_thread(pid, pid, signal.SIGUSR1)
+    linux.signal_thread(pidfd, pid, pid, signal.SIGUSR1)
 
     assert before == threads.SignalState(is_pending=False, is_blocked=True)
     after = threads.signal_state(pid, pid, signal.SIGUSR1)
@@ -105,10 +112,20 @@ def test_what_a_thread_does_about_a_signal_is_seen(
 
 
 def test_thread_that_does_not_exist_gets_no_signal(
-    process: subprocess.Popen[str],
+    process: subprocess.Popen[str], pidfd: int
 ) -> None:
     with pytest.raises(ProcessLookupError):
-        linux.signal_thread(process.pid, os.getpid(), signal.SIGUSR1)
+        linux.signal_thread(pidfd, process.pid, os.getpid(), signal.SIGUSR1)
+
+
+def test_dead_process_gets_no_signal_although_its_number_is_pinned(
+    process: subprocess.Popen[str], pidfd: int
+) -> None:
+    process.kill()
+    wait_until(lambda: linux.has_ended(pidfd), "the end of the process")
+
+    with pytest.raises(ProcessLookupError):
+        linux.signal_thread(pidfd, process.pid, process.pid, signal.SIGUSR1)
 
 
 def test_process_that_cannot_be_seen_has_no_threads_and_does_nothing() -> None:
