@@ -44,6 +44,8 @@ from actors.supervision.spec import options as options
 from actors.supervisors import SupervisorRef as SupervisorRef
 from actors.system import ActorSystem as ActorSystem
 from actors.watches import Down as Down
+from actors.watches import Exit as Exit
+from actors.watches import Link as Link
 from actors.watches import Notice as Notice
 from actors.watches import Terminated as Terminated
 from actors.watches import Up as Up

@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run 
     from actors.exits import ExitReason
     from actors.ref import ActorRef
     from actors.system import ActorSystem
-    from actors.watches import Notice, Terminated, Watch
+    from actors.watches import Exit, Link, Notice, Terminated, Watch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,6 +99,10 @@ class Context(Protocol):
 
     def watch(self, ref: ActorRef[Any], method: str, *, is_close: bool) -> Watch:
         """See ``Actor.watch``."""
+        ...
+
+    def link(self, ref: ActorRef[Any], method: str | None) -> Link:
+        """See ``Actor.link``."""
         ...
 
     def on_signal(self, signum: int, method: str) -> None:
@@ -358,6 +362,32 @@ class Actor:
             raise refused("level", level, f"one of {', '.join(map(repr, _LEVELS))}")
         name = _own(self, method, (None,), {})
         return context().watch(ref, name, is_close=level == "incarnation")
+
+    def link(
+        self,
+        ref: ActorRef[Any],
+        method: Callable[[Self, Exit], Any] | None = None,
+        /,
+    ) -> Link:
+        """End this actor's process when another's dies by a crash or a kill, and the other's when this one's does.
+
+        It is asked to end as by SIGTERM, for the reason ``linked``, which is a crash: its supervisor decides what follows.
+        An end in order ends nobody else.
+        The link holds between the two processes that there are, or of the other the next one if it is being started; what comes after
+        a restart links itself anew, best in ``__init__``.
+        With one that has ended for good nobody can be linked: that counts as its death.
+
+        Args:
+            ref: Who is linked; a link of both is one.
+            method: A method of this actor's class that takes an ``Exit``: it is called instead, and this process goes on. None ends it.
+
+        Raises:
+            TypeError: *ref* is no ref, or *method* is not a method of this actor's class that takes one argument.
+            OptionError: *ref* is this actor itself.
+            ActorError: *ref* is of another system.
+        """
+        name = None if method is None else _own(self, method, (None,), {})
+        return context().link(ref, name)
 
     def on_signal(self, signum: int, method: Callable[[Self], Any], /) -> None:
         """Call *method* between messages, like a tell, when the process gets this signal.

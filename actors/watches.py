@@ -68,6 +68,23 @@ class Terminated:
     reason: ExitReason
 
 
+@attrs.frozen
+class Exit:
+    """A linked actor has died, and this one goes on.
+
+    Attributes:
+        link: The link that this is for, as ``Link.id``.
+        ref: The actor.
+        incarnation: Which of its processes; 0 where there was none to be linked with.
+        reason: What it died of; of the kind ``noproc`` where there was none to be linked with.
+    """
+
+    link: int
+    ref: ActorRef[Any]
+    incarnation: int
+    reason: ExitReason
+
+
 Notice: TypeAlias = Down | Up | Terminated
 
 
@@ -86,4 +103,22 @@ class Watch:
 
     def cancel(self) -> None:
         """Call it off; what has been sent because of it, and was not handled yet, is dropped."""
+        self._cancel(self.id)
+
+
+@attrs.frozen
+class Link:
+    """A link that can be undone.
+
+    Attributes:
+        id: Stands in what is heard because of it.
+        ref: Who is linked.
+    """
+
+    id: int
+    ref: ActorRef[Any]
+    _cancel: Callable[[int], None] = attrs.field(repr=False, eq=False)
+
+    def cancel(self) -> None:
+        """Undo it, on both sides."""
         self._cancel(self.id)

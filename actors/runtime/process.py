@@ -35,7 +35,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
 from actors.sibling import unpacking
 from actors.tracebacks import of_user
-from actors.watches import Watch
+from actors.watches import Link, Watch
 from actors.wire import parcel
 from actors.wire.parcel import Opened
 from transports import registry
@@ -296,6 +296,10 @@ class Process:
     def watch(self, ref: ActorRef[Any], method: str, *, is_close: bool) -> Watch:
         """See ``Actor.watch``."""
         return self.cell.watches.add(ref, method, is_close=is_close)
+
+    def link(self, ref: ActorRef[Any], method: str | None) -> Link:
+        """See ``Actor.link``."""
+        return self.cell.watches.link(ref, method)
 
     def on_signal(self, signum: int, method: str) -> None:
         """See ``Actor.on_signal``."""

@@ -1,4 +1,4 @@
-"""The watches of this actor: what its supervisor tells because of them, and whom it calls with that."""
+"""The watches and links of this actor: what its supervisor tells because of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from actors.errors import ActorError
 from actors.options import refused
 from actors.ref import ActorRef
 from actors.runtime.client import Client
-from actors.watches import Down, Notice, Terminated, Up, Watch
+from actors.watches import Down, Exit, Link, Notice, Terminated, Up, Watch
 
 
 class Watches:
-    """The watches of one incarnation."""
+    """The watches and links of one incarnation."""
 
     def __init__(self, client: Client) -> None:
         """Ask the root supervisor through *client*."""
@@ -30,22 +30,29 @@ class Watches:
             ActorError: It is of another system.
             MailboxFullError: There is no room for the request.
         """
+        watch = self._ask("watch", ref, {"method": method, "is_close": is_close})
+        return Watch(watch, ref, lambda watch: self._cancel("unwatch", watch))
+
+    def link(self, ref: ActorRef[Any], method: str | None) -> Link:
+        """End together with *ref*; have *method* called instead, if there is one.
+
+        Raises:
+            As ``add``.
+        """
+        link = self._ask("link", ref, {"method": method, "name": ref.name})
+        return Link(link, ref, lambda link: self._cancel("unlink", link))
+
+    def _ask(self, what: str, ref: ActorRef[Any], facts: dict[str, Any]) -> int:
         number = self._number_of(ref)
         watch = self._client.questions.new_id()
         # Before it is asked for: the answer may be here first.
         self._open[watch] = ref
-        facts = {
-            "number": number,
-            "watch": watch,
-            "method": method,
-            "is_close": is_close,
-        }
         try:
-            self._client.notify_root("watch", facts)
+            self._client.notify_root(what, {"number": number, "watch": watch, **facts})
         except BaseException:
             del self._open[watch]
             raise
-        return Watch(watch, ref, self.cancel)
+        return watch
 
     def _number_of(self, ref: object) -> int:
         if not isinstance(ref, ActorRef):
@@ -59,12 +66,11 @@ class Watches:
             raise refused("ref", ref, "another actor: nobody outlives itself")
         return number
 
-    def cancel(self, watch: int) -> None:
-        """Hear nothing more because of *watch*."""
+    def _cancel(self, how: str, watch: int) -> None:
         if self._open.pop(watch, None) is not None:
-            self._client.notify_root("unwatch", {"watch": watch})
+            self._client.notify_root(how, {"watch": watch})
 
-    def read(self, watch: int, body: bytes) -> Notice | None:
+    def read(self, watch: int, body: bytes) -> Notice | Exit | None:
         """Return what has been sent because of *watch*; None where nobody wants to hear it any more.
 
         That is so after ``cancel``, and of what was for an earlier incarnation.
@@ -81,4 +87,6 @@ class Watches:
             following = facts["will_restart"], facts["delay"]
             return Down(watch, ref, incarnation, reason, *following)
         del self._open[watch]
+        if what == "exit":
+            return Exit(watch, ref, incarnation, reason)
         return Terminated(watch, ref, incarnation, reason)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from actors.exits import ExitKind, ExitReason, from_bytes
+from actors.exits import ExitKind, ExitReason, bounded, from_bytes
 from actors.runtime import process, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
@@ -34,10 +34,12 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.askers import Askers
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 from actors.supervision.child import ActorChild, Branch, Child, SupervisorChild
+from actors.supervision.endings import Endings
 from actors.supervision.events import Events
 from actors.supervision.group import Group, Phase
-from actors.supervision.hands import KILL_GRACE, Hands
+from actors.supervision.hands import Hands
 from actors.supervision.line import Line
+from actors.supervision.links import Links, Tie
 from actors.supervision.nested import Life
 from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.payloads import Payloads
@@ -48,13 +50,11 @@ from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
 from actors.supervision.settling import Settling
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
-from actors.supervision.watches import Watches
+from actors.supervision.watches import Watcher, Watches
 from transports.errors import limit_behind
 
-ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
-LINGER_SECONDS = 5.0  # for the end of one that is never asked to end
+SHORTENED = 4  # texts of a death that others die of are cut to this part
 TOP = 0  # in the place of a number: the root's own group
-_DEADLINES = ("init", "abort", "shutdown", "unkillable")
 
 
 class Lifecycle:
@@ -76,6 +76,8 @@ class Lifecycle:
         self.failed: ExitReason | None = None  # why the root gives up
         self.settling = Settling(directory, outgoing, events, payloads)
         self.watches = Watches(outgoing, events)
+        self.links = Links()
+        self.endings = Endings(events, alarms, self._give_up_on)
         # Lanes of others are unmapped in a new child.
         self.hands = Hands(
             self,
@@ -279,7 +281,7 @@ class Lifecycle:
         if child is None:
             return
         child.pid, child.pidfd = pid, pidfd
-        self._alarms.set(("init", number), child.born + child.options.init_timeout)
+        self.endings.limit_start(child)
         self._events.publish("child_starting", child)
         if isinstance(child, SupervisorChild):
             self._close_line_end(child)
@@ -287,8 +289,9 @@ class Lifecycle:
             return
         if isinstance(child, ActorChild):
             child.estate.page.words[status.PID] = pid
-        if child.member is not None and child.member.phase is Phase.STOPPING:
-            self.kill(child, "not_ready")
+        is_stopping = child.member is not None and child.member.phase is Phase.STOPPING
+        if is_stopping or child.cause is not None:
+            self.endings.kill(child, "not_ready")
 
     def not_forked(self, number: int, incarnation: int, code: int) -> None:
         """See ``hands.Reports``."""
@@ -325,7 +328,7 @@ class Lifecycle:
         child.branch.group = progress.ready(child.branch.group, number)
         self.review(child.branch)
         child.ready_at = time.monotonic()
-        self._alarms.clear(("init", number))
+        self.endings.started(child)
         took = child.ready_at - child.born
         self._events.publish("child_ready", child, seconds=took)
         if incarnation > 1:
@@ -340,12 +343,7 @@ class Lifecycle:
         child = self._of(number, incarnation)
         if child is not None:
             child.is_leaving = True
-            self._limit_stop(child)
-
-    def _limit_stop(self, child: Child) -> None:
-        limit = child.options.shutdown
-        seconds = LINGER_SECONDS if limit == BRUTAL_KILL else float(limit)
-        self._alarms.set(("shutdown", child.number), time.monotonic() + seconds)
+            self.endings.limit(child)
 
     # Stopping.
 
@@ -380,22 +378,13 @@ class Lifecycle:
                 ExitKind.SHUTDOWN, incarnation=child.incarnation, requested=True
             )
             self._never_was(child, reason)
-        elif child.options.shutdown == BRUTAL_KILL:
-            self.kill(child, "brutal_kill")
-        elif isinstance(child, SupervisorChild):
+        elif (
+            isinstance(child, SupervisorChild) and child.options.shutdown != BRUTAL_KILL
+        ):
             self._end_group(child, requested=True)
-            self._limit_stop(child)
-        elif child.pidfd < 0:  # it is killed as soon as it is there
-            return
-        elif child.ready_at is None:  # it has nothing to clean up yet
-            self.kill(child, "not_ready")
-        else:
-            reaper.may_signal(child.pidfd, signal.SIGTERM)
-            # A stopped process acts on nothing else.
-            reaper.may_signal(child.pidfd, signal.SIGCONT)
-            if isinstance(child, ActorChild):
-                child.estate.page.thaw()
-            self._limit_stop(child)
+            self.endings.limit(child)
+        elif child.pidfd >= 0:  # else it is killed as soon as it is there
+            self.endings.ask(child)
 
     def _end_group(self, child: SupervisorChild, *, requested: bool) -> None:
         reason = ExitReason(ExitKind.SHUTDOWN, requested=requested)
@@ -406,18 +395,10 @@ class Lifecycle:
         """Somebody has sent SIGTERM to a supervisor: its restart type decides what follows."""
         self._end_group(child, requested=False)
 
-    def kill(self, child: Child, cause: str) -> None:
-        """SIGKILL, for *cause*; what else is in its session dies when it is reaped."""
-        if child.pidfd < 0:
-            return
-        child.cause = child.cause or ExitReason(ExitKind.KILLED, cause=cause)
-        reaper.may_signal(child.pidfd, signal.SIGKILL)
-        self._alarms.set(("unkillable", child.number), time.monotonic() + KILL_GRACE)
-
     def kill_all(self, cause: str) -> None:
         """Kill every actor at once, and the supervisors with them."""
         for child in list(self.children.values()):
-            self.kill(child, cause)
+            self.endings.kill(child, cause)
 
     def on_alarm(self, kind: str, number: int) -> None:
         """A deadline has come."""
@@ -430,7 +411,7 @@ class Lifecycle:
             if child.remote is not None:
                 child.remote.flush()
         elif child is not None and child.pidfd >= 0:
-            self._on_deadline(kind, child)
+            self.endings.on_deadline(kind, child)
 
     def _on_due(self, key: int) -> None:
         child = self.children.get(key)
@@ -441,24 +422,7 @@ class Lifecycle:
         elif child is not None:
             self.review(child.branch)
 
-    def _on_deadline(self, kind: str, child: Child) -> None:
-        if kind == "init":
-            limit = child.options.init_timeout
-            child.cause = ExitReason(ExitKind.INIT_TIMEOUT, period=limit)
-            reaper.may_signal(child.pidfd, signal.SIGABRT)
-            reaper.may_signal(child.pidfd, signal.SIGCONT)
-            self._alarms.set(("abort", child.number), time.monotonic() + ABORT_GRACE)
-        elif kind == "abort":
-            self.kill(child, "init_timeout")
-        elif kind == "shutdown":
-            self.kill(child, "shutdown_timeout")
-        elif kind == "unkillable":
-            self._give_up_on(child)
-
     def _give_up_on(self, child: Child) -> None:
-        child.is_unkillable = True
-        self._events.publish("unkillable", child)
-        self._events.warn("unkillable", child, pid=child.pid, seconds=KILL_GRACE)
         branch = child.branch
         if child.member is not None and branch.owner is not None:
             reason = child.cause or ExitReason(ExitKind.KILLED, cause="unkillable")
@@ -497,8 +461,7 @@ class Lifecycle:
         if child is None:
             return
         child.pidfd = -1
-        for kind in _DEADLINES:
-            self._alarms.clear((kind, number))
+        self.endings.forget(child)
         dump_at = process.GOODBYE_BYTES
         if isinstance(child, ActorChild):
             child.estate.page.thaw()
@@ -549,6 +512,25 @@ class Lifecycle:
         self._forget_process(child)
         self._after_death(child, reason)
 
+    def pass_on(
+        self, tie: Tie, label: str, incarnation: int, reason: ExitReason
+    ) -> None:
+        """One that an actor was linked with has died, abnormally: so does the actor, unless it wants to be told instead."""
+        if tie.method is not None:
+            watcher = Watcher(tie.number, tie.link, tie.method, is_close=False)
+            self.watches.tell(watcher, incarnation, {"what": "exit"}, reason)
+            return
+        child = self.children.get(tie.number)
+        # What ends already, or has no process yet, was not linked with the dead one any more.
+        if child is None or not child.is_alive or child.fate is not None:
+            return
+        why = bounded(reason, SHORTENED)
+        child.cause = child.cause or ExitReason(
+            ExitKind.LINKED, child_id=label, inner=why
+        )
+        if child.pidfd >= 0:  # else it is killed as soon as it is there
+            self.endings.ask(child)
+
     def damaged(self, number: int, inode: int) -> None:
         """A sender has found the mailbox *inode* of child *number* damaged."""
         child = self.children.get(number)
@@ -558,7 +540,7 @@ class Lifecycle:
             and child.estate.is_mailbox(inode)
         ):
             child.cause = child.cause or ExitReason(ExitKind.MAILBOX_CORRUPT)
-            self.kill(child, "mailbox_corrupt")
+            self.endings.kill(child, "mailbox_corrupt")
 
     def _fall(self, child: SupervisorChild, reason: ExitReason) -> ExitReason:
         """Enter the end of a supervisor, with which all below it have ended; return the reason."""
@@ -614,8 +596,7 @@ class Lifecycle:
             child.goodbye_fd = -1
         if isinstance(child, SupervisorChild):
             self._close_line_end(child)
-        for kind in _DEADLINES:
-            self._alarms.clear((kind, child.number))
+        self.endings.forget(child)
 
     @staticmethod
     def _close_line_end(child: SupervisorChild) -> None:
@@ -634,6 +615,9 @@ class Lifecycle:
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
+        for tie in self.links.take(child.number):
+            if not reason.clean:
+                self.pass_on(tie, child.label, child.incarnation, reason)
         if isinstance(child, ActorChild) and reason.kind is ExitKind.MAILBOX_CORRUPT:
             self.settling.replace_mailbox(child)
         return is_final

@@ -410,7 +410,7 @@ class Supervisor:
         child = self._find(asker, facts["number"])
         if child is not None:
             child.mourners.append(asker)
-            self.lifecycle.kill(child, "api")
+            self.lifecycle.endings.kill(child, "api")
             self.lifecycle.stop(child)
 
     def _on_restart(

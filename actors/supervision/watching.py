@@ -1,26 +1,30 @@
-"""The requests of actors that want to hear of others."""
+"""The requests of actors that want to hear of others, or to die with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from actors.exits import ExitKind, ExitReason
 from actors.supervision.child import Asker
 from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.links import Tie
 from actors.supervision.watches import Watcher
 
 Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 class Watching:
-    """Carries out the requests to watch."""
+    """Carries out the requests to watch and to link."""
 
     def __init__(self, lifecycle: Lifecycle) -> None:
-        """Let actors watch the children of *lifecycle*."""
+        """Let actors watch, and link themselves with, the children of *lifecycle*."""
         self._lifecycle = lifecycle
         self.requests: dict[str, Handle] = {
             "watch": self._on_watch,
             "unwatch": self._on_unwatch,
+            "link": self._on_link,
+            "unlink": self._on_unlink,
         }
 
     def _on_watch(
@@ -40,3 +44,21 @@ class Watching:
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         self._lifecycle.watches.remove(sender, facts["watch"])
+
+    def _on_link(
+        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        lifecycle, number = self._lifecycle, facts["number"]
+        tie = Tie(sender, facts["watch"], facts["method"])
+        if lifecycle.living(number) is not None:
+            lifecycle.links.add(tie, number)
+            return
+        reason = lifecycle.reason_of(number)
+        if reason.clean:  # it has gone in order, and nobody can be linked with it
+            reason = ExitReason(ExitKind.NOPROC)
+        lifecycle.pass_on(tie, facts["name"], reason.incarnation or 0, reason)
+
+    def _on_unlink(
+        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        self._lifecycle.links.remove(sender, facts["watch"])

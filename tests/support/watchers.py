@@ -6,7 +6,7 @@ import os
 import signal
 from typing import Any
 
-from actors import Actor, ActorRef, Down, Notice, Terminated, Up, Watch
+from actors import Actor, ActorRef, Down, Exit, Link, Notice, Terminated, Up, Watch
 from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import note
 
@@ -143,3 +143,31 @@ def contradictions(
         if not (is_whole if pid == living else found):
             wrong.append(f"{pid} has heard {part} of {happened}")
     return wrong
+
+
+class Twin(Actor):
+    """Links itself with others."""
+
+    def __init__(self, *refs: ActorRef[Any]) -> None:
+        self.exits: list[Exit] = []
+        self.links: dict[str, Link] = {}
+        for ref in refs:
+            self.link(ref)
+
+    def join(self, ref: ActorRef[Any]) -> None:
+        self.links[ref.name] = self.link(ref)
+
+    def join_and_be_told(self, ref: ActorRef[Any]) -> None:
+        self.links[ref.name] = self.link(ref, Twin.told)
+
+    def part(self, ref: ActorRef[Any]) -> None:
+        self.links[ref.name].cancel()
+
+    def told(self, end: Exit) -> None:
+        self.exits.append(end)
+
+    def all_told(self) -> list[Exit]:
+        return self.exits
+
+    def pid(self) -> int:
+        return os.getpid()

@@ -13,8 +13,10 @@ from actors import (
     ActorSystem,
     Down,
     Event,
+    Exit,
     ExitReason,
     Heartbeat,
+    Link,
     Notice,
     Pending,
     PoisonMessage,
@@ -195,6 +197,8 @@ class Gateway(Actor):
         self.watch(self.ref, Gateway.heard)
         assert_type(watch, Watch)
         watch.cancel()
+        self.link(self.ref)
+        assert_type(self.link(self.ref, Gateway.lost), Link)
 
     async def on_start(self) -> None:
         me: ActorRef[Gateway] = self.ref
@@ -214,6 +218,9 @@ class Gateway(Actor):
     async def heard(self, notice: Notice) -> None:
         if isinstance(notice, Down) and notice.will_restart:
             assert_type(notice.delay, float)
+
+    def lost(self, end: Exit) -> None:
+        assert_type(end.reason, ExitReason)
 
     def flush(self, limit: int) -> int:
         return limit - self.pending

@@ -270,3 +270,7 @@ def misspelt_level_of_a_watch(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None
 
 def class_in_the_place_of_a_ref(me: WatcherOfEnds) -> None:
     me.watch(Counter, WatcherOfEnds.over)  # error
+
+
+def handler_of_ends_in_a_link(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None:
+    me.link(ref, WatcherOfEnds.over)  # error
