@@ -35,6 +35,10 @@ from actors.mailbox import QueuedMessage as QueuedMessage
 from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending
+from actors.pool.pool import Pool as Pool
+from actors.pool.routing import HashBy as HashBy
+from actors.pool.stats import PoolStats as PoolStats
+from actors.pool.stats import WorkerStats as WorkerStats
 from actors.quarantine import PoisonMessage as PoisonMessage
 from actors.quarantine import Quarantine as Quarantine
 from actors.ref import ActorRef as ActorRef

@@ -148,6 +148,10 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
         value: T_co = self.value
         return value
 
+    def failure(self) -> BaseException | None:
+        """Return what it has failed with, to somebody who will see to it; None where it has not failed."""
+        return self._error() if self.state == FAILED else None
+
     def _error(self) -> BaseException:
         """Return what it has failed with, to somebody who will see it."""
         unread: Unread | None = getattr(self, "_unread", None)
@@ -232,12 +236,21 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             and self._source.is_finishing
         )
 
+    def when_settled(self, waker: Callable[[], object]) -> None:
+        """Call *waker* once, from whatever thread settles this, or now; for whoever has just made it, before anybody waits."""
+        self.wakers = [waker]
+        if self.state != WAITING:
+            self._wake()
+
     def _wake(self) -> None:
-        if self.wakers is not None:
-            wakers, self.wakers = self.wakers, None
-            # A copy: one that waits no more may be taking itself out.
-            for waker in list(wakers):
-                waker()
+        # One by one: one that waits no more may be taking itself out, and another thread may be here as well.
+        wakers = self.wakers
+        while wakers:
+            try:
+                waker = wakers.pop(0)
+            except IndexError:
+                return
+            waker()
 
 
 def _exception(typ: type[BaseException] | BaseException, val: object) -> BaseException:

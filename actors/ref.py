@@ -172,9 +172,7 @@ class ActorRef(Generic[A_co]):
         Raises:
             OptionError: *timeout* is neither.
         """
-        if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
-            msg = f"timeout={timeout!r}: a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
-            raise OptionError(msg)
+        check_timeout(timeout)
         return type(self)(
             self._client, self._system, self._number, self._name, self._class, timeout
         )
@@ -392,23 +390,46 @@ class ActorRef(Generic[A_co]):
             raise AttributeError(messages.no_attribute(self._class, name))
 
 
+def check_timeout(timeout: object) -> None:
+    """Check a deadline.
+
+    Raises:
+        OptionError: *timeout* is neither a number of seconds that fits, nor None.
+    """
+    if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
+        msg = f"timeout={timeout!r}: a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
+        raise OptionError(msg)
+
+
 # What was found to be a message of a class (None: a ref that came in a message knows none), with the name it is sent under.
 # Classes made for ever must not pile up here, hence the bound.
 _messages: dict[tuple[type | None, Callable[..., Any]], bytes] = {}
 _MAX_MESSAGES = 10_000
 
 
+def message_name(cls: type[Any], method: Callable[..., Any], who: object) -> bytes:
+    """Return the name under which *method* is sent to an actor of class *cls*, which *who* stands for.
+
+    Raises:
+        TypeError: It is not a public method of the class.
+    """
+    return _messages.get((cls, method)) or _checked(cls, method, who)
+
+
 def _message(ref: ActorRef[Any], method: Callable[..., Any]) -> bytes:
+    return _checked(ref._class, method, ref)  # noqa: SLF001 - two halves of one thing
+
+
+def _checked(cls: type[Any] | None, method: Callable[..., Any], who: object) -> bytes:
     """Check *method* once and return the name it is sent under.
 
     Raises:
         TypeError: It is not a public method of the actor's class.
     """
-    cls = ref._class  # noqa: SLF001 - two halves of one thing
     try:
         name = messages.name_of(method, cls)
     except TypeError as exc:
-        msg = f"{ref!r}: {exc}"
+        msg = f"{who!r}: {exc}"
         raise TypeError(msg) from None
     if len(_messages) >= _MAX_MESSAGES:
         _messages.clear()

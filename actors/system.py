@@ -27,6 +27,10 @@ from actors.events import Events
 from actors.launch import Root, launch
 from actors.options import OptionKeywords, Options, check_names, refused, seconds, whole
 from actors.pending import Pending
+from actors.pool.crew import Crew
+from actors.pool.pool import Pool, open_pool
+from actors.pool.settings import OF_POOLS, PoolKeywords
+from actors.pool.settings import split as split_pool
 from actors.quarantine import Quarantine
 from actors.ref import ActorRef
 from actors.runtime.client import Client
@@ -51,10 +55,14 @@ FLUSH_SECONDS = 0.001
 IN_ONE_PROCESS = "memory"  # the one transport that does not reach another process
 
 
+class SystemKeywords(SpecKeywords, PoolKeywords, total=False):
+    """What ``ActorSystem.options`` takes."""
+
+
 class Spawner:
     """Settings that have been checked, ready to make actors and supervisors."""
 
-    def __init__(self, system: ActorSystem, settings: SpecKeywords) -> None:
+    def __init__(self, system: ActorSystem, settings: SystemKeywords) -> None:
         self._system = system
         self._settings: dict[str, Any] = {**settings}
 
@@ -67,12 +75,34 @@ class Spawner:
             OptionError: A setting is one of supervisors, or of supervised actors.
         """
         for name in self._settings.keys() - Options.names():
-            accepted = "an option of supervisors and their children only; use supervise"
-            raise refused(name, self._settings[name], accepted)
+            raise refused(name, self._settings[name], _meant_for(name))
         return self._system._spawn(Options(**self._settings), cls, args, kwargs)  # noqa: SLF001 - two halves of one call
+
+    def pool(
+        self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Pending[Pool[A]]:
+        """Start workers of class *cls* with these settings; settled with the pool when all of them are ready.
+
+        Args:
+            cls: A subclass of ``Actor``.
+            args: For the ``__init__`` of each; what is large is better shared: see ``ActorSystem.share``.
+            kwargs: Likewise.
+
+        Raises (when awaited):
+            SpawnError: A worker did not become ready; the others are stopped.
+            SystemClosedError: The system is closing.
+            SystemFailedError: It has ended by itself.
+
+        Raises (at the call):
+            OptionError: A setting is none of pools.
+            And what ``ActorSystem.spawn`` raises.
+        """
+        return self._system._pool(self._settings, cls, args, kwargs)  # noqa: SLF001 - two halves of one call
 
     def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
         """Start a supervisor of *children* with these settings; see ``ActorSystem.supervise``."""
+        for name in self._settings.keys() & OF_POOLS:
+            raise refused(name, self._settings[name], _meant_for(name))
         settings = {"id": self._settings.get("name") or "supervisor", **self._settings}
         spec = describe(**settings).supervisor(*children)
         return self._system._supervise(spec)  # noqa: SLF001 - two halves of one call
@@ -340,7 +370,7 @@ class ActorSystem:
 
     # Actors.
 
-    def options(self, **options: Unpack[SpecKeywords]) -> Spawner:
+    def options(self, **options: Unpack[SystemKeywords]) -> Spawner:
         """Return a way to spawn and to supervise with settings.
 
         Those of an actor are listed at ``Options``, those of a supervisor at ``SupervisorOptions`` and ``ChildOptions``.
@@ -348,8 +378,10 @@ class ActorSystem:
         Raises:
             OptionError: A setting is not acceptable.
         """
-        if (options.keys() - Options.names()) & (OF_CHILDREN | OF_SUPERVISORS):
-            describe(**options)
+        if options.keys() & OF_POOLS:
+            split_pool(options)
+        elif (options.keys() - Options.names()) & (OF_CHILDREN | OF_SUPERVISORS):
+            describe(**cast("SpecKeywords", options))
         else:
             Options.from_keywords(cast("OptionKeywords", options))
         if (transport := options.get("transport")) is not None:
@@ -431,6 +463,19 @@ class ActorSystem:
 
         return planting.send(client, "supervise", spec, started)
 
+    def _pool(
+        self,
+        settings: dict[str, Any],
+        cls: Callable[..., A],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Pending[Pool[A]]:
+        own, worker, supervisor = split_pool(settings)
+        checked = spawning.check(cls, args, kwargs)
+        name = settings.get("name") or checked.__name__
+        crew = Crew(self._opened(), name, (worker, supervisor), checked, (args, kwargs))
+        return open_pool(crew, own)
+
     def lookup(self, name: str, cls: type[A]) -> Pending[ActorRef[A]]:
         """Return the ref of the actor that was spawned with this name.
 
@@ -497,6 +542,12 @@ class ActorSystem:
             msg = "the system is not running: use 'async with ActorSystem() as system', 'with', or start()"
             raise SystemClosedError(msg)
         return self._client
+
+
+def _meant_for(option: str) -> str:
+    if option in OF_POOLS:
+        return "an option of pools only; use pool"
+    return "an option of supervisors and their children only; use supervise"
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ LAYERS = (
     "actors.wire",
     "actors.runtime",
     "actors.supervision",
+    "actors.pool",
     "actors.system",
     "actors.testing",
     "actors.cli",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import struct
 import threading
 import time
@@ -26,7 +27,7 @@ from actors.errors import (
     NotSerializableError,
 )
 from actors.exits import ExitKind, ExitReason
-from actors.runtime import reports, status
+from actors.runtime import reports, services, status
 from actors.runtime.client import Client
 from actors.runtime.loopside import running_loop
 from actors.runtime.pauses import is_overdue
@@ -98,6 +99,7 @@ class Cell:
         self._free: list[Slot] = []
         self._inherited: list[Slot] = []
         self._idle: list[Runner] = []
+        self._barriers = services.Barriers()
         self._running = 0
         self._is_open = False
         self._may_write = False  # to the buffers of its messages
@@ -137,13 +139,34 @@ class Cell:
         self._actor = actor
         self._may_write = cls.writable_buffers
         self._policies = {name: on_error_of(cls, name) for name in method_names(cls)}
-        self._handlers = {
-            name.encode(): getattr(actor, name) for name in handler_names(cls)
-        }
+        own = {name.encode(): getattr(actor, name) for name in handler_names(cls)}
+        self._handlers = own | self._services(own)
         self._is_open = True
         self._words[status.READY] = 1
         if not self._is_ring:
             self._watch_mailbox()
+
+    def _services(
+        self, own: dict[bytes, Callable[..., Any]]
+    ) -> dict[bytes, Callable[..., Any]]:
+        """Return what it answers besides the messages of its class, by name."""
+        self._policies |= {
+            name + services.EACH: policy for name, policy in self._policies.items()
+        }
+        return {
+            services.BARRIER.encode(): self._barrier,
+            services.AFTER.encode(): functools.partial(services.after, self._client),
+            **services.over_items(
+                own,
+                self._client.codec.try_dumps,
+                lambda name: self._policies[name] == "crash",
+            ),
+        }
+
+    def _barrier(self) -> Coroutine[Any, Any, None] | None:
+        """Be answered when all that is in hand now is done."""
+        busy = [each for each in self.runners.values() if each not in self._idle]
+        return self._barriers.wait(busy)
 
     # What the loop calls.
 
@@ -244,7 +267,7 @@ class Cell:
             )
             handler = self._handlers[name]
         except KeyError:
-            known = ", ".join(map(_text, self._handlers)) or "none"
+            known = ", ".join(handler_names(type(self._actor))) or "none"
             text = f"{self._name} has no handler {_text(name)!r}; it has: {known}"
             self._refuse(job, "unhandled", text)
             return
@@ -459,6 +482,8 @@ class Cell:
         """A runner has finished its message."""
         self._running -= 1
         self._idle.append(runner)
+        if self._barriers:
+            self._barriers.passed(runner)
         if self.reason is not None and not self._running:
             self._loop.stop()
 

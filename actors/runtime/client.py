@@ -100,6 +100,7 @@ class Client:
         self._unacknowledged = 0
         self.loss: Callable[[], Exception] = system_lost  # what the root's death means
         self.outgoing.on_backlog = self.waiting.watch_rooms
+        self.questions.on_later = self.waiting.watch_deadlines
         self.outgoing.on_undelivered = self._on_undelivered
         self.outgoing.on_expired = self._on_expired
         self.outgoing.on_damaged = lambda number, inode: self.notify_root(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -73,6 +74,13 @@ class LoopSide:
         self._due_ns = deadline_ns
         left = max(0, deadline_ns - time.monotonic_ns()) / 1e9
         self._timer = weakref.ref(loop.call_later(left, self._on_due))
+
+    def wait_until_soon(self, deadline_ns: int) -> None:
+        """As ``wait_until``; may be called from any thread."""
+        if threading.get_ident() == self._thread:
+            self.wait_until(deadline_ns)
+        else:
+            self._call(functools.partial(self.wait_until, deadline_ns))
 
     def _on_due(self) -> None:
         self._timer = None

@@ -8,6 +8,7 @@ Requests to the root supervisor need none: neither killing an actor nor closing 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
@@ -80,6 +81,8 @@ class Questions:
         self._loads = loads
         # An answer to an earlier incarnation must not look like one to a question of ours.
         self._serial = itertools.count((incarnation << 40) + 1)
+        self._later: list[tuple[int, Callable[[], object]]] = []  # when, and what
+        self.on_later: Callable[[], None] = lambda: None
 
     def describe(
         self,
@@ -97,7 +100,30 @@ class Questions:
         if timeout is not None:
             pending.deadline_ns = deadline = time.monotonic_ns() + int(timeout * 1e9)
             if not self.next_deadline_ns or deadline < self.next_deadline_ns:
-                self.next_deadline_ns = deadline
+                self.next_deadline_ns = deadline  # _look_at, without the call
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> None:
+        """Call *callback* in *delay* seconds, from whatever thread looks after deadlines then; never, if none does."""
+        due = time.monotonic_ns() + int(delay * 1e9)
+        self._later.append((due, callback))
+        self._look_at(due)
+        self.on_later()
+
+    def _look_at(self, due_ns: int) -> None:
+        if not self.next_deadline_ns or due_ns < self.next_deadline_ns:
+            self.next_deadline_ns = due_ns
+
+    def _take_due(self, now: int) -> list[Callable[[], object]]:
+        """Return what is to be called now, and take it out."""
+        due = [each for each in list(self._later) if each[0] <= now]
+        taken = []
+        for each in due:
+            with contextlib.suppress(ValueError):  # another thread has taken it
+                self._later.remove(each)
+                taken.append(each[1])
+        for when, _ in list(self._later):
+            self._look_at(when)
+        return taken
 
     def withdraw(self, pending: Pending[Any]) -> None:
         """Let an open question not be run any more; it stays open until its taker has said what became of it, or it is overdue."""
@@ -195,6 +221,11 @@ class Questions:
         if not self.next_deadline_ns or now < self.next_deadline_ns:
             return
         self.next_deadline_ns = 0
+        self._fail_overdue(waiting, now)
+        for callback in self._take_due(now):
+            callback()
+
+    def _fail_overdue(self, waiting: Iterable[Pending[Any]], now: int) -> None:
         overdue: list[tuple[Pending[Any], bool]] = []
         # In one step: other threads ask meanwhile.
         sent = [(pending, True) for pending in list(self.open.values())]

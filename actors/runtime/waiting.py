@@ -258,6 +258,15 @@ class Waiting:
         if loop is not None:
             self._side(loop).watch_rooms_soon()
 
+    def watch_deadlines(self) -> None:
+        """Something is to be done later: let every loop look after it."""
+        due_ns = self._questions.next_deadline_ns
+        for side in list(self._sides.values()):
+            side.wait_until_soon(due_ns)
+        loop = running_loop()
+        if loop is not None:
+            self._side(loop).wait_until_soon(due_ns)
+
     # In a thread.
 
     def block(self, pending: Pending[Any], timeout: float | None) -> None:

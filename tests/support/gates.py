@@ -49,3 +49,21 @@ class Gate:
                 return False
             raise
         return True
+
+
+class Turnstile:
+    """A FIFO at which ``Hand.pass_through`` stops until the test has let as many through."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the FIFO."""
+        os.mkfifo(path)
+        self.path = str(path)
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    def let(self, count: int) -> None:
+        """Let *count* more through, those that come later as well."""
+        os.write(self._fd, bytes(count))
+
+    def close(self) -> None:
+        """Forget it."""
+        os.close(self._fd)

@@ -1,0 +1,1 @@
+"""Pools: several workers of one class behind one handle."""

@@ -1,0 +1,60 @@
+"""Several results on their way, as one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from actors.pending import Pending, Source
+
+T = TypeVar("T")
+
+
+def gathered(source: Source, pendings: Sequence[Pending[T]]) -> Pending[list[T]]:
+    """Return the results of *pendings*, which nobody waits for yet; it fails with the first of them that does."""
+    whole: Pending[list[T]] = Pending(source)
+    left = set(range(len(pendings)))
+
+    def settle(place: int) -> None:
+        error = pendings[place].failure()
+        if error is not None:
+            whole.fail(error)
+        left.discard(place)
+        if not left:
+            whole.resolve([pending.value for pending in pendings])
+
+    for place, pending in enumerate(pendings):
+        pending.when_settled(functools.partial(settle, place))
+    if not pendings:
+        whole.resolve([])
+    return whole
+
+
+def then(
+    source: Source, first: Pending[Any], follow: Callable[[Any], Pending[T]]
+) -> Pending[T]:
+    """Return what *follow* makes of the result of *first*; it fails as either of them does."""
+    whole: Pending[T] = Pending(source)
+
+    def pass_on(pending: Pending[T]) -> None:
+        error = pending.failure()
+        if error is not None:
+            whole.fail(error)
+        else:
+            whole.resolve(pending.value)
+
+    def go_on() -> None:
+        error = first.failure()
+        if error is not None:
+            whole.fail(error)
+            return
+        try:
+            second = follow(first.value)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits must get it
+            whole.fail(exc)
+            return
+        second.when_settled(lambda: pass_on(second))
+
+    first.when_settled(go_on)
+    return whole
