@@ -142,6 +142,12 @@ class Group:
             member.trial is not Trial.SUPERVISOR for member in self.members.values()
         )
 
+    @property
+    def starts_in_order(self) -> bool:
+        """Whether a start waits for the one before it to succeed."""
+        is_first = not self.is_up and self.options.start_concurrency is None
+        return self.options.is_ordered or is_first
+
     def with_members(self, *changed: Member) -> Group:
         """Return the group with these in the place of those with their keys, or behind all others."""
         members = {member.key: member for member in changed}

@@ -5,7 +5,8 @@ Everything here follows from the phases and fates of the members: there is no pl
 
 - Who is to be stopped is stopped in reverse start order, the next one when the one before is gone; a pool stops all at once.
   One that is not ready yet has nothing to clean up, and one that somebody stops by hand keeps nobody waiting.
-- Starts are in start order, the next one when the one before is ready: always the first time, later where the order matters.
+- Starts are in start order, the next one when the one before is ready: the first time, unless the options say that more may start at
+  once, and later where the order matters.
 - A round starts nobody before all its members have stopped.
 """
 
@@ -132,10 +133,10 @@ def _to_stop(group: Group) -> list[Member]:
 def _to_start(group: Group, now: float) -> list[Member]:
     waiting = [m for m in group.members.values() if m.phase is Phase.RESTARTING]
     starting = sum(m.phase is Phase.STARTING for m in group.members.values())
-    if group.options.is_ordered or not group.is_up:
+    if group.starts_in_order:
         is_blocked = starting or any(
             group.members[key].is_doomed for key in group.round
         )
         waiting = [] if is_blocked else waiting[:1]
-    free = max(0, group.options.start_concurrency - starting)
+    free = max(0, group.options.starts_at_once - starting)
     return [member for member in waiting if member.due <= now][:free]

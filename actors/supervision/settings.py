@@ -189,7 +189,8 @@ class SupervisorOptions:
         intensity: Restarts within *period* that are still put up with; a round of several children is one.
         period: Seconds.
         auto_shutdown: Whether the ends of significant children end the supervisor.
-        start_concurrency: Children that start at once where their order does not matter.
+        start_concurrency: Children that start at once where the strategy sets no order. None: one after the other the first time, and up to
+            as many as there are processors, at most 8, later.
         kill_grace: Seconds from SIGKILL to calling a process unkillable.
     """
 
@@ -199,10 +200,11 @@ class SupervisorOptions:
     auto_shutdown: AutoShutdown = attrs.field(
         default="never", validator=_one_of(AutoShutdown)
     )
-    start_concurrency: int = attrs.field(
-        factory=lambda: min(MAX_START_CONCURRENCY, os.cpu_count() or 1),
+    start_concurrency: int | None = attrs.field(
+        default=None,
         validator=must(
-            lambda value: is_whole(value) and value >= 1, "a whole number, 1 or more"
+            lambda value: value is None or (is_whole(value) and value >= 1),
+            "a whole number, 1 or more, or None",
         ),
     )
     kill_grace: float = attrs.field(default=10.0, validator=valid_period)
@@ -211,6 +213,11 @@ class SupervisorOptions:
     def is_ordered(self) -> bool:
         """Whether the order of the children matters also after the first start."""
         return self.strategy in {"one_for_all", "rest_for_one"}
+
+    @property
+    def starts_at_once(self) -> int:
+        """How many children may start at once where their order does not matter."""
+        return self.start_concurrency or min(MAX_START_CONCURRENCY, os.cpu_count() or 1)
 
     def never_gives_up(self, child: ChildOptions) -> bool:
         """Return whether *child* could fail for ever without either a limit or a word from anybody."""
@@ -262,7 +269,7 @@ class SupervisorKeywords(TypedDict, total=False):
     intensity: float
     period: float
     auto_shutdown: AutoShutdown
-    start_concurrency: int
+    start_concurrency: int | None
     kill_grace: float
 
 

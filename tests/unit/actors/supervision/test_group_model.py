@@ -136,14 +136,14 @@ class Life:
         assert before.leaving is None
         assert before.members[key].phase is Phase.RESTARTING
         assert before.members[key].due <= self.now
-        if before.options.is_ordered or not before.is_up:
+        if before.starts_in_order:
             started = self.members(Phase.STARTING)
             assert [member.key for member in started] == [key]
             waiting = self.members(Phase.RESTARTING)
             assert all(key < member.key for member in waiting)
             assert not any(before.members[k].is_doomed for k in before.round)
         starting = len(self.members(Phase.STARTING))
-        assert starting <= before.options.start_concurrency
+        assert starting <= before.options.starts_at_once
 
     def check_stop(self, before: Group, action: Stop) -> None:
         member = before.members[action.key]
@@ -226,7 +226,7 @@ def test_nobody_waits_for_ever_whatever_happens_when(
     options = SupervisorOptions(
         strategy=kind,  # type: ignore[arg-type]
         intensity=intensity,
-        start_concurrency=2,
+        start_concurrency=data.draw(st.sampled_from([None, 2]), "start_concurrency"),
     )
     life = Life(options, types)
 

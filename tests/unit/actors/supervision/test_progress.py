@@ -29,6 +29,34 @@ def test_children_start_one_by_one_in_order(strategy: str) -> None:
     assert seen == ["+a", "+b", "+c", ""]
 
 
+def test_first_starts_run_side_by_side_where_the_options_say_so() -> None:
+    tree = Tree(*["permanent"] * 4, start_concurrency=2, slow_to_start="abcd")
+    first = tree.done()
+
+    tree.ready("b")
+
+    assert (first, tree.done()) == ("+a +b", "+c")
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+def test_where_order_matters_first_starts_never_run_side_by_side(strategy: str) -> None:
+    tree = Tree(
+        *["permanent"] * 3, strategy=strategy, start_concurrency=2, slow_to_start="abc"
+    )
+
+    assert tree.done() == "+a"
+
+
+def test_failed_first_start_ends_those_that_started_beside_it() -> None:
+    tree = Tree(*["permanent"] * 3, start_concurrency=3, slow_to_start="abc")
+    tree.done()
+
+    tree.ready("a")
+    tree.fail("b")
+
+    assert tree.done() == "-c -a"
+
+
 def test_supervisor_is_up_when_its_last_child_is_ready() -> None:
     tree = Tree("permanent", "permanent", slow_to_start="b")
     before = tree.group.is_up
