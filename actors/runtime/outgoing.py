@@ -269,6 +269,15 @@ class Outgoing:
             self._discard(parts)
             raise
 
+    def put_back(self, number: int, data: bytes) -> None:
+        """Send a frame again that was taken out of the mailbox of process *number*, and is not to be lost.
+
+        Raises:
+            GoneError: It has ended.
+        """
+        route, pending = self.route(number), Pending[None]()
+        self.post(route, (data,), pending, is_question=False, is_bounded=False)
+
     def _discard(self, parts: tuple[bytes, ...]) -> None:
         """Remove the payload of a frame that was not accepted."""
         if parts[0][frame.FLAGS_AT] & frame.BLOB:

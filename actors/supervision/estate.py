@@ -230,10 +230,10 @@ class Estate:
 
     # What is done to the mailbox of an actor that goes on.
 
-    def take_out(self, *, has_process: bool) -> list[bytes]:
+    def take_out(self, *, has_process: bool, spares_tried: bool = False) -> list[bytes]:
         """Take what waits, oldest first, beside the actor's process, if it *has_process*.
 
-        What is sent meanwhile stays, so that this ends.
+        What is sent meanwhile stays, so that this ends; so does, if this *spares_tried*, what a process has died of and is tried again.
 
         Raises:
             CorruptError: The mailbox makes no sense.
@@ -241,7 +241,7 @@ class Estate:
         until = time.monotonic_ns()
         taken: list[bytes] = []
         if not has_process:  # what the last one had taken and not started waits too
-            taken += self._unstarted()
+            taken += self._unstarted(spares_tried=spares_tried)
         mailbox = self._open_mailbox(HOLDER_SEAT)
         try:
             limit = self.transport.inline_limit
@@ -255,13 +255,14 @@ class Estate:
             mailbox.close()
         return taken
 
-    def _unstarted(self) -> Iterator[bytes]:
+    def _unstarted(self, *, spares_tried: bool) -> Iterator[bytes]:
         mailbox = self._open_mailbox()
         try:
             mailbox.settle(*self.page.slots())
         finally:
             mailbox.close()
         for slot in self.page.slots():
-            if (data := slot.frame()) is not None:
+            data = slot.frame()
+            if data is not None and not (spares_tried and frame.attempt(data)):
                 yield data
                 slot.clear()

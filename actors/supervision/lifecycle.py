@@ -8,6 +8,7 @@ Nothing here blocks on a child.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import selectors
@@ -51,7 +52,7 @@ from actors.supervision.settling import Settling
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
 from actors.supervision.watches import Watcher, Watches
-from transports.errors import limit_behind
+from transports.errors import CorruptError, limit_behind
 
 SHORTENED = 4  # texts of a death that others die of are cut to this part
 TOP = 0  # in the place of a number: the root's own group
@@ -221,6 +222,8 @@ class Lifecycle:
             )
         if child.is_down and isinstance(child, ActorChild):
             self.settling.resume(child, self.reason_of(child.number))
+        elif child.incarnation and isinstance(child, ActorChild):
+            self._clear_mailbox(child)
         child.is_down = False
         child.is_alive = True
         child.cause = child.ready_at = None
@@ -236,6 +239,11 @@ class Lifecycle:
             hands.fork(self._birth(child))
         except OSError as exc:
             self.not_forked(child.number, child.incarnation, exc.errno or 0)
+
+    def _clear_mailbox(self, child: ActorChild) -> None:
+        if child.options.mailbox_on_restart == "clear":
+            with contextlib.suppress(CorruptError):  # it shows when it is read
+                self.settling.clear(child)
 
     def _birth(self, child: Child) -> Birth:
         role: AsActor | AsSupervisor

@@ -18,7 +18,8 @@ from actors.supervision.events import Events
 from actors.supervision.payloads import Payloads
 from actors.supervision.quarantine import Quarantine
 from actors.supervision.redelivery import Redelivery
-from actors.wire.frame import Codec, Header, Kind
+from actors.wire import frame
+from actors.wire.frame import Codec, FrameError, Header, Kind
 from transports.errors import TransportError
 
 MAX_REMEMBERED = 10_000  # ends that are still told to those who ask
@@ -108,6 +109,23 @@ class Settling:
         self._events.warn(
             "mailbox_lost", child, text="it was damaged; what was queued is lost"
         )
+
+    def clear(self, child: ActorChild) -> None:
+        """Let the next incarnation begin with an empty mailbox; what is tried again, and a stop, are not dropped."""
+        tells = asks = 0
+        for data in child.estate.take_out(has_process=False, spares_tried=True):
+            try:
+                header = frame.read(data)
+            except FrameError:
+                continue
+            if header.kind == Kind.STOP:
+                self._outgoing.put_back(child.number, data)
+                continue
+            child.estate.drop_blob(data, header)
+            self.purged(child, header, "cleared")
+            tells += header.kind == Kind.TELL
+            asks += header.kind == Kind.ASK
+        self.log_purge(child, tells, asks)
 
     # While it is down, and the end.
 

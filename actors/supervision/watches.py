@@ -134,24 +134,17 @@ class Watches:
                 Codec.JSON,
                 watcher.watch,
             )
-            self._put(watcher.number, parts)
+            self._outgoing.post(
+                route, parts, Pending(), is_question=False, is_bounded=False
+            )
         except GoneError:
             self.forget(watcher.number)
         except (TransportError, OSError) as exc:
             self._events.warn("notice_lost", watcher=watcher.number, error=str(exc))
 
-    def _put(self, number: int, parts: tuple[bytes, ...]) -> None:
-        self._outgoing.post(
-            self._outgoing.route(number),
-            parts,
-            Pending(),
-            is_question=False,
-            is_bounded=False,
-        )
-
     def put_back(self, child: Child, notice: bytes) -> None:
         """Send *notice* again, which somebody has purged from the mailbox of *child*: it is no message that could be dropped."""
         try:
-            self._put(child.number, (notice,))
+            self._outgoing.put_back(child.number, notice)
         except GoneError:
             self.forget(child.number)

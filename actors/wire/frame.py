@@ -36,7 +36,12 @@ HEADER = struct.Struct("<BBBBHHIIQQQQ")
 HEADER_BYTES = HEADER.size
 FLAGS_AT = 2
 ATTEMPT_AT = 6
-LANE, CORR, SENT = 7, 8, 9  # where these stand among the fields of ``HEADER``
+ATTEMPT, LANE, CORR, SENT = (
+    5,
+    7,
+    8,
+    9,
+)  # where these stand among the fields of ``HEADER``
 MAX_METHOD_BYTES = 1024
 
 
@@ -128,6 +133,13 @@ def pack(  # noqa: PLR0913 - the header has this many fields, and this is its on
 def sent_ns(frame: bytes) -> int:
     """Return when *frame*, which has a header, was sent."""
     return int(HEADER.unpack_from(frame)[SENT])
+
+
+def attempt(frame: bytes) -> int:
+    """Return how often *frame* was handed to an incarnation before; 0 for one without a header."""
+    if len(frame) < HEADER_BYTES:
+        return 0
+    return int(HEADER.unpack_from(frame)[ATTEMPT])
 
 
 def read(frame: bytes) -> Header:
