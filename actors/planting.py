@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import attrs
@@ -92,13 +93,14 @@ def send(
     """
     actors = [each for each in walk(spec) if isinstance(each, ChildSpec)]
     client.outgoing.drop_ended()  # their memory may be what the new ones need
-    with contextlib.ExitStack() as undo, packing(map(_place, actors)):
-        bodies = [_packed(client, each, undo) for each in actors]
+    places = frozenset(map(_place, actors))
+    with contextlib.ExitStack() as undo:
+        bodies = [_packed(client, each, places, undo) for each in actors]
         pieces = iter(bodies)
         pending = client.request(
             operation,
             {**(facts or {}), "tree": _described(spec, pieces)},
-            b"".join(body for body, _ in bodies),
+            b"".join(each.data for each in bodies),
             convert,
             about=spec.settings.id,
         )
@@ -121,24 +123,48 @@ def _place(spec: ChildSpec[Any]) -> int:
     return spec.ref.place
 
 
+@attrs.frozen
+class _Packed:
+    """What an actor is made of.
+
+    Attributes:
+        data: The pickle, or the parcel it is in.
+        is_parcel: Which of them.
+        siblings: The places of those whose refs are in there.
+    """
+
+    data: bytes
+    is_parcel: bool
+    siblings: list[int]
+
+
 def _packed(
-    client: Client, spec: ChildSpec[Any], undo: contextlib.ExitStack
-) -> tuple[bytes, bool]:
-    """Return what an actor is made of, and whether that is a parcel; *undo* takes it back."""
-    body = client.codec.encode((spec.cls, spec.args, spec.kwargs))
+    client: Client,
+    spec: ChildSpec[Any],
+    places: AbstractSet[int],
+    undo: contextlib.ExitStack,
+) -> _Packed:
+    """Return what an actor is made of, in a tree with *places*; *undo* takes it back."""
+    with packing(places) as met:
+        body = client.codec.encode((spec.cls, spec.args, spec.kwargs))
     if not isinstance(body, Parcel):
-        return body, False
+        return _Packed(body, is_parcel=False, siblings=[*met])
     sent = client.outgoing.parcel_for(ROOT, body)
     undo.callback(parcel.drop, sent, client.blobs)
-    return sent, True
+    return _Packed(sent, is_parcel=True, siblings=[*met])
 
 
-def _described(spec: Spec, pieces: Iterator[tuple[bytes, bool]]) -> dict[str, Any]:
+def _described(spec: Spec, pieces: Iterator[_Packed]) -> dict[str, Any]:
     facts: dict[str, Any] = {"settings": attrs.asdict(spec.settings)}
     if isinstance(spec, SupervisorSpec):
         facts["supervisor"] = attrs.asdict(spec.options)
         facts["children"] = [_described(child, pieces) for child in spec.children]
         return facts
-    body, is_parcel = next(pieces)
-    facts |= {"size": len(body), "is_parcel": is_parcel, "place": _place(spec)}
+    packed = next(pieces)
+    facts |= {
+        "size": len(packed.data),
+        "is_parcel": packed.is_parcel,
+        "place": _place(spec),
+        "siblings": packed.siblings,
+    }
     return facts | spawning.facts_of(spec.cls)

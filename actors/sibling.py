@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar
 
@@ -20,7 +21,8 @@ A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
 
 _numbers = itertools.count(-1, -1)  # no mailbox has one of these
-_tree: ContextVar[frozenset[int]] = ContextVar("tree")
+_tree: ContextVar[tuple[AbstractSet[int], set[int]]] = ContextVar("tree")
+_NO_TREE: tuple[AbstractSet[int], set[int]] = (frozenset(), set())
 _actors: ContextVar[Mapping[int, ActorRef[Any]]] = ContextVar("actors")
 
 
@@ -44,9 +46,11 @@ class SiblingRef(ActorRef[A_co]):
         raise ActorError(msg)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.place not in _tree.get(frozenset()):
+        places, met = _tree.get(_NO_TREE)
+        if self.place not in places:
             msg = f"{self!r}: it has no place in this tree; give the ref of a child to children of the same tree only"
             raise NotSerializableError(msg)
+        met.add(self.place)
         return _actor_at, (self.place, self._timeout)
 
 
@@ -55,11 +59,16 @@ def _actor_at(place: int, timeout: float | None) -> ActorRef[Any]:
 
 
 @contextlib.contextmanager
-def packing(places: Iterable[int]) -> Iterator[None]:
-    """Let refs of children to be travel that have one of these *places*, in what is packed inside the block."""
-    token = _tree.set(frozenset(places))
+def packing(places: AbstractSet[int]) -> Iterator[set[int]]:
+    """Let refs of children to be travel that have one of these *places*, in what is packed inside the block.
+
+    Yields:
+        Those places that were met: whoever unpacks has to know these, and no others.
+    """
+    met = set[int]()
+    token = _tree.set((places, met))
     try:
-        yield
+        yield met
     finally:
         _tree.reset(token)
 

@@ -55,7 +55,7 @@ class Arguments:
         data: The pickle, or the parcel it is in, which the supervisor holds.
         is_parcel: Which of them.
         is_private: Its buffers may be written to.
-        places: Of the children of its tree: what the arguments know it by, its number, its name.
+        places: Of each child of its tree that is in the arguments: what they know it by, its number, its name.
         worker_index: Its place in a pool; None where it is in none.
     """
 

@@ -54,14 +54,9 @@ class Forest:
         with contextlib.ExitStack() as undo:
             seed = _Seed(memoryview(payload), undo)
             children = list(self._grow(facts, seed, branch))
-            places = [
-                (place, child.number, child.label)
-                for child, place in zip(children, seed.places, strict=True)
-                if place is not None
-            ]
-            for child in children:
-                if isinstance(child, ActorChild):
-                    child.arguments = attrs.evolve(child.arguments, places=places)
+            for child, siblings in seed.siblings:
+                places = [(place, *seed.known[place]) for place in siblings]
+                child.arguments = attrs.evolve(child.arguments, places=places)
             undo.pop_all()
         return children
 
@@ -73,9 +68,11 @@ class Forest:
             msg = f"name={options.name!r}: an actor of this name runs already"
             raise NameTakenError(msg)
         number = self._take_number()
-        seed.places.append(facts.get("place"))
         if "supervisor" not in facts:
-            yield self._actor(number, options, facts, seed, branch)
+            actor = self._actor(number, options, facts, seed, branch)
+            seed.known[facts["place"]] = number, actor.label
+            seed.siblings.append((actor, facts["siblings"]))
+            yield actor
             return
         group = Group(SupervisorOptions(**facts["supervisor"]))
         below = Branch(number, group, None)
@@ -142,11 +139,19 @@ def limits_of(options: ChildOptions, facts: dict[str, Any]) -> Limits:
 
 @attrs.define(eq=False)
 class _Seed:
-    """What is used up while a tree is made."""
+    """What is used up while a tree is made.
+
+    Attributes:
+        payload: What its actors are made of, one behind the other.
+        undo: Takes back what has been made.
+        known: Number and name of each actor, by its place.
+        siblings: The places that what an actor is made of knows.
+    """
 
     payload: memoryview
     undo: contextlib.ExitStack
-    places: list[int | None] = attrs.field(factory=list)
+    known: dict[int, tuple[int, str]] = attrs.field(factory=dict)
+    siblings: list[tuple[ActorChild, list[int]]] = attrs.field(factory=list)
 
     def take(self, size: int) -> bytes:
         """Return the next *size* bytes."""

@@ -49,7 +49,10 @@ def of_birth(birth: Birth) -> bytes:
         facts["heartbeat"] = birth.role.heartbeat
         facts["resources"] = dict(birth.role.resources)
         facts["redelivers"] = birth.role.redelivers
-        facts["arguments"] = {**attrs.asdict(arguments), "data": None}
+        facts["arguments"] = {
+            **attrs.asdict(arguments, recurse=False),
+            "data": None,
+        }
     return to_bytes("fork", **facts)
 
 

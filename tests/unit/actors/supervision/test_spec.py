@@ -177,7 +177,7 @@ def test_supervisor_refuses_a_class_in_the_place_of_a_child() -> None:
 
 
 def sent(codec: Codec, obj: object, actors: dict[int, ActorRef[Any]]) -> object:
-    with packing(actors):
+    with packing(actors.keys()):
         data = codec.dumps(obj)
     with unpacking(actors):
         return codec.loads(data)
@@ -211,6 +211,15 @@ def test_one_specification_can_have_a_place_in_two_trees(codec: Codec) -> None:
     found = [sent(codec, spec.ref, {place_of(spec): ref}) for ref in refs]
 
     assert found == refs
+
+
+def test_packing_tells_whose_refs_it_has_met(codec: Codec) -> None:
+    met, other = load(), load()
+
+    with packing({place_of(met), place_of(other)}) as places:
+        codec.dumps([met.ref, "text"])
+
+    assert places == {place_of(met)}
 
 
 def test_ref_of_a_child_of_another_tree_cannot_travel(codec: Codec) -> None:
