@@ -96,6 +96,8 @@ class Hands:
         self.to_fork: deque[Birth] = deque()
         self._bodies: dict[int, Body] = {}
         self._spared: set[int] = set()  # strays that we may not kill
+        self._dead: list[Body] = []  # reaped in this turn
+        self._has_lost_children = False  # since we have looked who
         self._reports = reports
         self._alarms = alarms
         self._selector = selector
@@ -162,8 +164,29 @@ class Hands:
             self._kill_strays(body)
         elif not body.is_reaped:
             self._on_death(body)
+            self.finish_turn()
 
-    def known_pids(self) -> Iterator[int]:
+    def on_child_signal(self) -> None:
+        """Somebody who was our child has ended: one that we watch, or an adopted one."""
+        self._has_lost_children = True
+
+    def finish_turn(self) -> None:
+        """See to what the dead of this turn have left behind, all at once: of a hundred deaths, it takes one look at our children."""
+        if not self._dead and not self._has_lost_children:
+            return
+        dead, self._dead = self._dead, []
+        with linux.file_reserve():
+            adopted = linux.children().difference(self._known_pids())
+        if self._has_lost_children:
+            self._has_lost_children = False
+            adopted = reaper.reap_ended(adopted)
+        for body in dead:
+            if adopted:
+                self._kill_strays(body)
+            else:
+                self._forget(body)
+
+    def _known_pids(self) -> Iterator[int]:
         """Yield the pids of the children, and of strays that are watched already."""
         for body in self._bodies.values():
             if not body.is_reaped:
@@ -189,7 +212,7 @@ class Hands:
             death.max_rss_bytes,
             death.cpu_seconds,
         )
-        self._kill_strays(body)
+        self._dead.append(body)
 
     def _kill_strays(self, body: Body) -> None:
         """Kill what the dead incarnation left to us; go on when all of it is gone."""
@@ -218,12 +241,17 @@ class Hands:
         if unclear and now < body.died + KILL_GRACE:
             self._alarms.set(("strays", birth.number), now + UNCLEAR_SECONDS)
             return
+        self._forget(body)
+
+    def _forget(self, body: Body) -> None:
+        """Nothing is left of it."""
+        birth = body.birth
         self._alarms.clear(("strays", birth.number))
         del self._bodies[birth.number]
         self._reports.died(birth.number, birth.incarnation)
 
     def _strays_of(self, body: Body) -> tuple[list[int], list[int]]:
-        known = {*self.known_pids(), *self._spared}
+        known = {*self._known_pids(), *self._spared}
         if not body.birth.is_supervisor:
             return reaper.strays_of(body.pid, body.birth.marker, known)
         living = [other for other in self._bodies.values() if not other.is_reaped]

@@ -92,7 +92,7 @@ class Nested:
 
     def _on_signal(self, wakeup: int) -> None:
         os.read(wakeup, 4096)
-        reaper.reap_adopted(self.hands.known_pids())
+        self.hands.on_child_signal()
         if self._was_terminated:
             self._was_terminated = False
             self._line.send(orders.to_bytes("terminated"))
@@ -109,6 +109,7 @@ class Nested:
             self._line.flush()
             for key, _ in self._selector.select(self._timeout()):
                 key.data()
+            self.hands.finish_turn()
         return None
 
     def _timeout(self) -> float | None:

@@ -110,11 +110,16 @@ def orphans(
     return found, unclear
 
 
-def reap_adopted(known: Iterable[int]) -> None:
-    """Reap adopted children that have ended by themselves."""
-    for pid in linux.children().difference(known):
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+def reap_ended(adopted: Iterable[int]) -> set[int]:
+    """Reap those *adopted* children that have ended by themselves, and return the others."""
+    return {pid for pid in adopted if not _is_reaped(pid)}
+
+
+def _is_reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def kill_adopted(known: Iterable[int]) -> set[int]:

@@ -233,6 +233,7 @@ class Supervisor:
         # Every death that can be seen now is processed before anything is started again.
         for key, _ in ready:
             key.data()
+        self.lifecycle.hands.finish_turn()
 
     def _timeout(self) -> float | None:
         due = self._alarms.next_due()
@@ -604,7 +605,7 @@ class Supervisor:
 
     def _on_signal(self, wakeup_fd: int) -> None:
         os.read(wakeup_fd, 4096)
-        reaper.reap_adopted(self.lifecycle.hands.known_pids())
+        self.lifecycle.hands.on_child_signal()
         if self.should_stop and not self._is_stopping:
             self._stop_all()
 

@@ -125,13 +125,14 @@ def test_strays_are_told_by_session_and_by_marker(
 def test_an_adopted_process_that_has_ended_is_reaped_and_no_other(
     start: Start, before: set[int]
 ) -> None:
-    ended, known, lives = start("true"), start("true"), start("sleep", "1000")
+    ended, other, lives = start("true"), start("true"), start("sleep", "1000")
     wait_until_dead(ended)
-    wait_until_dead(known)
+    wait_until_dead(other)
 
-    reaper.reap_adopted({*before, known})
+    left = reaper.reap_ended({ended, lives})
 
-    assert linux.children() - before == {known, lives}
+    assert left == {lives}
+    assert linux.children() - before == {other, lives}
 
 
 def test_everything_adopted_is_killed_and_reaped_in_the_end(
