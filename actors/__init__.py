@@ -12,6 +12,7 @@ from actors.errors import AttachError as AttachError
 from actors.errors import ChildError as ChildError
 from actors.errors import DeadlockError as DeadlockError
 from actors.errors import ForkedHandleError as ForkedHandleError
+from actors.errors import ItemError as ItemError
 from actors.errors import MailboxFullError as MailboxFullError
 from actors.errors import MailboxLostError as MailboxLostError
 from actors.errors import MessagePurgedError as MessagePurgedError
@@ -36,6 +37,7 @@ from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending
 from actors.pool.pool import Pool as Pool
+from actors.pool.results import Results as Results
 from actors.pool.routing import HashBy as HashBy
 from actors.pool.stats import PoolStats as PoolStats
 from actors.pool.stats import WorkerStats as WorkerStats

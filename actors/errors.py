@@ -256,6 +256,28 @@ class RemoteError(ActorError):
         return f"{text}\n\n{self.traceback.rstrip()}" if self.traceback else text
 
 
+class ItemError(ActorError):
+    """An item of ``Pool.map`` has failed; what it failed with is the cause.
+
+    Attributes:
+        item: The item.
+        error: What its handler raised, or why there is no result.
+    """
+
+    def __init__(self, item: object, error: Exception) -> None:
+        super().__init__(item, error)
+        self.item = item
+        self.error = error
+
+    def __str__(self) -> str:
+        item = repr(self.item)
+        shown = item if len(item) <= _MAX_ITEM else f"{item[:_MAX_ITEM]}…"
+        return f"item {shown}: {type(self.error).__name__}: {self.error}"
+
+
+_MAX_ITEM = 200  # characters
+
+
 class ChildError(ActorError):
     """A supervisor's child cannot be started, stopped or forgotten as things are.
 

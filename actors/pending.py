@@ -22,13 +22,12 @@ WAITING, DONE, FAILED = 0, 1, 2
 
 
 class Source(Protocol):
-    """The process's end of a system, which brings results in.
+    """The process's end of a system, which brings results in."""
 
-    Attributes:
-        is_finishing: Whether the program is closing the system.
-    """
-
-    is_finishing: bool
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the program is closing the system."""
+        ...
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """Give control away until *pending* is settled."""
@@ -238,7 +237,9 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
 
     def when_settled(self, waker: Callable[[], object]) -> None:
         """Call *waker* once, from whatever thread settles this, or now; for whoever has just made it, before anybody waits."""
-        self.wakers = [waker]
+        if self.wakers is None:
+            self.wakers = []
+        self.wakers.append(waker)
         if self.state != WAITING:
             self._wake()
 

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import functools
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
     Generic,
+    Literal,
     NoReturn,
     ParamSpec,
     Self,
     TypeVar,
+    Unpack,
     overload,
 )
 
+import attrs
+
 from actors import messages
 from actors.actor import Actor
-from actors.options import refused
+from actors.errors import ItemError
+from actors.options import check_names, refused, whole
 from actors.pending import Pending, settled
 from actors.pool import routing, stats
+from actors.pool.calls import Call
+from actors.pool.chunks import Chunks, Single
 from actors.pool.crew import Crew, despite_its_end
+from actors.pool.flight import Flight
 from actors.pool.gathering import gathered, then
+from actors.pool.policy import CallKeywords, Policy
+from actors.pool.results import Results
 from actors.pool.settings import SIZE, PoolOptions, is_size
 from actors.pool.stats import PoolStats
 from actors.pool.worker import Worker
@@ -31,7 +42,10 @@ from actors.runtime import services
 A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
+IN_FLIGHT = 64  # items of a map
+_OF_POLICIES = tuple(field.name for field in attrs.fields(Policy))
 _BARRIER = services.BARRIER.encode()
 
 
@@ -41,13 +55,16 @@ class Pool(Generic[A]):
     It comes from ``system.options(size=4).pool(Resize, …)``, and works in the process that it was made in.
     """
 
-    __slots__ = ("_choose", "_crew", "_timeout")
+    __slots__ = ("_choose", "_crew", "_is_keyed", "_is_limited", "_policy", "_timeout")
 
     def __init__(self, crew: Crew[A], options: PoolOptions) -> None:
         """Speak to the workers of *crew*."""
         self._crew = crew
         self._choose: routing.Router[Worker[A]] = routing.router(options.routing)
+        self._is_keyed = not isinstance(options.routing, str)
         self._timeout: float | None = DEFAULT_TIMEOUT
+        self._is_limited = False  # by somebody, and not only by default
+        self._policy: Policy | None = None
 
     @property
     def name(self) -> str:
@@ -113,15 +130,27 @@ class Pool(Generic[A]):
         Raises:
             As ``ActorRef.ask``.
         """
+        name = message_name(self._crew.cls, method, self)
+        label = method.__qualname__
+        if self._policy is None:
+            return self._ask(name, label, (args, kwargs), args, kwargs, self._timeout)
+        send = functools.partial(self._ask, name, label, (args, kwargs), args, kwargs)
+        return Call(self._crew.client, send, self._policy, self._timeout).pending
+
+    def _ask(
+        self,
+        name: bytes,
+        label: str,
+        arguments: tuple[tuple[Any, ...], dict[str, Any]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        timeout: float | None,
+    ) -> Pending[Any]:
+        """Ask the worker that *args* and *kwargs* choose."""
         crew = self._crew
         worker = self._choose(crew.workers, args, kwargs)
         pending: Pending[Any] = crew.client.ask(
-            worker.number,
-            worker.ref.name,
-            message_name(crew.cls, method, self),
-            method.__qualname__,
-            (args, kwargs),
-            self._timeout,
+            worker.number, worker.ref.name, name, label, arguments, timeout
         )
         worker.follow(pending)
         return pending
@@ -194,13 +223,137 @@ class Pool(Generic[A]):
             OptionError: *timeout* is neither.
         """
         check_timeout(timeout)
-        return self._with(_timeout=timeout)
+        return self._with(_timeout=timeout, _is_limited=True)
+
+    def options(self, **options: Unpack[CallKeywords]) -> Self:
+        """Return the same pool with another policy for its asks and maps: ``timeout`` as ``within`` has it, and those of ``Policy``.
+
+        ``pool.options(timeout=10, retries=3, redeliver=True).ask(Resize.run, path)``.
+
+        Raises:
+            OptionError: There is no such option, or its value is not acceptable.
+        """
+        check_names(options, {"timeout", *_OF_POLICIES})
+        others = {name: options[name] for name in _OF_POLICIES if name in options}  # type: ignore[literal-required]
+        pool = self.within(options["timeout"]) if "timeout" in options else self
+        if not others:
+            return pool
+        policy = attrs.evolve(self._policy or Policy(), **others)
+        return pool._with(_policy=policy if policy.retries else None)  # noqa: SLF001 - its own kind
 
     def _with(self, **changes: object) -> Self:
         other = type(self).__new__(type(self))
         for name in Pool.__slots__:
             setattr(other, name, changes.get(name, getattr(self, name)))
         return other
+
+    # Many at once.
+
+    @overload
+    def map(
+        self,
+        method: Callable[[A, T], Coroutine[Any, Any, R]],
+        items: Iterable[T] | AsyncIterable[T],
+        *,
+        in_flight: int = ...,
+        ordered: bool = ...,
+        return_exceptions: Literal[False] = ...,
+    ) -> Results[R]: ...
+    @overload
+    def map(
+        self,
+        method: Callable[[A, T], R],
+        items: Iterable[T] | AsyncIterable[T],
+        *,
+        in_flight: int = ...,
+        ordered: bool = ...,
+        return_exceptions: Literal[False] = ...,
+    ) -> Results[R]: ...
+    @overload
+    def map(
+        self,
+        method: Callable[[A, T], Coroutine[Any, Any, R]],
+        items: Iterable[T] | AsyncIterable[T],
+        *,
+        in_flight: int = ...,
+        ordered: bool = ...,
+        return_exceptions: bool,
+    ) -> Results[R | ItemError]: ...
+    @overload
+    def map(
+        self,
+        method: Callable[[A, T], R],
+        items: Iterable[T] | AsyncIterable[T],
+        *,
+        in_flight: int = ...,
+        ordered: bool = ...,
+        return_exceptions: bool,
+    ) -> Results[R | ItemError]: ...
+    def map(
+        self,
+        method: Callable[..., Any],
+        items: Iterable[Any] | AsyncIterable[Any],
+        *,
+        in_flight: int = IN_FLIGHT,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+    ) -> Results[Any]:
+        """Ask for *method* with each of *items*, and return the results as they come: for ``async for``, or ``for`` without a loop.
+
+        Items are taken as there is room for them, so they may be endless. Those that take little travel several in a message, at most
+        a millisecond's work; then a death costs all of these. With routing by key, or with ``retry_on``, each travels alone.
+
+        Without ``within`` or a ``timeout`` a message has no deadline.
+
+        Args:
+            method: Of the workers' class; takes one argument.
+            items: Anything to iterate over, asynchronous iterables as well.
+            in_flight: How many items may be held at once: waiting, in hand, or done and not fetched.
+            ordered: Whether the results come in the order of the items; else as they are done.
+            return_exceptions: Whether an item that has failed gives an ``ItemError`` among the results; else that is raised, and ends it.
+
+        Cancellation:
+            Leaving the loop, or cancelling the task it runs in, withdraws what no worker has taken yet.
+
+        Raises (at the call):
+            TypeError: *method* is not a public method of the workers' class, or *items* are none.
+            OptionError: *in_flight* is not a whole number from 1.
+
+        Raises (in the loop):
+            ItemError: An item has failed; it is in the error. Whatever *items* raises comes after the results of those before.
+        """
+        name = message_name(self._crew.cls, method, self)
+        whole("in_flight", in_flight, 1)
+        given: object = items
+        if not isinstance(given, Iterable | AsyncIterable):
+            msg = f"items={items!r}: anything to iterate over"
+            raise TypeError(msg)
+        crew = self._crew
+        timeout = self._timeout if self._is_limited else None
+        is_single = self._is_keyed or (
+            self._policy is not None and bool(self._policy.retry_on)
+        )
+        chunks = Single() if is_single else Chunks(in_flight, len(crew.workers))
+        if not is_single:
+            name += services.EACH.encode()
+
+        def send(taken: list[Any]) -> Pending[Any]:
+            args = (taken[0] if is_single else taken,)
+            ask = functools.partial(
+                self._ask, name, method.__qualname__, (args, {}), args, {}
+            )
+            if self._policy is None:
+                return ask(timeout)
+            return Call(crew.client, ask, self._policy, timeout).pending
+
+        flight = Flight(crew.client, send, chunks, in_flight)
+        return Results(
+            crew.client,
+            flight,
+            items,
+            ordered=ordered,
+            return_exceptions=return_exceptions,
+        )
 
     # Its workers.
 

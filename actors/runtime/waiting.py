@@ -170,6 +170,15 @@ class Waiting:
         self._pump.release()
         return False
 
+    def glance(self) -> None:
+        """Take in what has arrived, without waiting."""
+        if self._take_pump():
+            try:
+                disarm(self._readers)
+                self._inlet.drain()
+            finally:
+                self._let_go()
+
     def _look_once(self, pending: Pending[Any]) -> None:
         if not self._take_pump():
             return

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +66,11 @@ class Turnstile:
     def let(self, count: int) -> None:
         """Let *count* more through, those that come later as well."""
         os.write(self._fd, bytes(count))
+
+    def left(self) -> int:
+        """Return how many may still pass."""
+        waiting = fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4))
+        return int.from_bytes(waiting, sys.byteorder)
 
     def close(self) -> None:
         """Forget it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from pathlib import Path
 
 from actors import Actor
 
@@ -32,6 +34,38 @@ class Hand(Actor):
         os.read(fd, 1)
         os.close(fd)
         return self.worker_index
+
+    def die_of(self, number: int, fatal: int) -> int:
+        if number == fatal:
+            self.die()
+        return number
+
+    def die_of_three(self, number: int) -> int:
+        return self.die_of(number, 3)
+
+    def count_up_to(self, path: str, enough: int) -> int:
+        """Fail until it has been called *enough* times, in whatever process."""
+        with Path(path).open("ab") as file:
+            file.write(b".")
+        done = Path(path).stat().st_size
+        if done < enough:
+            msg = f"only {done}"
+            raise ConnectionError(msg)
+        return done
+
+    def die_until(self, path: str, enough: int) -> int:
+        """Die until it has been called *enough* times."""
+        try:
+            return self.count_up_to(path, enough)
+        except ConnectionError:
+            self.die()
+            raise
+
+    def index_of(self, _item: object) -> int:
+        return self.worker_index
+
+    def lock(self, number: int) -> object:
+        return threading.Lock() if number == 1 else number
 
     def die(self, _item: object = None) -> None:
         os.kill(os.getpid(), 9)
