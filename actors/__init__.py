@@ -9,8 +9,10 @@ from actors.errors import ActorNotFoundError as ActorNotFoundError
 from actors.errors import ActorStoppedError as ActorStoppedError
 from actors.errors import AskTimeoutError as AskTimeoutError
 from actors.errors import AttachError as AttachError
+from actors.errors import CallTimeoutError as CallTimeoutError
 from actors.errors import ChildError as ChildError
 from actors.errors import DeadlockError as DeadlockError
+from actors.errors import ExecutorBrokenError as ExecutorBrokenError
 from actors.errors import ForkedHandleError as ForkedHandleError
 from actors.errors import ItemError as ItemError
 from actors.errors import MailboxFullError as MailboxFullError
@@ -28,6 +30,7 @@ from actors.errors import SystemNotFoundError as SystemNotFoundError
 from actors.errors import UnhandledMessageError as UnhandledMessageError
 from actors.events import Event as Event
 from actors.events import Events as Events
+from actors.executor.executor import Executor as Executor
 from actors.exits import ExitKind as ExitKind
 from actors.exits import ExitReason as ExitReason
 from actors.mailbox import ActorMailbox as ActorMailbox

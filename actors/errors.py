@@ -7,6 +7,7 @@ Errors travel in messages: each keeps its facts in ``args``, so that pickling ne
 
 from __future__ import annotations
 
+from concurrent.futures import BrokenExecutor
 from typing import TypeVar
 
 import attrs
@@ -304,6 +305,43 @@ _CHILD_STATES = {
     "pool": "the members of a pool have no ids; use their refs",
     "shutting_down": "the supervisor is ending",
 }
+
+
+class CallTimeoutError(ActorError, TimeoutError):
+    """A call of an executor was not over within its deadline, and has been ended: it does not run any more.
+
+    Attributes:
+        function: What was called.
+        timeout: The deadline in seconds, as given to ``within``.
+        where: What it was doing just then.
+    """
+
+    def __init__(self, function: str, timeout: float, where: str) -> None:
+        super().__init__(function, timeout, where)
+        self.function = function
+        self.timeout = timeout
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.function} was not over within {self.timeout:g} s and has been ended: {self.where}"
+
+
+class ExecutorBrokenError(ActorError, BrokenExecutor):
+    """No worker of an executor is left, and none can be started: its initializer fails, say. The cause is chained.
+
+    The call was not executed.
+
+    Attributes:
+        reason: Why the last one did not start.
+    """
+
+    def __init__(self, reason: ExitReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        inner = self.reason.inner or self.reason
+        return f"the executor has no worker left, and a new one did not start: {inner}{_traceback_of(inner)}"
 
 
 class SystemFailedError(ActorError):

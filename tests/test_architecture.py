@@ -21,6 +21,7 @@ LAYERS = (
     "actors.supervision",
     "actors.pool",
     "actors.system",
+    "actors.executor",
     "actors.testing",
     "actors.cli",
 )

@@ -151,10 +151,18 @@ class Client:
         name: str,
         method: bytes,
         label: str,
-        arguments: tuple[Any, Any],
+        arguments: tuple[Any, Any] | bytes | Parcel,
         timeout: float | None,
     ) -> Pending[Any]:
         """Send a question; settled by its answer, its deadline or the end of the actor.
+
+        Args:
+            number: Of the actor.
+            name: The same, for people.
+            method: What is to be called.
+            label: The same, for people.
+            arguments: Its arguments, or what ``encode`` has made of them.
+            timeout: Seconds until its deadline; None for none.
 
         Raises:
             MailboxFullError: Neither mailbox nor outbox has room.
@@ -162,7 +170,9 @@ class Client:
             MessageTooLargeError: They are larger than the system takes.
             NoSpaceError: They are large, and shared memory has no room for them.
         """
-        body = self.codec.encode(arguments)
+        body = (
+            self.codec.encode(arguments) if isinstance(arguments, tuple) else arguments
+        )
         pending: Pending[Any] = Pending(self)
         self.questions.describe(pending, number, name, label, timeout)
         try:

@@ -364,6 +364,11 @@ class Waiting:
         """Return whether a coroutine or a thread waits for *pending*."""
         return bool(pending.wakers) or pending in self._blocked
 
+    def rouse(self) -> None:
+        """Let the thread that sleeps over the lane, if one does, look again at what it waits for."""
+        with contextlib.suppress(ClosedError):  # then nobody sleeps
+            ring(self._lane.reader)
+
     def wake_all(self) -> None:
         """Let blocked threads look again."""
         for sleeper in list(self._sleepers):

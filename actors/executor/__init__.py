@@ -1,0 +1,1 @@
+"""An executor as the standard library has it, over supervised processes."""
