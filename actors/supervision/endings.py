@@ -85,7 +85,7 @@ class Endings:
             reaper.may_signal(child.pidfd, signal.SIGCONT)
             self._alarms.set(("abort", child.number), time.monotonic() + ABORT_GRACE)
         elif kind == "abort":
-            self.kill(child, "init_timeout")
+            self.kill(child, "abort")  # the cause is recorded already
         elif kind == "shutdown":
             self.kill(child, "shutdown_timeout")
         elif kind == "unkillable":

@@ -45,6 +45,8 @@ from actors.supervision.nested import Life
 from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
+from actors.supervision.pulse import ALARM as PULSE
+from actors.supervision.pulse import Pulse
 from actors.supervision.remote import ALARM as LINE
 from actors.supervision.remote import RemoteHands
 from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
@@ -78,6 +80,7 @@ class Lifecycle:
         self.settling = Settling(directory, outgoing, events, payloads)
         self.watches = Watches(outgoing, events)
         self.links = Links()
+        self._pulse = Pulse(events, alarms)
         self.endings = Endings(events, alarms, self._give_up_on)
         # Lanes of others are unmapped in a new child.
         self.hands = Hands(
@@ -293,6 +296,7 @@ class Lifecycle:
         self._events.publish("child_starting", child)
         if isinstance(child, SupervisorChild):
             self._close_line_end(child)
+            self._pulse.watch(child)
             self.review(child.below)
             return
         if isinstance(child, ActorChild):
@@ -418,6 +422,8 @@ class Lifecycle:
         elif kind == LINE and isinstance(child, SupervisorChild):
             if child.remote is not None:
                 child.remote.flush()
+        elif kind == PULSE and isinstance(child, SupervisorChild):
+            self._pulse.look(child)
         elif child is not None and child.pidfd >= 0:
             self.endings.on_deadline(kind, child)
 
@@ -604,6 +610,7 @@ class Lifecycle:
             child.goodbye_fd = -1
         if isinstance(child, SupervisorChild):
             self._close_line_end(child)
+            self._pulse.forget(child)
         self.endings.forget(child)
 
     @staticmethod

@@ -6,6 +6,7 @@ It is forked by the hands of its parent, never loads user code, and dies with it
 from __future__ import annotations
 
 import errno
+import faulthandler
 import os
 import selectors
 import signal
@@ -36,7 +37,7 @@ class Life:
         """Be an actor, or a supervisor; never returns."""
         role = birth.role
         if not isinstance(role, AsActor):
-            run(self._directory, role.line_fd)
+            run(self._directory, role.line_fd, birth.goodbye_fd)
         process.run(
             process.Start(
                 directory=self._directory,
@@ -130,6 +131,9 @@ class Nested:
         if kind == "leave":
             self.is_leaving = True
             return
+        if kind == "ping":
+            self._line.send(orders.to_bytes("pong"))
+            return
         if len(descriptors) < _DESCRIPTORS + ("scheme" in facts):
             for fd in descriptors:
                 os.close(fd)
@@ -187,8 +191,10 @@ def _read(descriptors: list[int]) -> bytes:
         return file.read()
 
 
-def run(directory: RuntimeDirectory, line_fd: int) -> NoReturn:
+def run(directory: RuntimeDirectory, line_fd: int, goodbye_fd: int) -> NoReturn:
     """Be a supervisor; never returns."""
+    os.lseek(goodbye_fd, process.GOODBYE_BYTES, os.SEEK_SET)
+    faulthandler.enable(goodbye_fd)  # for the SIGABRT of one that hangs
     linux.adopt_orphans()
     nested = Nested(directory, Line(socket.socket(fileno=line_fd)))
     hands = nested.hands

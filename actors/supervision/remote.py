@@ -38,6 +38,7 @@ class RemoteHands:
         self._on_terminated = on_terminated
         self._pidfds: dict[int, int] = {}  # by number of the child
         self._is_open = True
+        self.heard_at = time.monotonic()  # when it has last said something
         selector.register(line.fileno(), selectors.EVENT_READ, self.receive)
 
     def fork(self, birth: Birth) -> None:
@@ -55,6 +56,10 @@ class RemoteHands:
         """Return False: the order is on its way, and its process can be ended once it is there."""
         del number
         return False
+
+    def ping(self) -> None:
+        """Have the supervisor say something."""
+        self._send(orders.to_bytes("ping"))
 
     def leave(self) -> None:
         """Have the supervisor end; nobody is left in its hands."""
@@ -85,8 +90,11 @@ class RemoteHands:
 
     def _act(self, data: bytes, descriptors: list[int]) -> None:
         kind, facts = orders.from_bytes(data)
+        self.heard_at = time.monotonic()
         if kind == "terminated":
             self._on_terminated()
+        elif kind == "pong":
+            pass  # that it has come is all there is to it
         elif kind == "forked":
             self._pidfds[facts["number"]] = descriptors[0]
             self._reports.forked(**facts, pidfd=descriptors[0])

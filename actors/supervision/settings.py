@@ -174,7 +174,7 @@ WORKERS_ONLY = frozenset(
 SUPERVISOR_DEFAULTS: dict[str, Any] = {
     "shutdown": math.inf,
     "init_timeout": math.inf,
-    "heartbeat": Heartbeat(),
+    "heartbeat": Heartbeat(interval=10.0, timeout=30.0),
     "oom_score_adj": 0,
 }
 
