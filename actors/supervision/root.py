@@ -19,7 +19,7 @@ import structlog
 
 import actors.system
 from actors.runtime.directory import RuntimeDirectory
-from actors.supervision import fork, linux, log, preload
+from actors.supervision import _heap, fork, linux, log, preload
 from actors.supervision.supervisor import Start, Supervisor
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
@@ -54,8 +54,7 @@ def main(config: dict[str, Any]) -> None:
     # The program that executed us may have blocked some; what has come meanwhile comes now.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
-    gc.collect()
-    gc.freeze()  # so that no collection in a child touches, and copies, what it shares with us
+    _share_memory()
     hands = supervisor.lifecycle.hands
     while isinstance(action := supervisor.run(), Start):
         try:
@@ -66,6 +65,13 @@ def main(config: dict[str, Any]) -> None:
             hands.forked(action.birth, pid)
     directory.remove()
     supervisor.leave()
+
+
+def _share_memory() -> None:
+    """Have children share what there is now for as long as they can: whoever writes to a page gets a copy of it."""
+    gc.collect()
+    _heap.immortalize(gc.get_objects())  # no count of references is written to
+    gc.freeze()  # and no collection touches it
 
 
 def _catch_signals() -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
 
 import pytest
 
 from actors import ActorNotFoundError, ActorRef, ActorSystem, SpawnError
 from actors.launch import Root
+from tests.bench.echo import Echo
 from tests.support.actors_under_test import Counter
 
 MANY = 1_000
@@ -42,6 +44,13 @@ def _cost_once(system: ActorSystem) -> int:
     return cpu_ns(root_of(system)) - before
 
 
+def memory_of(pid: int) -> dict[str, int]:
+    """Return what memory a process has, in KiB, by kind."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return {kind.rstrip(":"): int(size) for kind, size, _ in fields}
+
+
 def spawn_many(system: ActorSystem) -> list[ActorRef[Counter]]:
     """Return ``MANY`` actors that are ready."""
     counters: list[ActorRef[Counter]] = []
@@ -68,6 +77,19 @@ def test_spawn_without_descriptors_names_the_limit_and_harms_nobody() -> None:
         second = system.spawn(Counter).result()
         assert first.ask(Counter.add, 1).result() == 1
         assert second.ask(Counter.add, 2).result() == 2
+
+
+@pytest.mark.skipif(
+    not (3, 12) <= sys.version_info < (3, 14),
+    reason="this interpreter writes to all that it looks at",
+)
+def test_an_actor_shares_most_of_its_memory_with_the_root() -> None:
+    with ActorSystem() as system:
+        echo = system.spawn(Echo).result()  # whose module imports nothing else
+
+        memory = memory_of(echo.ask(Echo.pid).result())
+
+    assert memory["Private_Dirty"] < memory["Rss"] / 6
 
 
 @pytest.mark.slow
