@@ -55,6 +55,7 @@ class Birth:
         role: What it is to be.
         oom_score_adj: Added to what it inherits.
         core_dump: Whether a crash may leave a core.
+        keeps_others: Whether what it starts may outlive it.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Birth:
     role: AsActor | AsSupervisor
     oom_score_adj: int = 100
     core_dump: bool = False
+    keeps_others: bool = False
 
     @property
     def is_supervisor(self) -> bool:

@@ -11,7 +11,6 @@ from actors.supervision import reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild, Child
 from actors.supervision.events import Events
-from actors.supervision.hands import KILL_GRACE
 from actors.supervision.settings import BRUTAL_KILL
 
 ABORT_GRACE = 3.0  # seconds from SIGABRT, which makes it dump its stacks, to SIGKILL
@@ -60,7 +59,8 @@ class Endings:
             return
         child.cause = child.cause or ExitReason(ExitKind.KILLED, cause=cause)
         reaper.may_signal(child.pidfd, signal.SIGKILL)
-        self._alarms.set(("unkillable", child.number), time.monotonic() + KILL_GRACE)
+        due = time.monotonic() + _grace(child)
+        self._alarms.set(("unkillable", child.number), due)
 
     def limit_start(self, child: Child) -> None:
         """Let the process of *child*, which is there now, be ready in time."""
@@ -91,5 +91,11 @@ class Endings:
         elif kind == "unkillable":
             child.is_unkillable = True
             self._events.publish("unkillable", child)
-            self._events.warn("unkillable", child, pid=child.pid, seconds=KILL_GRACE)
+            seconds = _grace(child)
+            self._events.warn("unkillable", child, pid=child.pid, seconds=seconds)
             self._on_unkillable(child)
+
+
+def _grace(child: Child) -> float:
+    """Return how long the process of *child* may be there after SIGKILL."""
+    return child.branch.group.options.kill_grace

@@ -21,6 +21,8 @@ import attrs
 from actors.supervision import linux
 
 MARKER = "ACTORS_INCARNATION"  # in the environment of an actor and of what it starts
+# Likewise, where what it starts is not ours to kill; the value names the system, the first part of a marker.
+KEPT = "ACTORS_KEPT"
 
 
 @attrs.frozen
@@ -35,6 +37,12 @@ class Fork:
     body: Callable[[], NoReturn]
     oom_score_adj: int = 0  # added to what is inherited
     core_dump: bool = False  # whether a crash may leave a core
+    keeps_others: bool = False  # whether what it starts may outlive it
+
+
+def system_of(marker: str) -> str:
+    """Return what stands for the system in the markers of all its incarnations."""
+    return marker.partition("/")[0]
 
 
 def fork(action: Fork) -> int:
@@ -100,6 +108,8 @@ def _isolate(parent: int, signals: Iterable[int]) -> None:
 def _label(action: Fork) -> None:
     linux.set_process_name(action.name)
     os.environ[MARKER] = action.marker
+    if action.keeps_others:
+        os.environ[KEPT] = system_of(action.marker)
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     soft = hard if action.core_dump else 0
     resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))

@@ -16,7 +16,7 @@ from typing import NoReturn, Protocol
 
 import attrs
 
-from actors.supervision import linux, reaper
+from actors.supervision import fork, linux, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
 from actors.supervision.fork import Fork
@@ -131,6 +131,7 @@ class Hands:
             lambda: self._live(birth),
             birth.oom_score_adj,
             birth.core_dump,
+            birth.keeps_others,
         )
 
     def forked(self, birth: Birth, pid: int) -> None:
@@ -194,7 +195,8 @@ class Hands:
             yield from body.strays
 
     def _on_death(self, body: Body) -> None:
-        death = reaper.reap(body.pid, body.pidfd)
+        keeps = body.birth.keeps_others
+        death = reaper.reap(body.pid, body.pidfd, keeps_session=keeps)
         if body.pidfd in self._selector.get_map():
             self._selector.unregister(body.pidfd)
         if death is None:  # a debugger, or strace, has to see it first
@@ -251,6 +253,8 @@ class Hands:
         self._reports.died(birth.number, birth.incarnation)
 
     def _strays_of(self, body: Body) -> tuple[list[int], list[int]]:
+        if body.birth.keeps_others:
+            return [], []
         known = {*self._known_pids(), *self._spared}
         if not body.birth.is_supervisor:
             return reaper.strays_of(body.pid, body.birth.marker, known)
@@ -259,6 +263,7 @@ class Hands:
             {other.pid for other in living},
             [other.birth.marker for other in living],
             known,
+            fork.system_of(body.birth.marker),
         )
 
     def _on_stray_death(self, body: Body, pid: int) -> None:

@@ -284,6 +284,7 @@ class Lifecycle:
             role,
             child.options.oom_score_adj,
             child.options.core_dump,
+            child.options.kill_scope == "process",
         )
 
     def forked(self, number: int, incarnation: int, pid: int, pidfd: int) -> None:

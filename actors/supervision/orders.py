@@ -43,6 +43,7 @@ def of_birth(birth: Birth) -> bytes:
         for field in ("number", "incarnation", "name", "marker", "oom_score_adj")
     }
     facts["core_dump"] = birth.core_dump
+    facts["keeps_others"] = birth.keeps_others
     if isinstance(birth.role, AsActor):
         arguments = birth.role.arguments
         facts["scheme"] = birth.role.scheme

@@ -29,11 +29,12 @@ class Death:
     cpu_seconds: float
 
 
-def reap(pid: int, pidfd: int) -> Death | None:
-    """Reap our child *pid* if it has ended, and kill its session first; None while it lives."""
+def reap(pid: int, pidfd: int, *, keeps_session: bool = False) -> Death | None:
+    """Reap our child *pid* if it has ended, and kill its session first unless that is to stay; None while it lives."""
     if os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
         return None
-    kill_session(pid)
+    if not keeps_session:
+        kill_session(pid)
     _, status, usage = os.wait4(pid, 0)
     return Death(pid, status, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
 
@@ -90,14 +91,16 @@ def strays_of(
 
 
 def orphans(
-    living: Collection[int], markers: Iterable[str], known: Iterable[int]
+    living: Collection[int], markers: Iterable[str], known: Iterable[int], system: str
 ) -> tuple[list[int], list[int]]:
     """Return our adopted children that are what a dead supervisor has left, of which nothing shows whose they were.
 
-    Hence all of them, but for those of *living* children of ours: in their sessions, or started with one of their *markers*.
+    Hence all of them, but for those of *living* children of ours, in their sessions or started with one of their *markers*, and those that
+    actors of *system* have started to be kept.
     One that cannot be told yet is asked about again; it is among the second.
     """
     marks = {f"{fork.MARKER}={marker}".encode() for marker in markers}
+    marks.add(_kept(system).encode())
     found, unclear = [], []
     for stranger in linux.children().difference(known):
         if linux.session_of(stranger) in living:
@@ -108,6 +111,10 @@ def orphans(
         elif marks.isdisjoint(environment):
             found.append(stranger)
     return found, unclear
+
+
+def _kept(system: str) -> str:
+    return f"{fork.KEPT}={system}"
 
 
 def reap_ended(adopted: Iterable[int]) -> set[int]:
@@ -122,15 +129,22 @@ def _is_reaped(pid: int) -> bool:
         return True
 
 
-def kill_adopted(known: Iterable[int]) -> set[int]:
-    """Kill and reap every process left to us; used at the very end, when blocking does no harm.
+def kill_adopted(known: Iterable[int], system: str) -> set[int]:
+    """Kill and reap every process left to us that is not to be kept in *system*; used at the very end, when blocking does no harm.
 
     Returns:
         Those that we may not kill, because they have changed their user.
     """
     spared: set[int] = set()
-    while strangers := linux.children().difference(known, spared):
+    kept: set[int] = set()
+    while strangers := linux.children().difference(known, spared, kept):
         for pid in strangers:
+            is_kept = linux.environment_has(pid, _kept(system))
+            if is_kept is None:  # in the middle of an exec
+                continue
+            if is_kept:
+                kept.add(pid)
+                continue
             try:
                 # Our unreaped child, so the number is its own.
                 os.kill(pid, signal.SIGKILL)

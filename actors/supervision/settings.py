@@ -70,7 +70,8 @@ class ChildOptions(Resources):
         backoff: Delays before restarts; None restarts at once.
         max_in_a_row: Short lives and failed starts in a row that are still put up with; None sets no limit.
         heartbeat: How a hung process is found out; None does not look.
-        kill_scope: ``session`` ends the processes it has left as well, ``process`` leaves them to you.
+        kill_scope: ``session`` ends the processes it has left as well, ``process`` leaves the programs that it has executed to you, also
+            at the end of the system.
         core_dump: Whether a crash may leave a core.
         oom_score_adj: 0 to 1000, added so that the kernel rather kills this one when memory runs out.
         transport: Scheme of its mailbox; None takes the system's.
@@ -168,6 +169,7 @@ WORKERS_ONLY = frozenset(
         "handler_timeout",
         "on_crash",
         "mailbox_on_restart",
+        "kill_scope",
     }
 )
 # A supervisor takes as long as its children, shows itself by a heartbeat, and is the last the kernel should kill.

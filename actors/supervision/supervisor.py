@@ -613,7 +613,8 @@ class Supervisor:
         """Say that everything has ended."""
         self._repeats.finish()
         self.lifecycle.settling.quarantine.finish()
-        for pid in reaper.kill_adopted(self.lifecycle.unkillable):
+        system = self._directory.path.name
+        for pid in reaper.kill_adopted(self.lifecycle.unkillable, system):
             self._events.warn("unkillable", pid=pid, reason="no permission")
         dropped = self.lifecycle.settling.take_dropped()
         if dropped:

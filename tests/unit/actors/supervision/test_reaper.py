@@ -142,7 +142,7 @@ def test_everything_adopted_is_killed_and_reaped_in_the_end(
     start("true")
     known = start("sleep", "1000")
 
-    spared = reaper.kill_adopted({*before, known})
+    spared = reaper.kill_adopted({*before, known}, "shop")
 
     assert spared == set()
     assert linux.children() - before == {known}
