@@ -40,6 +40,7 @@ from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending
 from actors.pool.pool import Pool as Pool
+from actors.pool.recycling import Recycle as Recycle
 from actors.pool.results import Results as Results
 from actors.pool.routing import HashBy as HashBy
 from actors.pool.stats import PoolStats as PoolStats

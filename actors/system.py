@@ -473,7 +473,9 @@ class ActorSystem:
         own, worker, supervisor = split_pool(settings)
         checked = spawning.check(cls, args, kwargs)
         name = settings.get("name") or checked.__name__
-        crew = Crew(self._opened(), name, (worker, supervisor), checked, (args, kwargs))
+        crew = Crew(
+            self._opened(), name, (worker, supervisor), checked, (args, kwargs), own
+        )
         return open_pool(crew, own)
 
     def lookup(self, name: str, cls: type[A]) -> Pending[ActorRef[A]]:

@@ -6,21 +6,31 @@ The table of workers is a tuple that is replaced as a whole, so that whoever sen
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import operator
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
+
+import attrs
 
 from actors import planting
 from actors.actor import Actor
 from actors.errors import ActorError, ActorStoppedError
 from actors.pending import Pending, settled
 from actors.pool.gathering import gathered, then
+from actors.pool.routing import HashBy
+from actors.pool.settings import PoolOptions
 from actors.pool.worker import Worker
 from actors.ref import ActorRef
+from actors.runtime import services
 from actors.runtime.client import Client
 from actors.supervision.settings import ChildOptions, SupervisorOptions
 
 A = TypeVar("A", bound=Actor)
+AGAIN_SECONDS = 5.0  # from a worker that could not be replaced to the next attempt
 
 
 class Crew(Generic[A]):
@@ -33,6 +43,7 @@ class Crew(Generic[A]):
         settings: tuple[ChildOptions, SupervisorOptions],
         cls: type[A],
         arguments: tuple[tuple[Any, ...], dict[str, Any]],
+        options: PoolOptions,
     ) -> None:
         """Start nobody yet.
 
@@ -42,15 +53,23 @@ class Crew(Generic[A]):
             settings: Of each worker, and of the supervisor that it would have.
             cls: Its class.
             arguments: For its ``__init__``.
+            options: Of the pool.
         """
         self.client = client
         self.name = name
         self.cls = cls
         self.workers: tuple[Worker[A], ...] = ()  # ready ones, by index
+        self.leaving: set[Worker[A]] = set()  # finish their queues
         self.is_stopped = False
         self._settings = settings
         self._arguments = arguments
         self._wanted: set[int] = set()  # places with a worker, or one that starts
+        self._facts: dict[str, object] = {}  # of each worker
+        if options.recycle is not None:
+            self._facts["recycle"] = attrs.asdict(options.recycle)
+        self._worn: deque[Worker[A]] = deque()  # to be replaced; the first is being so
+        # Around choosing a worker and sending to it, and around changes of the table, where the order of messages hangs on that.
+        self.order = threading.RLock() if isinstance(options.routing, HashBy) else None
 
     # Growing and shrinking.
 
@@ -81,6 +100,7 @@ class Crew(Generic[A]):
                 kwargs,
                 label=f"{self.name}-{index}",
                 worker_index=index,
+                **self._facts,
             )
         except BaseException:
             self._wanted.discard(index)
@@ -95,9 +115,10 @@ class Crew(Generic[A]):
                 return
             worker = self._worker(starting.value, index)
             if index in self._wanted and not self.is_stopped:
-                self._enter(worker)
+                for other in self._enter(worker):
+                    self._dismiss(other)
             else:  # it is not wanted any more
-                _ = worker.ref.stop()
+                self._dismiss(worker)
             started.resolve(None)
 
         starting.when_settled(enter)
@@ -106,23 +127,92 @@ class Crew(Generic[A]):
     def _worker(self, ref: ActorRef[A], index: int) -> Worker[A]:
         return Worker(ref, ref._number, index)  # noqa: SLF001 - two halves of one thing
 
-    def _enter(self, worker: Worker[A]) -> None:
-        others = [each for each in self.workers if each.index != worker.index]
-        self.workers = tuple(sorted((*others, worker), key=lambda each: each.index))
+    def _enter(self, worker: Worker[A]) -> list[Worker[A]]:
+        """Put *worker* into the table; return whom it takes the place of, if anybody."""
+        with self.order or contextlib.nullcontext():
+            before = self.workers
+            others = [each for each in before if each.index != worker.index]
+            if self.order is not None:
+                # Of any of them it may get keys.
+                self._let_wait(worker, before)
+            table = sorted((*others, worker), key=operator.attrgetter("index"))
+            self.workers = tuple(table)
         end = worker.ref.ended()
         end.when_settled(functools.partial(self._on_end, worker, end))
+        if "recycle" in self._facts:
+            self._wait_for_wear(worker)
+        return [each for each in before if each.index == worker.index]
 
     def _remove(self, indexes: set[int]) -> list[Worker[A]]:
         """Take the workers with *indexes* out of the table, and return them."""
-        removed = [each for each in self.workers if each.index in indexes]
-        self.workers = tuple(each for each in self.workers if each.index not in indexes)
+        with self.order or contextlib.nullcontext():
+            removed = [each for each in self.workers if each.index in indexes]
+            left = tuple(each for each in self.workers if each.index not in indexes)
+            if self.order is not None and removed:
+                for worker in left:  # each may get keys of any of them
+                    self._let_wait(worker, removed)
+            self.workers = left
         return removed
+
+    def _let_wait(self, worker: Worker[A], others: Sequence[Worker[A]]) -> None:
+        """Let *worker* handle nothing that is sent from now on before *others* have handled what was sent until now."""
+        waited_for = [(other.number, other.ref.name) for other in others]
+        _ = self.client.tell(
+            worker.number,
+            worker.ref.name,
+            services.AFTER.encode(),
+            services.AFTER,
+            ((waited_for,), {}),
+            None,
+        )
+
+    # Recycling.
+
+    def _wait_for_wear(self, worker: Worker[A]) -> None:
+        due = self.client.request("when_due", {"number": worker.number})
+
+        def note() -> None:
+            # It fails where the worker or the system has ended.
+            if due.failure() is None:
+                self._worn.append(worker)
+                if len(self._worn) == 1:
+                    self._replace(worker)
+
+        due.when_settled(note)
+
+    def _replace(self, worker: Worker[A]) -> None:
+        """Start a fresh worker in the place of *worker*, and then the next one's."""
+        if worker not in self.workers or self.is_stopped:
+            self._replace_next()
+            return
+        started = self._start(worker.index)
+
+        def go_on() -> None:
+            if started.failure() is None:
+                self._replace_next()
+            else:  # the root has said why; until it works, the old one goes on
+                self._wanted.add(worker.index)
+                self.client.questions.call_later(
+                    AGAIN_SECONDS, functools.partial(self._replace, worker)
+                )
+
+        started.when_settled(go_on)
+
+    def _replace_next(self) -> None:
+        self._worn.popleft()
+        if self._worn:
+            self._replace(self._worn[0])
 
     def _retire(self, worker: Worker[A]) -> Pending[None]:
         """Let *worker* finish its queue and end."""
+        self._dismiss(worker)
+        return then(self.client, worker.ref.ended(), lambda _: settled(None))
+
+    def _dismiss(self, worker: Worker[A]) -> None:
         ended = worker.ref.ended()
+        self.leaving.add(worker)
+        ended.when_settled(lambda: self.leaving.discard(worker))
         _ = worker.ref.stop()
-        return then(self.client, ended, lambda _: settled(None))
 
     def _on_end(self, worker: Worker[A], end: Pending[Any]) -> None:
         """A worker has ended for good, or the system has."""
@@ -143,7 +233,7 @@ class Crew(Generic[A]):
         """End all workers for good, after their queues; settled when they have ended."""
         self.is_stopped = True
         self._wanted.clear()
-        steps = [self._retire(worker) for worker in self.workers]
+        steps = [self._retire(worker) for worker in (*self.workers, *self.leaving)]
         return then(self.client, gathered(self.client, steps), lambda _: settled(None))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from typing import (
@@ -46,6 +47,7 @@ T = TypeVar("T")
 
 IN_FLIGHT = 64  # items of a map
 _OF_POLICIES = tuple(field.name for field in attrs.fields(Policy))
+_NO_ORDER = contextlib.nullcontext()
 _BARRIER = services.BARRIER.encode()
 
 
@@ -148,10 +150,11 @@ class Pool(Generic[A]):
     ) -> Pending[Any]:
         """Ask the worker that *args* and *kwargs* choose."""
         crew = self._crew
-        worker = self._choose(crew.workers, args, kwargs)
-        pending: Pending[Any] = crew.client.ask(
-            worker.number, worker.ref.name, name, label, arguments, timeout
-        )
+        with crew.order or _NO_ORDER:
+            worker = self._choose(crew.workers, args, kwargs)
+            pending: Pending[Any] = crew.client.ask(
+                worker.number, worker.ref.name, name, label, arguments, timeout
+            )
         worker.follow(pending)
         return pending
 
@@ -170,15 +173,17 @@ class Pool(Generic[A]):
             As ``ActorRef.tell``.
         """
         crew = self._crew
-        worker = self._choose(crew.workers, args, kwargs)
-        return crew.client.tell(
-            worker.number,
-            worker.ref.name,
-            message_name(crew.cls, method, self),
-            method.__qualname__,
-            (args, kwargs),
-            self._timeout,
-        )
+        name = message_name(crew.cls, method, self)
+        with crew.order or _NO_ORDER:
+            worker = self._choose(crew.workers, args, kwargs)
+            return crew.client.tell(
+                worker.number,
+                worker.ref.name,
+                name,
+                method.__qualname__,
+                (args, kwargs),
+                self._timeout,
+            )
 
     @overload
     def broadcast(
@@ -402,6 +407,10 @@ class Pool(Generic[A]):
         passed = [
             despite_its_end(client, self._barrier(worker))
             for worker in self._crew.workers
+        ]
+        passed += [
+            then(client, worker.ref.ended(), lambda _: settled(None))
+            for worker in list(self._crew.leaving)
         ]
         return then(client, gathered(client, passed), lambda _: settled(None))
 

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import attrs
 
 from actors.options import is_whole, must, refused
+from actors.pool.recycling import Recycle
 from actors.pool.routing import Routing, is_routing
 from actors.supervision.backoff import Backoff
 from actors.supervision.settings import ChildOptions, SupervisorOptions
@@ -43,6 +44,8 @@ class PoolOptions:
         routing: Who takes a message: ``"round_robin"``, ``"least_loaded"``, ``HashBy``, or a function of the workers, the arguments and
             the keyword arguments of a message that returns one of the workers.
 
+        recycle: When a worker is replaced by a fresh one; None for never.
+
     And those of ``ChildOptions`` but ``id`` and ``significant``, and ``intensity`` and ``period``, for each worker; *name* is the pool's.
     A worker is restarted after every end: at once after a life of 0.05 s, then with growing delays up to a second, and no more
     after 20 short lives in a row.
@@ -58,6 +61,13 @@ class PoolOptions:
             "'shared', 'round_robin', 'least_loaded', a HashBy, or a function that chooses a worker",
         ),
     )
+    recycle: Recycle | None = attrs.field(
+        default=None,
+        validator=must(
+            lambda value: value is None or isinstance(value, Recycle),
+            "a Recycle, or None",
+        ),
+    )
 
 
 class PoolKeywords(TypedDict, total=False):
@@ -65,6 +75,7 @@ class PoolKeywords(TypedDict, total=False):
 
     size: int
     routing: Routing
+    recycle: Recycle | None
 
 
 OF_POOLS = frozenset(field.name for field in attrs.fields(PoolOptions))

@@ -34,6 +34,7 @@ from actors.runtime.pauses import is_overdue
 from actors.runtime.timers import Tick
 from actors.runtime.waits import Place
 from actors.runtime.watches import Watches
+from actors.runtime.wear import Wear
 from actors.runtime.withdrawn import is_marked
 from actors.wire import failure, frame, parcel
 from actors.wire.frame import Kind
@@ -100,6 +101,7 @@ class Cell:
         self._inherited: list[Slot] = []
         self._idle: list[Runner] = []
         self._barriers = services.Barriers()
+        self._wear: Wear | None = None
         self._running = 0
         self._is_open = False
         self._may_write = False  # to the buffers of its messages
@@ -132,8 +134,9 @@ class Cell:
         # The oldest comes last, where it is taken from.
         self._inherited.sort(key=lambda slot: slot.seq, reverse=True)
 
-    def open(self, actor: Actor) -> None:
-        """Take messages from now on: the actor is ready."""
+    def open(self, actor: Actor, wear: Wear | None = None) -> None:
+        """Take messages from now on: the actor is ready; *wear* says when its process is to be replaced."""
+        self._wear = wear
         cls = type(actor)
         self._name = cls.__name__
         self._actor = actor
@@ -184,13 +187,16 @@ class Cell:
         if not self._is_open:
             return answered
         count = 0
+        batch = BATCH if self._wear is None else self._wear.left(BATCH)
         while (
-            count < BATCH
+            count < batch
             and (self._free or self._inherited)
             and self.reason is None
             and self._step()
         ):
             count += 1
+        if self._wear is not None and count:
+            self._wear.worked()
         return answered or count > 0
 
     def _on_readable(self) -> None:

@@ -26,13 +26,14 @@ from actors import actor, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import clock, heartbeat, limits
+from actors.runtime import clock, heartbeat, limits, status
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.timers import Tick, Timer
+from actors.runtime.wear import Wear
 from actors.sibling import unpacking
 from actors.tracebacks import of_user
 from actors.watches import Link, Watch
@@ -57,6 +58,7 @@ class Arguments:
         is_private: Its buffers may be written to.
         places: Of each child of its tree that is in the arguments: what they know it by, its number, its name.
         worker_index: Its place in a pool; None where it is in none.
+        recycle: When its process is to be replaced, as attributes of ``Recycle``; None for never.
     """
 
     data: bytes
@@ -64,6 +66,7 @@ class Arguments:
     is_private: bool = False
     places: Sequence[Sequence[Any]] = ()
     worker_index: int | None = None
+    recycle: Mapping[str, float | None] | None = None
 
 
 @attrs.frozen
@@ -148,9 +151,22 @@ class Process:
                 "ready",
                 {"number": self._start.number, "incarnation": self._start.incarnation},
             )
-            self.cell.open(instance)
+            self.cell.open(instance, self._wear())
             self._run_until_ended()
         return self._end()
+
+    def _wear(self) -> Wear | None:
+        limits, start = self._start.arguments.recycle, self._start
+        if limits is None:
+            return None
+        facts = {"number": start.number, "incarnation": start.incarnation}
+        words = self.client.status.words
+        return Wear(
+            limits,
+            self.loop,
+            lambda: words[status.HANDLED],
+            lambda cause: self.client.notify_root("due", {**facts, "cause": cause}),
+        )
 
     def _run_until_ended(self) -> None:
         is_stopped = False

@@ -39,7 +39,12 @@ class Askers:
         self._answer_all(child.restarters, Kind.STOPPED, facts)
         while child.when_ready:
             self.answer(child.when_ready.pop()[0], Kind.STOPPED, facts)
+        self._answer_all(child.heirs, Kind.STOPPED, facts)
         self._answer_all(child.mourners, Kind.ANSWER, facts)
+
+    def due(self, child: Child) -> None:
+        """The process of *child* is to be replaced."""
+        self._answer_all(child.heirs, Kind.ANSWER, {"cause": child.due})
 
     def answer(self, asker: Asker, kind: Kind, facts: dict[str, Any]) -> None:
         """Answer one."""

@@ -108,6 +108,8 @@ class Child:
     when_ready: list[tuple[Asker, Callable[[], None]]] = attrs.field(factory=list)
     restarters: list[Asker] = attrs.field(factory=list)  # wait for the next one
     mourners: list[Asker] = attrs.field(factory=list)  # wait for the end
+    due: str | None = None  # why its process is to be replaced, as it says itself
+    heirs: list[Asker] = attrs.field(factory=list)  # wait for that
 
     @property
     def member(self) -> Member | None:

@@ -43,6 +43,8 @@ class Control:
             "thaw": self._when_ready(freezer.thaw),
             "stack": self._when_forked(shower.show),
             "limit": self._when_ready(_limit),
+            "when_due": self._on_when_due,
+            "due": self._on_due,
             "mailbox": self._handle(mailboxes.inspect, lambda _: True),
             "purge": self._handle(
                 mailboxes.purge,
@@ -84,6 +86,28 @@ class Control:
                 child.when_ready.append((asker, lambda: act(child, request)))
 
         return handle
+
+    def _on_when_due(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        """Somebody wants to know when the process of an actor is to be replaced."""
+        child = self._lifecycle.living_actor(facts["number"])
+        if child is None:
+            reason = self._lifecycle.reason_of(facts["number"])
+            self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
+            return
+        child.heirs.append(asker)
+        if child.due is not None:
+            self._lifecycle.askers.due(child)
+
+    def _on_due(
+        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        """A process says that it is to be replaced."""
+        child = self._lifecycle.living_actor(facts["number"])
+        if child is not None and child.incarnation == facts["incarnation"]:
+            child.due = facts["cause"]
+            self._lifecycle.askers.due(child)
 
     def _settle(self, asker: Asker, error: str | None, facts: dict[str, Any]) -> None:
         if error is None:

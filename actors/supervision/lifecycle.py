@@ -231,6 +231,7 @@ class Lifecycle:
         child.is_alive = True
         child.cause = child.ready_at = None
         child.is_leaving = False
+        child.due = None
         child.incarnation += 1
         child.born = time.monotonic()
         child.kills_at_birth = self._oom.kills()

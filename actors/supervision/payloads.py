@@ -78,6 +78,7 @@ class Payloads:
             is_parcel,
             facts["is_writable"],
             worker_index=facts.get("worker_index"),
+            recycle=facts.get("recycle"),
         )
 
     def release(self, arguments: Arguments) -> None:

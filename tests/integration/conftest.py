@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors import ActorSystem, Event
-from tests.support.gates import SECONDS, Gate
+from tests.support.gates import SECONDS, Gate, Turnstile
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,14 @@ def system(request: pytest.FixtureRequest) -> Iterator[ActorSystem]:
 def gate(tmp_path: Path) -> Gate:
     """A gate for ``Blocker.wait_for``."""
     return Gate(tmp_path / "gate")
+
+
+@pytest.fixture
+def turnstile(tmp_path: Path) -> Iterator[Turnstile]:
+    """A turnstile for ``Hand.pass_through``."""
+    made = Turnstile(tmp_path / "turnstile")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pickle
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,13 +49,6 @@ def pool_of(system: ActorSystem) -> Iterator[Callable[..., Pool[Hand]]]:
     yield make
     for pool in made:
         pool.stop().result()
-
-
-@pytest.fixture
-def turnstile(tmp_path: Path) -> Iterator[Turnstile]:
-    made = Turnstile(tmp_path / "turnstile")
-    yield made
-    made.close()
 
 
 def test_an_ask_is_answered_by_one_of_the_workers(four: Pool[Hand]) -> None:

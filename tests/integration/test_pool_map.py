@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import threading
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,13 +28,6 @@ def pool(system: ActorSystem) -> Iterator[Pool[Hand]]:
     made = system.options(size=2).pool(Hand).result()
     yield made
     made.stop().result()
-
-
-@pytest.fixture
-def turnstile(tmp_path: Path) -> Iterator[Turnstile]:
-    made = Turnstile(tmp_path / "turnstile")
-    yield made
-    made.close()
 
 
 def test_results_come_in_the_order_of_the_items(pool: Pool[Hand]) -> None:

@@ -19,6 +19,12 @@ class Hand(Actor):
     def pid(self) -> int:
         return os.getpid()
 
+    def pid_for(self, _item: object) -> int:
+        return os.getpid()
+
+    def same(self, number: int) -> int:
+        return number
+
     def double(self, number: int) -> int:
         return 2 * number
 
@@ -72,6 +78,36 @@ class Hand(Actor):
 
     def quit(self) -> None:
         self.stop()
+
+
+class Keeper(Actor):
+    """Writes down what it gets for a key."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def keep(self, key: int, number: int) -> int:
+        fd = os.open(
+            self.folder / str(key), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
+        os.write(fd, b"%d\n" % number)
+        os.close(fd)
+        return number
+
+
+class Glutton(Actor):
+    """Takes more memory with each message."""
+
+    def __init__(self) -> None:
+        self.eaten: list[bytes] = []
+
+    def eat(self, size: int) -> int:
+        self.eaten.append(os.urandom(size))
+        return os.getpid()
+
+    def eat_for(self, number: int) -> int:
+        self.eat(100_000)
+        return number
 
 
 class Indexed(Actor):
