@@ -13,7 +13,7 @@ RUN := $(VENV)/bin/python
 # the same name, or a checkout that was moved, is set up again.
 TAG := $(shell $(PYTHON) -c 'import hashlib, os, sys; print(hashlib.sha256(repr((sys.version, sys.base_prefix, os.getcwd())).encode()).hexdigest()[:12])' 2>/dev/null)
 stamp = $(VENV)/.$(1)-$(TAG)
-SOURCES := pyproject.toml .ci/setup $(wildcard transports/*.c transports/*.h actors/supervision/*.c)
+SOURCES := pyproject.toml .ci/setup $(wildcard transports/*.[ch] actors/*/*.[ch])
 
 # What an environment for linting holds is enough for testing, and so on.
 COVERED_BY_lint := lint test run
@@ -59,7 +59,7 @@ bench: $(call stamp,run) ## measure, beside multiprocessing; BENCH_ARGS="--json 
 	$(RUN) -m tests.bench $(BENCH_ARGS)
 
 clean: ## remove what was made here, environments included
-	rm -rf .venv .venv-* build dist *.egg-info transports/*.so actors/supervision/*.so .hypothesis .coverage .coverage.* .*_cache
+	rm -rf .venv .venv-* build dist *.egg-info transports/*.so actors/*/*.so .hypothesis .coverage .coverage.* .*_cache
 	find actors transports examples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(call stamp,%): $(SOURCES)

@@ -26,7 +26,7 @@ from actors import actor, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import clock, heartbeat, limits, status
+from actors.runtime import _stack, clock, heartbeat, limits, status
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -44,7 +44,7 @@ from transports.errors import CorruptError
 
 R = TypeVar("R")
 
-GOODBYE_BYTES = 64 * 1024  # the record; what faulthandler writes comes behind it
+GOODBYE_BYTES = 64 * 1024  # the record; the stacks come behind it
 FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
 
 
@@ -345,13 +345,7 @@ def run(start: Start) -> NoReturn:
     status = 1
     try:
         os.lseek(start.goodbye_fd, GOODBYE_BYTES, os.SEEK_SET)
-        faulthandler.enable(start.goodbye_fd, all_threads=True)
-        # Each thread for itself: the frames of another may change while they are read.
-        faulthandler.register(signals.STACK, start.goodbye_fd, all_threads=False)
-        # The end of its processor time: where it was spent, and then what SIGXCPU does.
-        faulthandler.register(
-            signal.SIGXCPU, start.goodbye_fd, all_threads=False, chain=True
-        )
+        _write_stacks_to(start.goodbye_fd)
         status = _live(start)
         leave()
     except BaseException as exc:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code
@@ -359,6 +353,18 @@ def run(start: Start) -> NoReturn:
             sys.excepthook(type(exc), exc, exc.__traceback__)
     finally:
         os._exit(status)
+
+
+def _write_stacks_to(fd: int) -> None:
+    """Write the stacks of this process to *fd* when it is asked for them, and when it dies."""
+    faulthandler.enable(fd, all_threads=True)
+    if _stack.install(fd, signals.STACK):
+        return
+    # A Python whose frames we cannot read, or a kernel that does not let us.  Each thread for itself: the frames of another may
+    # change while they are read.
+    faulthandler.register(signals.STACK, fd, all_threads=False)
+    # The end of its processor time: where it was spent, and then what SIGXCPU does.
+    faulthandler.register(signal.SIGXCPU, fd, all_threads=False, chain=True)
 
 
 def _live(start: Start) -> int:

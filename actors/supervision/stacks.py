@@ -1,8 +1,8 @@
 """The Python stacks of a process that runs on: of one that hangs in C with the GIL held as well.
 
-Each thread writes its own, one after the other, from a signal handler (faulthandler's) that needs neither the GIL nor memory; behind
-the goodbye record there is room for it.
-A thread that wrote the stacks of others, as faulthandler offers, would read frames that change under its eyes, and could crash.
+Each thread writes its own, one after the other, from a signal handler (``runtime/_stack.c``) that needs neither the GIL nor memory;
+behind the goodbye record there is room for it.
+A signal may come in the middle of a call, when the stack makes no sense for some instructions: then the thread says so, and is asked again.
 
 Nothing tells when a thread has finished.
 But a handler blocks its signal while it runs: once the signal is neither pending nor blocked, all has been written.
@@ -28,9 +28,11 @@ LOOK_SECONDS = 0.0005  # between two looks whether all is written
 MAX_LOOK_SECONDS = 0.05  # each time twice as long, up to this
 THREAD_SECONDS = 1.0  # that one thread may take
 READY_SECONDS = 5.0  # for a process that has only just been forked
+MAX_TRIES = 20  # of one thread, when about one stack in two thousand makes no sense
 MAX_THREADS = 100
 MAX_BYTES = 256 * 1024  # of one answer
 KEPT_BYTES = 2**20  # of a process's buffer, until it is used from its beginning again
+CHANGED = "  <changed while it was read>\n"  # what ends a stack that makes no sense
 
 
 @attrs.define(eq=False)
@@ -45,6 +47,7 @@ class Attempt:
         wait: Seconds until the next look.
         waiting: The threads that are still to write; None: the process is not ready.
         current: The one that writes.
+        tries: How often it has been asked in vain.
         parts: What has been written.
     """
 
@@ -55,6 +58,7 @@ class Attempt:
     wait: float = LOOK_SECONDS
     waiting: deque[int] | None = None
     current: int | None = None
+    tries: int = 0
     parts: list[str] = attrs.field(factory=list)
 
 
@@ -90,7 +94,7 @@ class Stacks:
         elif attempt.waiting is None:
             self._begin(attempt)
         elif attempt.current is not None:
-            self._see(attempt, attempt.current)
+            self._see(attempt, attempt.current, attempt.waiting)
         else:
             self._next(attempt, attempt.waiting)
 
@@ -127,7 +131,7 @@ class Stacks:
             return
         self._end(attempt)
 
-    def _see(self, attempt: Attempt, tid: int) -> None:
+    def _see(self, attempt: Attempt, tid: int, waiting: deque[int]) -> None:
         """See whether the current thread has written."""
         child = attempt.child
         state = threads.signal_state(child.pid, tid, signals.STACK)
@@ -145,7 +149,12 @@ class Stacks:
             else "no Python"
         )
         text = _take(child) or f"  {silence}\n"
-        attempt.parts.append(_headed(child.pid, tid, text))
+        if text.endswith(CHANGED) and attempt.tries < MAX_TRIES:
+            attempt.tries += 1
+            waiting.appendleft(tid)
+        else:
+            attempt.tries = 0
+            attempt.parts.append(_headed(child.pid, tid, text))
         attempt.current = None
         self.look(child.number)
 

@@ -12,7 +12,8 @@ import attrs
 
 from actors.exits import ExitKind, ExitReason
 
-_ABORT_PATH = frozenset({"SIGABRT", "SIGKILL"})
+# A process that is aborted may break while it writes its stacks, where only faulthandler can do that.
+_ABORT_PATH = frozenset({"SIGABRT", "SIGSEGV", "SIGBUS", "SIGKILL"})
 _TERM_PATH = frozenset({"SIGTERM", "SIGKILL"})
 # The signals we send for a reason of ours; one that is missing here is never a cause.
 _SIGNALS_FOR = {

@@ -95,6 +95,28 @@ def test_stack_shows_all_threads_and_harms_none_that_runs(
     assert attentive.ask(Attentive.pid).result() == pid
 
 
+def test_thread_whose_stack_made_no_sense_is_asked_again(
+    attentive: ActorRef[Attentive],
+) -> None:
+    attentive.ask(Attentive.stumble, 3).result()
+
+    text = attentive.stack().result()
+
+    assert text.count(", the main one):\n") == 1
+    assert '  File "x.py", line 1 in x\n' in text
+    assert stacks.CHANGED not in text
+
+
+def test_thread_whose_stack_never_makes_sense_is_not_asked_for_ever(
+    attentive: ActorRef[Attentive],
+) -> None:
+    attentive.ask(Attentive.stumble, 10**6).result()
+
+    text = attentive.stack().result()
+
+    assert text.count(stacks.CHANGED) == 1
+
+
 def test_those_who_ask_at_once_get_the_same_stack(
     attentive: ActorRef[Attentive], mark: Path
 ) -> None:

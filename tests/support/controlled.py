@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import Actor, ActorRef, handler, signals
+from actors.supervision import stacks
 from tests.support.actors_under_test import Blocker
 
 
@@ -53,6 +54,20 @@ class Attentive(Blocker):
 
     def write_over(self) -> None:
         signal.signal(signals.STACK, lambda *_: None)
+
+    def stumble(self, times: int) -> None:
+        """Write a stack that makes no sense so many times, and then one that does."""
+        fd = next(
+            int(each.name)
+            for each in Path("/proc/self/fd").iterdir()
+            if "goodbye-" in str(each.resolve())
+        )
+        endings = iter([stacks.CHANGED] * times)
+
+        def write(*_: object) -> None:
+            os.write(fd, next(endings, '  File "x.py", line 1 in x\n').encode())
+
+        signal.signal(signals.STACK, write)
 
     def block_signals(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

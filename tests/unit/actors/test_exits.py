@@ -636,15 +636,15 @@ def test_any_other_death_while_stopping_keeps_its_own_reason(
 CAUSES = {
     "killed": ("SIGKILL",),
     "supervisor_died": ("SIGKILL",),
-    "heartbeat_lost": ("SIGABRT", "SIGKILL"),
-    "handler_timeout": ("SIGABRT", "SIGKILL"),
-    "init_timeout": ("SIGABRT", "SIGKILL"),
+    "heartbeat_lost": ("SIGABRT", "SIGSEGV", "SIGKILL"),
+    "handler_timeout": ("SIGABRT", "SIGSEGV", "SIGKILL"),
+    "init_timeout": ("SIGABRT", "SIGSEGV", "SIGKILL"),
     "control_lost": ("SIGTERM", "SIGKILL"),
     "linked": ("SIGTERM", "SIGKILL"),
 }
 
 
-@pytest.mark.parametrize("name", ["SIGABRT", "SIGKILL", "SIGTERM", "SIGSEGV"])
+@pytest.mark.parametrize("name", ["SIGABRT", "SIGKILL", "SIGTERM", "SIGSEGV", "SIGILL"])
 @pytest.mark.parametrize("kind", CAUSES)
 def test_cause_wins_exactly_when_its_signals_can_have_killed(
     kind: str, name: str
@@ -658,11 +658,11 @@ def test_cause_wins_exactly_when_its_signals_can_have_killed(
 
 
 def test_overtaken_cause_is_told_with_the_reason_that_overtook_it() -> None:
-    reason = classify(died(11), None, cause=SILENT, during="Counter.add")
+    reason = classify(died(4), None, cause=SILENT, during="Counter.add")
 
     assert reason == ExitReason(
         ExitKind.SIGNAL,
-        signal="SIGSEGV",
+        signal="SIGILL",
         cause="heartbeat_lost",
         during="gave no sign of life while running Counter.add",
     )
@@ -671,7 +671,7 @@ def test_overtaken_cause_is_told_with_the_reason_that_overtook_it() -> None:
 def test_overtaken_cause_tells_of_the_message_it_was_about() -> None:
     cause = ExitReason(ExitKind.HANDLER_TIMEOUT, during="Shop.order")
 
-    reason = classify(died(11), None, cause=cause, during="Counter.add")
+    reason = classify(died(4), None, cause=cause, during="Counter.add")
 
     assert reason.during == "took too long while running Shop.order"
 
@@ -758,9 +758,9 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
         ),
         (classify(died(11, core=True), None), "killed by SIGSEGV (core dumped)"),
         (
-            classify(died(11), None, cause=SILENT, during="Counter.add"),
+            classify(died(4), None, cause=SILENT, during="Counter.add"),
             (
-                "killed by SIGSEGV while being ended "
+                "killed by SIGILL while being ended "
                 "(gave no sign of life while running Counter.add)"
             ),
         ),
