@@ -89,6 +89,8 @@ class Stacks:
             del self._attempts[number]
             for request in attempt.requests:
                 request.repeat()
+        elif linux.has_ended(child.pidfd):
+            self._look_later(attempt)  # until its death has been seen to
         elif threads.is_stopped(child.pid):
             self._end(attempt, "is stopped; thaw it first")
         elif attempt.waiting is None:
@@ -120,6 +122,9 @@ class Stacks:
             try:
                 linux.signal_thread(attempt.child.pidfd, pid, tid, signals.STACK)
             except ProcessLookupError:
+                if linux.has_ended(attempt.child.pidfd):
+                    self._look_later(attempt)
+                    return
                 continue
             except PermissionError:
                 self._end(attempt, reaper.NOT_OURS)
