@@ -119,7 +119,7 @@ class ExitReason:
         message: The exception's text, or what else there is to say.
         traceback: The formatted traceback, its end if it is long.
         notes: The exception's notes.
-        dump: What faulthandler wrote.
+        dump: The Python stacks of its threads, where it could write them.
         uptime: Seconds from its start to its death.
         during: The message in hand, as ``Counter.add``.
             Where ``cause`` says what we were ending it for: the same as a sentence.

@@ -7,7 +7,7 @@ from types import TracebackType
 
 _OURS = __name__.partition(".")[0] + "."
 _FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is slow, and this runs in every process
-_THREAD = "Current thread "  # of faulthandler: the one that got the signal
+_THREAD = "Current thread "  # the one that got the signal
 
 
 def of_user(error: BaseException) -> TracebackType | None:
@@ -22,7 +22,7 @@ def of_user(error: BaseException) -> TracebackType | None:
 
 
 def of_dump(dump: str) -> str:
-    """Return the user's frames of the thread that got the signal, out of what faulthandler has written; empty where there are none."""
+    """Return the user's frames of the thread that got the signal, out of the dump of a death; empty where there are none."""
     lines = dump.partition(_THREAD)[2].partition("\n\n")[0].splitlines()[1:]
     end = next((at for at, line in enumerate(lines) if _FOLDER in line), len(lines))
     frames = lines[:end]

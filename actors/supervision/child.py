@@ -154,7 +154,7 @@ class ActorChild(Child):
     estate: Estate
     limits: Limits
     resources: dict[str, Any]  # what the kernel allows it: attributes of ``Resources``
-    dump_at: int = GOODBYE_BYTES  # where in its goodbye faulthandler writes next
+    dump_at: int = GOODBYE_BYTES  # where in its goodbye the next stack is written
 
 
 @attrs.define(eq=False, kw_only=True)
