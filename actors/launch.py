@@ -90,8 +90,11 @@ def launch(
     transport: str,
     max_message_bytes: int,
     preload: Sequence[str] = (),
+    output: str = "labelled",
 ) -> Root:
-    """Start a root supervisor for a new system, whose actors have mailboxes of *transport* by default and the modules *preload* imported.
+    """Start a root supervisor for a new system.
+
+    Its actors have mailboxes of *transport* by default, the modules *preload* imported, and their *output* is labelled or theirs alone.
 
     Raises:
         RuntimeDirectoryError: The directory is not one we may use.
@@ -119,14 +122,18 @@ def launch(
         page = status.StatusPage.open(directory.fd, ROOT)
         undo.callback(page.close)
         client.loss = functools.partial(loss_of, page)
-        process, pidfd = _execute(directory, name, transport, preload)
+        process, pidfd = _execute(directory, name, transport, preload, output)
         undo.pop_all()
     client.waiting.root_pidfd = pidfd
     return Root(client, process, pidfd, page)
 
 
 def _execute(
-    directory: RuntimeDirectory, name: str, transport: str, preload: Sequence[str]
+    directory: RuntimeDirectory,
+    name: str,
+    transport: str,
+    preload: Sequence[str],
+    output: str,
 ) -> tuple[subprocess.Popen[bytes], int]:
     path = _module_path()  # before anything is open: its warning may be an error
     with contextlib.ExitStack() as given:
@@ -143,6 +150,7 @@ def _execute(
             "name": name,
             "transport": transport,
             "preload": [*preload],
+            "output": output,
             **fds,
         }
         os.write(config_fd, json.dumps(config).encode())

@@ -12,7 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import (
+    Any,
+    Literal,
+    Never,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+    cast,
+    get_args,
+)
 
 from actors import planting, spawning
 from actors.actor import Actor
@@ -46,6 +56,7 @@ from transports.errors import EndpointError
 A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
 T = TypeVar("T")
+Output = Literal["labelled", "inherit"]
 
 SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
@@ -116,7 +127,7 @@ class ActorSystem:
     It is bound to no event loop and no thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, by name
         self,
         name: str = "system",
         *,
@@ -125,6 +136,7 @@ class ActorSystem:
         drain: float = DRAIN_SECONDS,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         preload: Sequence[str] = (),
+        output: Output = "labelled",
         **unknown: Never,
     ) -> None:
         """Describe a system; nothing is started yet.
@@ -138,6 +150,8 @@ class ActorSystem:
             max_message_bytes: The largest message, or result, that is taken: 1 MiB or more. Memory that is shared already does not count.
             preload: Names of modules that are imported once, before any actor starts: each starts sooner then, and shares their memory.
                 They run in the supervisor, so nothing but what is safe to import there: no threads, no connections.
+            output: What becomes of what actors write to standard output and standard error, C code and child processes included.
+                ``"labelled"`` shows it on this program's, in whole lines with the actor's name in front; ``"inherit"`` leaves it as it is.
             unknown: Refused.
 
         Raises:
@@ -149,6 +163,8 @@ class ActorSystem:
         seconds("drain", drain)
         whole("max_message_bytes", max_message_bytes, MIN_MAX_MESSAGE_BYTES)
         _check_modules(preload)
+        _check_output(output)
+        self._output = output
         self._preload = tuple(preload)
         self._name = name
         self._transport = transport
@@ -278,6 +294,7 @@ class ActorSystem:
             self._transport,
             self._max_message_bytes,
             self._preload,
+            self._output,
         )
         self._client = self._part.client
         _open.add(self)
@@ -599,6 +616,12 @@ def _check_modules(preload: object) -> None:
     ):
         msg = f"preload={preload!r}: a sequence of module names, such as ('numpy',)"
         raise OptionError(msg)
+
+
+def _check_output(output: object) -> None:
+    if output not in get_args(Output):
+        accepted = " or ".join(map(repr, get_args(Output)))
+        raise refused("output", output, accepted)
 
 
 def _is_module(name: object) -> bool:

@@ -26,7 +26,7 @@ from actors import actor, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import _stack, clock, heartbeat, limits, status
+from actors.runtime import _stack, clock, heartbeat, limits, status, streams
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -344,6 +344,7 @@ def run(start: Start) -> NoReturn:
     """
     status = 1
     try:
+        streams.join(start.directory.fd, start.number)
         os.lseek(start.goodbye_fd, GOODBYE_BYTES, os.SEEK_SET)
         _write_stacks_to(start.goodbye_fd)
         status = _live(start)

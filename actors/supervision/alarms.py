@@ -26,6 +26,10 @@ class Alarms:
         """Forget *key*."""
         self._due.pop(key, None)
 
+    def __contains__(self, key: Key) -> bool:
+        """Return whether *key* is due some time."""
+        return key in self._due
+
     def next_due(self) -> float | None:
         """Return when something is due next."""
         self._prune()

@@ -43,6 +43,7 @@ from actors.supervision.line import Line
 from actors.supervision.links import Links, Tie
 from actors.supervision.nested import Life
 from actors.supervision.oom import Oom, OomWitness
+from actors.supervision.outputs import Outputs
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
 from actors.supervision.pulse import ALARM as PULSE
@@ -63,7 +64,7 @@ TOP = 0  # in the place of a number: the root's own group
 class Lifecycle:
     """The children of all supervisors of one system."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one supervisor
         self,
         directory: RuntimeDirectory,
         outgoing: Outgoing,
@@ -71,6 +72,7 @@ class Lifecycle:
         alarms: Alarms,
         selector: selectors.EpollSelector,
         payloads: Payloads,
+        outputs: Outputs,
     ) -> None:
         """Watch processes in *selector* and deadlines in *alarms*."""
         self.children: dict[int, Child] = {}
@@ -87,18 +89,25 @@ class Lifecycle:
             self,
             alarms,
             selector,
-            outgoing.close,
+            self._release,
             Life(directory),
             directory.descriptors(),
         )
         self.top = Branch(TOP, Group(SupervisorOptions()), self.hands)
         self._open: dict[Branch, None] = {}  # what there is to be decided in
         self._directory = directory
+        self._outgoing = outgoing
+        self._outputs = outputs
         self._oom = OomWitness(oom.counter())
         self.askers = Askers(outgoing)
         self._events = events
         self._alarms = alarms
         self._selector = selector
+
+    def _release(self) -> None:
+        """Let go of what is this process's alone, in a new one."""
+        self._outgoing.close()
+        self._outputs.leave()
 
     def reason_of(self, number: int) -> ExitReason:
         """Return why *number* has ended, as far as it is remembered."""
@@ -131,7 +140,15 @@ class Lifecycle:
             child.branch.kids[child.number] = child
             if child.options.name is not None:
                 self.names[child.options.name] = child.number
+            if isinstance(child, ActorChild):
+                self._open_output(child)
             self.review(child.branch)
+
+    def _open_output(self, child: ActorChild) -> None:
+        try:
+            self._outputs.open(child.number, child.label)
+        except OSError as exc:  # it goes where ours goes
+            self._events.warn("output_not_labelled", child, error=str(exc))
 
     def review(self, branch: Branch) -> None:
         """Look at *branch* again in this turn: something about its group has changed."""
@@ -623,6 +640,7 @@ class Lifecycle:
 
     def _settle(self, child: Child, reason: ExitReason) -> bool:
         """Settle what the dead one had in hand; return whether somebody wanted it to end for good."""
+        self._outputs.finish(child.number)
         is_final = False
         if isinstance(child, ActorChild):
             reason, is_final = self.settling.died(child, reason)
@@ -701,6 +719,7 @@ class Lifecycle:
             self._open.pop(child.below, None)
         elif isinstance(child, ActorChild):
             self.settling.end(child, reason)
+            self._outputs.end(child.number)
         branch = child.branch
         del branch.kids[child.number]
         branch.static.pop(child.number, None)

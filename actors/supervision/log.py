@@ -1,4 +1,4 @@
-"""Standard error for a process that must neither die of its log nor wait for it."""
+"""The file that structlog writes to: the console in the root supervisor, standard error in actors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import contextlib
 import os
 import select
 
+from actors.supervision.console import Console
+
 STDERR = 2
+READ_SECONDS = 5.0  # in which the root supervisor reads what an actor writes, however little it gets to run
 
 
 class LogFile:
@@ -16,27 +19,44 @@ class LogFile:
     """
 
     def __init__(self) -> None:
+        self._console: Console | None = None
+        self._patience = 0.0
         self._lost = 0
+
+    def lead_to(self, console: Console) -> None:
+        """Write to *console* from now on."""
+        self._console = console
+
+    def inherit(self, *, is_read: bool) -> None:
+        """Write to standard error from now on, in a new process; *is_read* by the root supervisor, which does not leave it alone."""
+        self._console = None
+        self._patience = READ_SECONDS if is_read else 0.0
 
     def write(self, line: str) -> None:
         """Write *line*, which has its end, or count it as lost."""
+        if self._console is not None:
+            self._console.write(line)
+            return
         note = f"({self._lost} lines of the log could not be written)\n"
         data = ((note if self._lost else "") + line).encode(errors="backslashreplace")
         is_whole = False
         with contextlib.suppress(OSError):
-            is_whole = _write(data)
+            is_whole = _write(data, self._patience)
         self._lost = 0 if is_whole else self._lost + 1
 
     def flush(self) -> None:
         """Nothing is kept back."""
 
 
-def _write(data: bytes) -> bool:
+def _write(data: bytes, patience: float) -> bool:
     poll = select.poll()
     poll.register(STDERR, select.POLLOUT)
     while data:
-        if not poll.poll(0):
+        if not poll.poll(patience * 1000):
             return False
         # A pipe that is writable has room for this much.
         data = data[os.write(STDERR, data[: select.PIPE_BUF]) :]
     return True
+
+
+FILE = LogFile()

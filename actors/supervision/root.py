@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import fcntl
 import gc
 import os
 import signal
@@ -20,6 +21,7 @@ import structlog
 import actors.system
 from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import _heap, fork, linux, log, preload
+from actors.supervision.console import STDERR, STDOUT
 from actors.supervision.supervisor import Start, Supervisor
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
@@ -30,8 +32,9 @@ def main(config: dict[str, Any]) -> None:
 
     Args:
         config: ``directory`` (path), ``lock_fd``, ``main_pidfd`` and ``door_fd`` (inherited descriptors), ``name``, ``transport``,
-            ``preload``.
+            ``preload``, ``output``.
     """
+    _fill_standard_streams(config)
     directory = RuntimeDirectory.open(Path(config["directory"]))
     for fd in (config["lock_fd"], config["main_pidfd"], config["door_fd"]):
         os.set_inheritable(fd, False)  # noqa: FBT003 - the function's own form
@@ -49,6 +52,7 @@ def main(config: dict[str, Any]) -> None:
         wakeup,
         config["transport"],
         preloaded,
+        is_labelled=config["output"] == "labelled",
     )
     signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "should_stop", True))
     # The program that executed us may have blocked some; what has come meanwhile comes now.
@@ -74,6 +78,29 @@ def _share_memory() -> None:
     gc.freeze()  # and no collection touches it
 
 
+def _fill_standard_streams(config: dict[str, Any]) -> None:
+    """Let 1 and 2 be streams: of a program that runs without them, they are the first descriptors that it, or we, would get."""
+    free = set()
+    for name in ("lock_fd", "main_pidfd", "door_fd"):
+        if (fd := config[name]) <= STDERR:
+            config[name] = fcntl.fcntl(fd, fcntl.F_DUPFD, STDERR + 1)
+            free.add(fd)
+    for fd in (STDOUT, STDERR):
+        if fd in free or not _is_open(fd):
+            null = os.open(os.devnull, os.O_WRONLY)
+            if null != fd:
+                os.dup2(null, fd)
+                os.close(null)
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
 def _catch_signals() -> int:
     """Return a descriptor that becomes readable when SIGTERM or SIGCHLD has arrived."""
     receiver, sender = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -87,18 +114,18 @@ def _catch_signals() -> int:
 
 
 def configure_log() -> None:
-    """Log to standard error; actors inherit it and may configure structlog anew."""
+    """Log to standard error, by way of the console once there is one; actors inherit it and may configure structlog anew."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             structlog.dev.ConsoleRenderer(
-                colors=os.isatty(log.STDERR),
+                colors=os.isatty(STDERR),
                 sort_keys=False,
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         ],
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", log.LogFile())),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", log.FILE)),
         cache_logger_on_first_use=False,
     )

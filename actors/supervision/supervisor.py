@@ -30,10 +30,11 @@ from actors.runtime.questions import Questions
 from actors.runtime.rooms import LOOK_AGAIN_SECONDS, Rooms
 from actors.runtime.route import Route
 from actors.runtime.withdrawn import Withdrawn
-from actors.supervision import delay, reaper, repeats, watchdog
+from actors.supervision import console, delay, log, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
 from actors.supervision.child import ActorChild, Asker, Branch, Child
+from actors.supervision.console import Console
 from actors.supervision.control import Control
 from actors.supervision.estate import Estate
 from actors.supervision.events import Events
@@ -41,6 +42,7 @@ from actors.supervision.forest import Forest, limits_of
 from actors.supervision.group import Fate, group_of_one
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.mailboxes import Mailboxes
+from actors.supervision.outputs import Outputs
 from actors.supervision.payloads import ALARM as PAYLOADS
 from actors.supervision.payloads import Payloads
 from actors.supervision.preload import Preloaded
@@ -78,7 +80,7 @@ class Leave:
 class Supervisor:
     """The root supervisor of one system."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one program starts with
         self,
         directory: RuntimeDirectory,
         main_pidfd: int,
@@ -86,6 +88,8 @@ class Supervisor:
         wakeup_fd: int,
         transport: str,
         preloaded: Preloaded,
+        *,
+        is_labelled: bool,
     ) -> None:
         """Supervise in *directory*.
 
@@ -96,6 +100,7 @@ class Supervisor:
             wakeup_fd: Becomes readable when a signal has arrived.
             transport: Scheme of the mailboxes of actors that do not choose their own.
             preloaded: What has been imported for all of them.
+            is_labelled: What they write is shown line by line, with their names.
         """
         self.should_stop = False  # set by a signal
         self._directory = directory
@@ -112,6 +117,8 @@ class Supervisor:
         self._alarms = Alarms()
         self._repeats = Repeats(self._events, self._alarms)
         self._selector = selectors.EpollSelector()
+        self._console = Console(self._selector, self._alarms)
+        log.FILE.lead_to(self._console)
         self._payloads = Payloads(
             directory.blob_fd, self._blobs, self._alarms, self._is_quiet
         )
@@ -122,6 +129,7 @@ class Supervisor:
             self._alarms,
             self._selector,
             self._payloads,
+            Outputs(directory, self._selector, self._console, is_labelled=is_labelled),
         )
         self._outgoing.on_damaged = self.lifecycle.damaged
         self._control = Control(
@@ -173,6 +181,7 @@ class Supervisor:
             **self._trees().requests,
             "close": self._on_close,
             "hurry": self._on_hurry,
+            "bar": self._on_bar,
             **self._control.requests,
             **Watching(self.lifecycle).requests,
             **self.lifecycle.settling.quarantine.requests,
@@ -295,6 +304,8 @@ class Supervisor:
             self._watchdog.look(number)
         elif kind in self._control.alarms:
             self._control.alarms[kind](number)
+        elif kind == console.ALARM:
+            self._console.on_alarm(number)
         elif kind == delay.ALARM:
             self._explain_delay()
         elif kind == "orphans":
@@ -597,6 +608,12 @@ class Supervisor:
         if sender == MAIN:  # a signal to another program is not for the system
             self.lifecycle.kill_all("second_signal")
 
+    def _on_bar(
+        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        if sender == MAIN:  # the one that our terminal is the terminal of
+            self._console.show(facts["key"], facts["text"])
+
     def _on_main_died(self) -> None:
         self._selector.unregister(self._main_pidfd)
         self._is_orphaned = True
@@ -610,7 +627,7 @@ class Supervisor:
             self._stop_all()
 
     def leave(self) -> None:
-        """Say that everything has ended."""
+        """Say that everything has ended, when all that there was to say has been written."""
         self._repeats.finish()
         self.lifecycle.settling.quarantine.finish()
         system = self._directory.path.name
@@ -619,6 +636,7 @@ class Supervisor:
         dropped = self.lifecycle.settling.take_dropped()
         if dropped:
             self._events.warn("messages_dropped", counts=dropped)
+        self._console.finish()
         for asker in self._closers:
             self._answer(asker, {"dropped": shortened(dropped)})
         # For programs that see no more than our death.

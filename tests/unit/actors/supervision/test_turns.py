@@ -39,7 +39,13 @@ def test_requests_that_come_without_end_have_to_wait_for_their_turn(
     reading, writing = os.pipe()
     main_pidfd = os.pidfd_open(os.getpid())
     supervisor = Supervisor(
-        directory, main_pidfd, door.create(directory.fd), reading, "shm", Preloaded()
+        directory,
+        main_pidfd,
+        door.create(directory.fd),
+        reading,
+        "shm",
+        Preloaded(),
+        is_labelled=False,
     )
     outlet = lanes.connect(directory.fd, ROOT, None)
     request = frame.HEADER.pack(
