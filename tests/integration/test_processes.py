@@ -61,10 +61,14 @@ def test_an_actor_leads_a_session_and_dies_with_its_supervisor(
     assert facts["dies_of"] == signal.SIGKILL
 
 
-def test_an_actor_reads_nothing_and_writes_where_the_program_does(
+def test_an_actor_reads_nothing_and_writes_to_streams_of_its_own(
     facts: dict[str, Any],
 ) -> None:
-    assert facts["streams"] == ["/dev/null", *facts["streams_of_program"][1:]]
+    null, output, errors = facts["streams"]
+
+    assert null == "/dev/null"
+    assert Path(output).suffix == ".out"
+    assert Path(errors).suffix == ".err"
 
 
 def test_nothing_that_an_actor_executes_inherits_a_descriptor(
