@@ -145,6 +145,8 @@ class Lifecycle:
             self.review(child.branch)
 
     def _open_output(self, child: ActorChild) -> None:
+        if child.options.kill_scope == "process":
+            return  # what outlives it, and us, would write to nobody
         try:
             self._outputs.open(child.number, child.label)
         except OSError as exc:  # it goes where ours goes
@@ -705,8 +707,8 @@ class Lifecycle:
             for kid in list(child.below.kids.values()):
                 self._lay_down(kid)
         self._events.publish("child_stopped", child, reason=reason.to_json())
-        self.askers.down(child, reason)
         self.watches.ended(child, reason)
+        self.askers.down(child, reason)  # last: by then, watchers have been told
 
     def _end(self, child: Child) -> None:
         """End *child* for good: its mailbox takes nothing more, and what was queued is answered or becomes dead letters."""
@@ -729,8 +731,8 @@ class Lifecycle:
         self.settling.remember(child.number, reason)
         if not child.is_down:
             self._events.publish("child_stopped", child, reason=reason.to_json())
-        self.askers.down(child, reason)
         self.watches.ended(child, reason)
+        self.askers.down(child, reason)  # last: by then, watchers have been told
 
     def _last_reason(self, child: Child) -> ExitReason:
         branch = child.branch

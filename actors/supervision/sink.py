@@ -106,7 +106,7 @@ def _writer(fd: int) -> tuple[int, Write, Callable[[], None]]:
     mode = _mode(fd)
     if stat.S_ISSOCK(mode):
         sock = socket.socket(fileno=os.dup(fd))
-        flags = socket.MSG_DONTWAIT
+        flags = int(socket.MSG_DONTWAIT)
         return sock.fileno(), lambda data: sock.send(data, flags), sock.close
     if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return fd, lambda data: os.write(fd, data), lambda: None
