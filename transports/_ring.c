@@ -189,24 +189,25 @@ slot_get_seq(SlotObject *self, void *Py_UNUSED(closure))
 }
 
 static PyObject *
-slot_get_aux(SlotObject *self, void *Py_UNUSED(closure))
+slot_get_source(SlotObject *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(
-        atomic_load_explicit(&self->slot->aux, memory_order_acquire));
+        atomic_load_explicit(&self->slot->source, memory_order_relaxed));
 }
 
 static int
-slot_set_aux(SlotObject *self, PyObject *value, void *Py_UNUSED(closure))
+slot_set_source(SlotObject *self, PyObject *value, void *Py_UNUSED(closure))
 {
     if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "aux cannot be deleted");
+        PyErr_SetString(PyExc_AttributeError, "source cannot be deleted");
         return -1;
     }
     unsigned long long word = PyLong_AsUnsignedLongLong(value);
     if (word == (unsigned long long)-1 && PyErr_Occurred()) {
         return -1;
     }
-    atomic_store_explicit(&self->slot->aux, word, memory_order_release);
+    /* relaxed: the mark of the frame, stored later, publishes it */
+    atomic_store_explicit(&self->slot->source, word, memory_order_relaxed);
     return 0;
 }
 
@@ -247,8 +248,8 @@ static PyGetSetDef slot_getset[] = {
      PyDoc_STR("Since when (CLOCK_MONOTONIC), or 0."), NULL},
     {"seq", (getter)slot_get_seq, NULL, PyDoc_STR("The record's sequence number."),
      NULL},
-    {"aux", (getter)slot_get_aux, (setter)slot_set_aux,
-     PyDoc_STR("A word for the slot's owner."), NULL},
+    {"source", (getter)slot_get_source, (setter)slot_set_source,
+     PyDoc_STR("The inode of the mailbox that its frame came from."), NULL},
     {"record", (getter)slot_get_record, NULL,
      PyDoc_STR("The record area as a writable memoryview."), NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -131,6 +131,9 @@ class Mailbox(Protocol):
     def take(self, slot: Slot, /) -> bytes | None:
         """Move the next frame into the empty *slot* and return a private copy of it.
 
+        ``slot.source`` says which mailbox it came from: the inode of what ``create``
+        returned.
+
         Returns:
             None when nothing waits.
 

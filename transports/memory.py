@@ -38,7 +38,8 @@ _Inode = tuple[int, int]
 class _Box:
     """One mailbox: what the kernel or the mapped file is elsewhere."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, inode: int) -> None:
+        self.inode = inode
         self.lock = threading.Lock()
         self.frames: deque[tuple[int, bytes]] = deque()
         self.used = 0
@@ -70,7 +71,7 @@ class MemoryMailbox:
                 _hush(box)
                 return None
             seq, frame = box.frames[0]
-            _fill(slot, seq, frame)
+            _fill(slot, box.inode, seq, frame)
             _drop_first(box)
             return frame
 
@@ -150,7 +151,8 @@ class MemoryTransport:
                 msg = f"cannot create {name}: it exists"
                 raise MailboxExistsError(msg)
             held = os.memfd_create(name, os.MFD_CLOEXEC)
-            self._named[key] = self._held[_inode(held)] = _Box(size)
+            inode = _inode(held)
+            self._named[key] = self._held[inode] = _Box(size, inode[1])
         return held
 
     def open(self, held: int, dir_fd: int, name: str, seat: int = 0) -> MemoryMailbox:
@@ -234,8 +236,9 @@ def _size(frame: bytes) -> int:
     return RECORD_BYTES + len(frame)
 
 
-def _fill(slot: Slot, seq: int, frame: bytes) -> None:
+def _fill(slot: Slot, source: int, seq: int, frame: bytes) -> None:
     slot.clear()
+    slot.source = source
     record = slot.record
     record[RECORD_BYTES : RECORD_BYTES + len(frame)] = frame
     record[_MARK.size : RECORD_BYTES] = _REST.pack(len(frame), seq)

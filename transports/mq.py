@@ -66,6 +66,7 @@ class MqMailbox:
 
     def __init__(self, held: int) -> None:
         self._fd = os.dup(held)
+        self._source = os.fstat(held).st_ino
         self.rejected = 0
 
     def fileno(self) -> int:
@@ -83,6 +84,7 @@ class MqMailbox:
             raise ValueError(msg)
         slot.clear()
         for _ in range(MAX_REJECTED):
+            slot.source = self._source
             try:
                 size = _mq.receive_into(fd, slot)
             except BlockingIOError:

@@ -61,6 +61,7 @@ class PipeMailbox:
 
     def __init__(self, held: int) -> None:
         self._fd = os.dup(held)
+        self._source = os.fstat(held).st_ino
         self.rejected = 0
 
     def fileno(self) -> int:
@@ -78,6 +79,7 @@ class PipeMailbox:
             raise ValueError(msg)
         slot.clear()
         for _ in range(MAX_REJECTED):
+            slot.source = self._source
             try:
                 size = os.readv(fd, [slot])
             except BlockingIOError:

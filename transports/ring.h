@@ -145,7 +145,7 @@ typedef struct {
     unsigned char *data;
     uint64_t capacity;
     uint64_t limit; /* largest frame */
-    uint64_t id;    /* differs from that of each other ring that exists */
+    uint64_t id;    /* the file's inode: no other mailbox that exists has it */
 } ring_t;
 
 typedef struct {
@@ -210,9 +210,8 @@ cpu_relax(void)
 /* A place for one frame in hand, in memory that outlives the receiver. */
 typedef struct {
     _Atomic uint64_t started; /* CLOCK_MONOTONIC, ns; 0 = not started */
-    _Atomic uint64_t aux;     /* the owner's, never touched here */
-    _Atomic uint64_t ring;    /* the id of the one that the record's number is of */
-    uint64_t reserved[5];
+    _Atomic uint64_t source;  /* the id of the mailbox that the frame came from */
+    uint64_t reserved[6];
     record_t record;
     unsigned char payload[];
 } slot_t;
@@ -233,9 +232,6 @@ slot_clear(slot_t *slot)
 {
     atomic_store_explicit(&slot->record.mark, 0, memory_order_release);
     atomic_store_explicit(&slot->started, 0, memory_order_release);
-    /* relaxed: what fills the slot next comes from a ring, and says so, or from
-     * somewhere else */
-    atomic_store_explicit(&slot->ring, 0, memory_order_relaxed);
 }
 
 static inline void
@@ -258,14 +254,14 @@ slot_filled(const slot_t *slot, uint64_t limit, uint32_t *length)
 }
 
 static inline void
-slot_fill(slot_t *slot, uint64_t ring, uint64_t seq, const unsigned char *payload,
+slot_fill(slot_t *slot, uint64_t source, uint64_t seq, const unsigned char *payload,
           uint32_t length)
 {
     slot_clear(slot);
     /* Against the compiler only: a killed process has executed a prefix of its
      * instructions, and the bytes below must not come before the zero mark. */
     atomic_signal_fence(memory_order_seq_cst);
-    atomic_store_explicit(&slot->ring, ring, memory_order_relaxed);
+    atomic_store_explicit(&slot->source, source, memory_order_relaxed);
     atomic_store_explicit(&slot->record.length, length, memory_order_relaxed);
     atomic_store_explicit(&slot->record.seq, seq, memory_order_relaxed);
     memcpy(slot->payload, payload, length);
@@ -859,7 +855,7 @@ ring_slot_for(const ring_t *ring, const ring_frame_t *found, const ring_slot_t *
         if (!slot_filled(slot, slots[i].limit, &length)) {
             empty = slots[i].limit >= found->length ? (ptrdiff_t)i : empty;
         }
-        else if (atomic_load_explicit(&slot->ring, memory_order_relaxed) == ring->id &&
+        else if (atomic_load_explicit(&slot->source, memory_order_relaxed) == ring->id &&
                  atomic_load_explicit(&slot->record.seq, memory_order_relaxed) ==
                      found->seq) {
             *is_filled = true;

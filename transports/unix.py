@@ -61,6 +61,7 @@ class UnixMailbox:
     def __init__(self, held: int) -> None:
         self._socket = socket.socket(fileno=os.dup(held))
         self._socket.settimeout(0)
+        self._source = os.fstat(held).st_ino
         self.rejected = 0
 
     def fileno(self) -> int:
@@ -75,6 +76,7 @@ class UnixMailbox:
             raise ValueError(msg)
         slot.clear()
         for _ in range(MAX_REJECTED):
+            slot.source = self._source
             try:
                 size, _, flags, _ = receive([slot])
             except BlockingIOError:

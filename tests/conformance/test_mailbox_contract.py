@@ -332,6 +332,14 @@ def test_taken_frame_is_in_the_slot_and_not_started(box: Box) -> None:
     assert box.slot.seq != 0
 
 
+def test_slot_says_which_mailbox_its_frame_came_from(box: Box) -> None:
+    box.outlet.put(b"frame")
+
+    box.mailbox.take(box.slot)
+
+    assert box.slot.source == os.fstat(box.held).st_ino
+
+
 def test_take_clears_what_an_earlier_life_left_in_an_empty_slot(box: Box) -> None:
     """Killed inside ``clear``, a receiver leaves a start time without a frame."""
     box.slot.start()

@@ -733,7 +733,7 @@ def test_slots_in_a_row_do_not_touch_each_other(ends: Ends) -> None:
 
     ends.reader.take(slots[1])
     slots[1].start()
-    slots[1].aux = 2**64 - 1
+    slots[1].source = 2**64 - 1
 
     assert memory[:size] + memory[2 * size :] == bytes(2 * size)
     assert slots[1].frame() == frame
@@ -765,11 +765,11 @@ def test_clear_empties_the_slot_and_keeps_the_owners_word() -> None:
     slot = new_slot(100)
     slot.record[:16] = struct.pack("=IIQ", _ring.RECORD_MARK, 4, 1)
     slot.start()
-    slot.aux = 5
+    slot.source = 5
 
     slot.clear()
 
-    assert (slot.filled, slot.started, slot.frame(), slot.aux) == (
+    assert (slot.filled, slot.started, slot.frame(), slot.source) == (
         False,
         False,
         None,
