@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
@@ -40,7 +41,8 @@ def spawn(
         cls: Its class.
         args: For its ``__init__``.
         kwargs: Likewise.
-        more: Facts that only some actors have: ``label``, for people in the place of a name, and ``worker_index``.
+        more: Facts that only some actors have: ``label``, for people in the place of a name, ``worker_index``, and ``shared``, the
+            number of a mailbox that it takes from besides its own.
 
     Raises:
         NotSerializableError: The class or an argument cannot travel.
@@ -62,6 +64,32 @@ def spawn(
         ref_maker(client, cls),
         about=own.name or cls.__name__,
     )
+
+
+def open_shared(
+    client: Client,
+    settings: tuple[ChildOptions, SupervisorOptions],
+    cls: type[Actor],
+    label: str,
+) -> Pending[int]:
+    """Ask the root for a mailbox that several actors of class *cls* will take from; settled with its number.
+
+    A ref with that number reaches whoever of them is free. It ends with the last of them, and what is in it then is answered or
+    becomes dead letters.
+
+    Args:
+        client: Of this process.
+        settings: Of the actors: its transport and its bound are theirs.
+        cls: Their class.
+        label: For people.
+    """
+    facts = {
+        "settings": attrs.asdict(settings[0]),
+        "class_name": cls.__name__,
+        "label": label,
+    }
+    number: Callable[[dict[str, Any]], int] = operator.itemgetter("number")
+    return client.request("open_shared", facts, b"", number, about=label)
 
 
 def ref_maker(client: Client, cls: type[A]) -> Callable[[dict[str, Any]], ActorRef[A]]:

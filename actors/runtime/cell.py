@@ -113,6 +113,8 @@ class Cell:
         self._is_ring = isinstance(mailbox, Reader)
         if isinstance(mailbox, Reader):
             self._readers = (client.lane.reader, mailbox)
+        self._shared: Mailbox | None = None  # that others take from as well
+        self._is_called = False  # it is we who were woken for what is in it
         self.runners: dict[asyncio.Task[None], Runner] = {}
         # Tasks of ``start_task``: they wait for themselves and for no handler.
         self.background: set[asyncio.Task[Any]] = set()
@@ -133,6 +135,17 @@ class Cell:
                 self._free.append(slot)
         # The oldest comes last, where it is taken from.
         self._inherited.sort(key=lambda slot: slot.seq, reverse=True)
+
+    def share(self, mailbox: Mailbox, tell: Callable[[str], None]) -> None:
+        """Take from *mailbox* too, which others take from as well.
+
+        Args:
+            mailbox: Not the actor's own.
+            tell: Tells the root that it is ``damaged``, or that it is to ``rouse`` the others.
+        """
+        self._shared, self._tell_root = mailbox, tell
+        if isinstance(mailbox, Reader):
+            self._readers = (*self._readers, mailbox)
 
     def open(self, actor: Actor, wear: Wear | None = None) -> None:
         """Take messages from now on: the actor is ready; *wear* says when its process is to be replaced."""
@@ -181,6 +194,19 @@ class Cell:
             else self._lane_only
         )
 
+    def crowd(self) -> Mailbox | None:
+        """Return the mailbox that others take from as well, as long as we would take from it."""
+        is_free = self._is_open and self._free and self.reason is None
+        return self._shared if is_free else None
+
+    def called(self) -> None:
+        """We have been woken for what is in the shared mailbox, and perhaps nobody else has; see ``loop.Source``."""
+        crowd = self.crowd()
+        if crowd is not None:
+            self._is_called = True
+            if isinstance(crowd, Reader):
+                crowd.hush()
+
     def drain(self) -> bool:
         """Handle answers, then up to ``BATCH`` messages; True when there were any."""
         answered = self._client.drain()
@@ -207,6 +233,15 @@ class Cell:
         self.drain()
 
     def _step(self) -> bool:
+        if self._is_called and self._free:
+            # Before all else, which may last: the others may be asleep.
+            self._is_called = False
+            slot = self._free.pop()
+            data = self._next_shared(slot)
+            if data is not None:
+                self._handle(slot, data)
+                return True
+            self._free.append(slot)
         if self._inherited:  # already in a slot, so it needs no free one
             slot = self._inherited.pop()
             data = slot.frame()
@@ -224,9 +259,20 @@ class Cell:
 
     def _next(self, slot: Slot) -> bytes | None:
         try:
-            return self._take(slot)
+            data = self._take(slot)
         except CorruptError as exc:
             self.end(ExitReason(ExitKind.MAILBOX_CORRUPT, message=str(exc)))
+            return None
+        return data if data is not None else self._next_shared(slot)
+
+    def _next_shared(self, slot: Slot) -> bytes | None:
+        if self._shared is None:
+            return None
+        try:
+            return self._shared.take(slot)
+        except CorruptError:
+            self._shared = None
+            self._tell_root("damaged")  # which starts us again, with another one
             return None
 
     # One message.
@@ -481,6 +527,8 @@ class Cell:
         """Take no further message; the loop ends when nothing is in hand any more, or at once after a crash."""
         if self.reason is None:
             self.reason = reason
+            if self._is_called:
+                self._tell_root("rouse")
         if not self._running or not self.reason.clean:
             self._loop.stop()
 

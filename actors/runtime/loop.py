@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import selectors
 import weakref
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from actors.runtime.spin import Spin
 from transports._ring import Reader, arm, disarm, look
+from transports.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -36,12 +38,40 @@ class Source(Protocol):
         """Return the rings that may be taken from now."""
         ...
 
+    def crowd(self) -> Mailbox | None:
+        """Return the mailbox that processes beside this one take from as well, if it may be taken from now."""
+        ...
+
+    def called(self) -> None:
+        """This process was woken for what is in that mailbox, and perhaps no other one was."""
+        ...
+
+
+class _Called:
+    """What is woken for the mailbox that a source shares with others."""
+
+    def __init__(self, source: Source) -> None:
+        self.hush = source.called
+
+
+class _Epoll(selectors.EpollSelector):
+    """An epoll selector that knows of descriptors for each of which one of those that wait is woken."""
+
+    def register_exclusive(self, fileobj: int, data: object) -> None:
+        """Wait until *fileobj* is readable, as one of several."""
+        self.register(fileobj, selectors.EVENT_READ, data)
+        # The module cannot say it, and the kernel not change it.
+        epoll: select.epoll = self._selector  # type: ignore[attr-defined]
+        epoll.unregister(fileobj)
+        epoll.register(fileobj, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
 
 class RingSelector(selectors.BaseSelector):
     """An epoll selector with rings in front."""
 
     def __init__(self) -> None:
-        self._epoll = selectors.EpollSelector()
+        self._epoll = _Epoll()
+        self._crowds: dict[Source, int] = {}  # descriptors that wait as one of several
         self._sources: list[tuple[Source, Reader]] = []
         self._spin = Spin()
         self._turns = 0
@@ -54,6 +84,9 @@ class RingSelector(selectors.BaseSelector):
 
     def unwatch(self, source: Source) -> None:
         """Forget *source*."""
+        fd = self._crowds.pop(source, None)
+        if fd is not None:
+            self._epoll.unregister(fd)
         for entry in list(self._sources):
             if entry[0] is source:
                 self._sources.remove(entry)
@@ -71,9 +104,21 @@ class RingSelector(selectors.BaseSelector):
             self._drain()
             return []
         try:
+            for source, _ in self._sources:
+                self._join(source)
             return self._events(timeout)
         finally:
             disarm(readers)
+
+    def _join(self, source: Source) -> None:
+        """Wait with others exactly as long as *source* would take what comes: whoever is woken wakes nobody else."""
+        crowd = source.crowd()
+        fd = self._crowds.get(source)
+        if crowd is not None and fd is None:
+            self._crowds[source] = fd = crowd.fileno()
+            self._epoll.register_exclusive(fd, _Called(source))
+        elif crowd is None and fd is not None:
+            self._epoll.unregister(self._crowds.pop(source))
 
     def _drain(self) -> bool:
         found = False
@@ -96,13 +141,14 @@ class RingSelector(selectors.BaseSelector):
 
     def _events(self, timeout: float | None) -> _Events:
         events = self._epoll.select(timeout)
-        for event in events:
-            if isinstance(event[0].data, Reader):
-                event[0].data.hush()  # all a bell has to do is end the wait
-                return [
-                    event for event in events if not isinstance(event[0].data, Reader)
-                ]
-        return events
+        ours = [
+            event for event in events if isinstance(event[0].data, Reader | _Called)
+        ]
+        if not ours:
+            return events
+        for event in ours:
+            event[0].data.hush()  # all a bell has to do is end the wait
+        return [event for event in events if event not in ours]
 
     # The rest is epoll's.
 
@@ -136,6 +182,7 @@ class RingSelector(selectors.BaseSelector):
             if arm((bell,)):
                 ring(bell)
         self._sources.clear()
+        self._crowds.clear()
         self._epoll.close()
 
     def abandon(self) -> None:
@@ -144,8 +191,9 @@ class RingSelector(selectors.BaseSelector):
         The epoll set is shared: what a copy of the loop takes out of it as it closes, the parent would not hear of any more.
         """
         self._sources.clear()
+        self._crowds.clear()
         self._epoll.close()
-        self._epoll = selectors.EpollSelector()
+        self._epoll = _Epoll()
 
 
 _selectors: weakref.WeakSet[RingSelector] = weakref.WeakSet()

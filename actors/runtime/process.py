@@ -41,6 +41,7 @@ from actors.wire import parcel
 from actors.wire.parcel import Opened
 from transports import registry
 from transports.errors import CorruptError
+from transports.mailbox import Transport
 
 R = TypeVar("R")
 
@@ -70,6 +71,21 @@ class Arguments:
 
 
 @attrs.frozen
+class Shared:
+    """A mailbox that an actor takes from besides its own, as others do.
+
+    Attributes:
+        number: Of the mailbox.
+        mailbox_fd: As the root holds it; of the same transport as the actor's own.
+        seat: Of this actor.
+    """
+
+    number: int
+    mailbox_fd: int
+    seat: int
+
+
+@attrs.frozen
 class Start:
     """What a new incarnation gets from its supervisor."""
 
@@ -84,6 +100,7 @@ class Start:
     heartbeat: float | None  # seconds between two signs of life
     resources: Mapping[str, Any]  # attributes of ``Resources``
     redelivers: bool  # what it dies of goes to the next incarnation
+    shared: Shared | None = None
 
 
 class Process:
@@ -100,11 +117,20 @@ class Process:
             start.mailbox_fd, start.directory.fd, mailbox_name(start.number)
         )
         self.cell = Cell(self.client, mailbox, self.loop, redelivers=start.redelivers)
+        if start.shared is not None:
+            self._share(transport, start.shared)
         self.cell.background = self._tasks = set[asyncio.Task[Any]]()
         self.client.waiting.drive(self.loop, self.cell)
         self._clock = clock.of(start.directory, start.number, self.loop)
         self._actor: Actor | None = None
         self.ref: ActorRef[Any]  # set before user code runs
+
+    def _share(self, transport: Transport, shared: Shared) -> None:
+        """Let the actor take from a mailbox that others take from as well."""
+        held, name = shared.mailbox_fd, mailbox_name(shared.number)
+        mailbox = transport.open(held, self._start.directory.fd, name, shared.seat)
+        facts = {"number": shared.number, "inode": os.fstat(held).st_ino}
+        self.cell.share(mailbox, lambda what: self.client.notify_root(what, facts))
 
     @functools.cached_property
     def log(self) -> Any:  # noqa: ANN401 - structlog's own type

@@ -30,6 +30,7 @@ from actors.runtime.rooms import LOOK_AGAIN_SECONDS
 from actors.runtime.spin import Spin
 from transports._ring import Reader, Slot, arm, disarm, look
 from transports.errors import ClosedError
+from transports.mailbox import Mailbox
 
 BREATH_NS = (
     500_000  # a foreign loop gets a turn at least this often while answers come at once
@@ -147,6 +148,13 @@ class Waiting:
     def readers(self) -> tuple[Reader, ...]:
         """Return the lane; see ``loop.Source``."""
         return self._readers
+
+    def crowd(self) -> Mailbox | None:
+        """Return None: this process shares nothing; see ``loop.Source``."""
+        return None
+
+    def called(self) -> None:
+        """Do nothing; see ``loop.Source``."""
 
     def breathe(self) -> Generator[Any, Any, None]:
         """Give the loop a turn if it has had none for too long."""

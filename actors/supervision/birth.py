@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from actors.runtime.process import Arguments
+from actors.runtime.process import Arguments, Shared
 
 
 @attrs.frozen
@@ -21,6 +21,7 @@ class AsActor:
         heartbeat: Seconds between two of its signs of life; None for none.
         resources: What the kernel allows it: attributes of ``Resources``.
         redelivers: Whether a message that it dies of is tried again.
+        shared: The mailbox that it takes from besides its own; only an actor of the root's has one.
     """
 
     scheme: str
@@ -29,6 +30,7 @@ class AsActor:
     heartbeat: float | None = None
     resources: Mapping[str, Any] = attrs.field(factory=dict)
     redelivers: bool = False
+    shared: Shared | None = None
 
 
 @attrs.frozen
@@ -76,8 +78,9 @@ class Birth:
     def descriptors(self) -> Iterator[int]:
         """Yield what is made for this process alone."""
         yield self.goodbye_fd
-        yield (
-            self.role.line_fd
-            if isinstance(self.role, AsSupervisor)
-            else self.role.mailbox_fd
-        )
+        if isinstance(self.role, AsSupervisor):
+            yield self.role.line_fd
+            return
+        yield self.role.mailbox_fd
+        if self.role.shared is not None:
+            yield self.role.shared.mailbox_fd

@@ -17,6 +17,7 @@ from actors.supervision.group import Fate, Group, Member, Phase
 from actors.supervision.hangs import Limits
 from actors.supervision.remote import RemoteHands
 from actors.supervision.settings import ChildOptions
+from actors.supervision.shared import SharedMailbox
 from actors.supervision.strategy import Death
 from actors.wire.frame import Header
 
@@ -154,6 +155,7 @@ class ActorChild(Child):
     estate: Estate
     limits: Limits
     resources: dict[str, Any]  # what the kernel allows it: attributes of ``Resources``
+    shared: SharedMailbox | None = None  # that it takes from besides its own
     dump_at: int = GOODBYE_BYTES  # where in its goodbye the next stack is written
 
 

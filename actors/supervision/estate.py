@@ -10,7 +10,7 @@ import contextlib
 import mmap
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -53,7 +53,7 @@ class Estate:
         *,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> Estate:
-        """Make everything; nothing is left behind when something cannot be made.
+        """Make everything, a lane only where there are slots; nothing is left behind when something cannot be made.
 
         Raises:
             NoSpaceError: Shared memory is too small.
@@ -79,8 +79,9 @@ class Estate:
             os.close(fd)
             # The processes of its siblings would keep it alive, and each fork would cost more with each actor.
             page.map.madvise(mmap.MADV_DONTFORK)
-            lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
-            undo.callback(lanes.unlink, directory.fd, number)
+            if slots:
+                lanes.create(directory.fd, number, lanes.ACTOR_LANE_BYTES)
+                undo.callback(lanes.unlink, directory.fd, number)
             if transport.keeps_elsewhere:
                 directory.announce(transport.scheme, mailbox_name(number))
             held = transport.create(
@@ -133,6 +134,18 @@ class Estate:
         value = self.page.words[status.SENDING]
         self.page.words[status.SENDING] = 0
         return value - 1 if value else None
+
+    def settle(self, seat: int, slots: Sequence[Slot]) -> None:
+        """Finish what the dead receiver with this *seat* and *slots* was doing.
+
+        Raises:
+            CorruptError: The mailbox makes no sense.
+        """
+        mailbox = self._open_mailbox(seat)
+        try:
+            mailbox.settle(*slots)
+        finally:
+            mailbox.close()
 
     def is_quiet(self) -> bool:
         """Return whether the actor has nothing in hand and nothing to do."""
@@ -256,11 +269,7 @@ class Estate:
         return taken
 
     def _unstarted(self, *, spares_tried: bool) -> Iterator[bytes]:
-        mailbox = self._open_mailbox()
-        try:
-            mailbox.settle(*self.page.slots())
-        finally:
-            mailbox.close()
+        self.settle(0, self.page.slots())
         for slot in self.page.slots():
             data = slot.frame()
             if data is not None and not (spares_tried and frame.attempt(data)):

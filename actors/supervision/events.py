@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import structlog
 
 from actors.runtime import reports
 from actors.runtime.outgoing import GoneError, Outgoing
-from actors.supervision.child import Child
 from actors.wire.frame import Kind
 from transports.errors import NoSpaceError
 
@@ -38,6 +37,30 @@ class Subscriber:
             record = {"event": DROPPED, "count": self.dropped}
             self.waiting.append(record)
             self.dropped = 0
+
+
+class Subject(Protocol):
+    """Whom an event is about."""
+
+    @property
+    def number(self) -> int:
+        """Of it in its system."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """The name, or the class and number."""
+        ...
+
+    @property
+    def incarnation(self) -> int:
+        """Which life of it."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        ...
 
 
 class Events:
@@ -63,7 +86,7 @@ class Events:
             subscriber.window += count
             self._send(number, subscriber)
 
-    def publish(self, event: str, child: Child | None = None, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+    def publish(self, event: str, child: Subject | None = None, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
         """Tell the subscribers."""
         if not self._subscribers:
             return
@@ -105,13 +128,13 @@ class Events:
 
     # The log: what a person has to know, one line each.
 
-    def warn(self, event: str, child: Child | None = None, **facts: Any) -> None:  # noqa: ANN401 - see publish
+    def warn(self, event: str, child: Subject | None = None, **facts: Any) -> None:  # noqa: ANN401 - see publish
         """Log something a person may have to act on."""
         if child is not None:
             facts = {"actor": child.label, "incarnation": child.incarnation, **facts}
         self._log.warning(event, **facts)
 
-    def info(self, event: str, child: Child, **facts: Any) -> None:  # noqa: ANN401 - see publish
+    def info(self, event: str, child: Subject, **facts: Any) -> None:  # noqa: ANN401 - see publish
         """Log how it went on."""
         self._log.info(event, actor=child.label, incarnation=child.incarnation, **facts)
 

@@ -52,6 +52,7 @@ from actors.supervision.remote import ALARM as LINE
 from actors.supervision.remote import RemoteHands
 from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
 from actors.supervision.settling import Settling
+from actors.supervision.sharing import Sharing
 from actors.supervision.strategy import Death
 from actors.supervision.verdict import classify
 from actors.supervision.watches import Watcher, Watches
@@ -80,6 +81,7 @@ class Lifecycle:
         self.unkillable: set[int] = set()  # processes that nobody waits for
         self.failed: ExitReason | None = None  # why the root gives up
         self.settling = Settling(directory, outgoing, events, payloads)
+        self.sharing = Sharing(directory, self.settling, self.children, self.kill)
         self.watches = Watches(outgoing, events)
         self.links = Links()
         self._pulse = Pulse(events, alarms)
@@ -294,6 +296,7 @@ class Lifecycle:
                 None if heartbeat is None else heartbeat.interval,
                 child.resources,
                 child.options.on_crash != "drop",
+                None if child.shared is None else child.shared.place_of(child.number),
             )
         return Birth(
             child.number,
@@ -569,7 +572,9 @@ class Lifecycle:
     def damaged(self, number: int, inode: int) -> None:
         """A sender has found the mailbox *inode* of child *number* damaged."""
         child = self.children.get(number)
-        if (
+        if child is None:
+            self.sharing.damaged(number, inode)
+        elif (
             isinstance(child, ActorChild)
             and child.pidfd >= 0
             and child.estate.is_mailbox(inode)
@@ -645,6 +650,7 @@ class Lifecycle:
         self._outputs.finish(child.number)
         is_final = False
         if isinstance(child, ActorChild):
+            self.sharing.died(child)
             reason, is_final = self.settling.died(child, reason)
             # What it has wanted to hear, its successor never will.
             self.watches.forget(child.number)
@@ -720,6 +726,7 @@ class Lifecycle:
                 self._end(kid)
             self._open.pop(child.below, None)
         elif isinstance(child, ActorChild):
+            self.sharing.left(child, reason)
             self.settling.end(child, reason)
             self._outputs.end(child.number)
         branch = child.branch

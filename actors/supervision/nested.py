@@ -51,6 +51,7 @@ class Life:
                 heartbeat=role.heartbeat,
                 resources=role.resources,
                 redelivers=role.redelivers,
+                shared=role.shared,
             )
         )
 

@@ -18,6 +18,7 @@ from actors.supervision.events import Events
 from actors.supervision.payloads import Payloads
 from actors.supervision.quarantine import Quarantine
 from actors.supervision.redelivery import Redelivery
+from actors.supervision.shared import Owner
 from actors.wire import frame
 from actors.wire.frame import Codec, FrameError, Header, Kind
 from transports.errors import TransportError
@@ -91,7 +92,7 @@ class Settling:
         method = child.method(header.method)
         self._events.warn("message_quarantined", child, method=method, id=poison["id"])
 
-    def replace_mailbox(self, child: ActorChild) -> None:
+    def replace_mailbox(self, child: Owner) -> None:
         """Give *child* an empty mailbox, and tell everybody who may have put something into the damaged one."""
         try:
             inode = child.estate.replace_mailbox()
@@ -139,11 +140,15 @@ class Settling:
         child.estate.resume(lambda header: self._drop(child, header, reason))
 
     def end(self, child: ActorChild, reason: ExitReason) -> None:
-        """Remove everything that was *child*'s, and remember why it ended."""
-        child.estate.close(lambda header: self._drop(child, header, reason))
-        self._payloads.ended(child.number)
+        """Remove everything that was *child*'s."""
+        self.end_mailbox(child, reason)
         self._payloads.release(child.arguments)
-        self._outgoing.forget(child.number)
+
+    def end_mailbox(self, owner: Owner, reason: ExitReason) -> None:
+        """Remove the mailbox of *owner*; what is in it is answered or becomes dead letters."""
+        owner.estate.close(lambda header: self._drop(owner, header, reason))
+        self._payloads.ended(owner.number)
+        self._outgoing.forget(owner.number)
 
     # What is taken out of a mailbox.
 
@@ -176,7 +181,7 @@ class Settling:
         """Return why *number* has ended, as far as it is remembered."""
         return self._ended.get(number) or ExitReason(ExitKind.NOPROC)
 
-    def _drop(self, child: ActorChild, header: Header, reason: ExitReason) -> None:
+    def _drop(self, child: Owner, header: Header, reason: ExitReason) -> None:
         if header.kind == Kind.ASK:
             if self._is_overdue(child, header):
                 return  # its asker has seen to that itself
@@ -192,7 +197,7 @@ class Settling:
             self._remember_tell(header)
             self._dead_letter(child, header, "stopped")
 
-    def _is_overdue(self, child: ActorChild, header: Header) -> bool:
+    def _is_overdue(self, child: Owner, header: Header) -> bool:
         now = time.monotonic_ns()
         if not 0 < header.deadline_ns <= now:
             return False
@@ -218,7 +223,7 @@ class Settling:
         return dropped
 
     def _dead_letter(
-        self, child: ActorChild, header: Header, cause: str, **facts: object
+        self, child: Owner, header: Header, cause: str, **facts: object
     ) -> None:
         self._events.publish(
             "dead_letter", child, cause=cause, method=child.method(header.method), sender=header.sender,

@@ -159,6 +159,10 @@ class Supervisor:
         ] = {
             "hello": lambda asker, *_: self._on_hello(asker, preloaded),
             "spawn": self._on_spawn,
+            "open_shared": self._on_open_shared,
+            "rouse": lambda _asker, _sender, facts, _payload: (
+                self.lifecycle.sharing.rouse(facts["number"])
+            ),
             "ready": self._on_ready,
             "leaving": lambda _asker, _sender, facts, _payload: self.lifecycle.leaving(
                 facts["number"], facts["incarnation"]
@@ -318,6 +322,8 @@ class Supervisor:
         child = self.lifecycle.children.get(number)
         if isinstance(child, ActorChild):
             return child.estate.is_quiet()
+        if self.lifecycle.sharing.get(number) is not None:
+            return self._is_everybody_quiet()
         return lanes.is_empty(self._directory.fd, number)
 
     def _answer(self, asker: Asker, facts: dict[str, Any] | None = None) -> None:
@@ -356,6 +362,23 @@ class Supervisor:
         if not self._add(asker, facts, arguments):
             self._payloads.release(arguments)
 
+    def _on_open_shared(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        number, label = next(self._numbers), facts["label"]
+        limit = self._outgoing.max_message_bytes
+        try:
+            self.lifecycle.sharing.open(number, facts, self._transport, limit)
+        except (TransportError, OSError) as exc:
+            self._refuse_start(asker, label, exc)
+        else:
+            self._answer(asker, {"number": number})
+
+    def _refuse_start(self, asker: Asker, label: str, error: Exception) -> None:
+        limit = limit_behind(error, label) if isinstance(error, OSError) else None
+        reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or error))
+        self._refuse(asker, "spawn", name=label, reason=reason.to_json())
+
     def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
         """Make a child, or tell *asker* why not; return whether there is one."""
         if self._is_closing:
@@ -379,6 +402,10 @@ class Supervisor:
         )
         label = options.name or facts.get("label") or f"{facts['class_name']}-{number}"
         try:
+            shared = self.lifecycle.sharing.join(number, facts.get("shared"))
+            if shared is not None:  # one kind of slots for both
+                scheme = shared.estate.transport.scheme
+                options = attrs.evolve(options, transport=scheme)
             estate = Estate.create(
                 self._directory,
                 number,
@@ -388,9 +415,8 @@ class Supervisor:
                 max_message_bytes=self._outgoing.max_message_bytes,
             )
         except (TransportError, ActorError, OSError) as exc:
-            limit = limit_behind(exc, label) if isinstance(exc, OSError) else None
-            reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or exc))
-            self._refuse(asker, "spawn", name=label, reason=reason.to_json())
+            self.lifecycle.sharing.leave(number, facts.get("shared"))
+            self._refuse_start(asker, label, exc)
             return False
         own = SupervisorOptions(**facts["supervisor"])
         group = group_of_one(number, options, own)
@@ -406,6 +432,7 @@ class Supervisor:
             estate=estate,
             limits=limits_of(options, facts),
             resources=options.resources(),
+            shared=shared,
         )
         self.lifecycle.add(child)
         return True
@@ -567,8 +594,8 @@ class Supervisor:
 
     def _stop_when_quiet(self) -> None:
         """Stop everybody once two looks in a row find nothing to do and nothing done in between."""
+        is_quiet = self._is_everybody_quiet()
         estates = [child.estate for child in self.lifecycle.actors()]
-        is_quiet = all(estate.is_quiet() for estate in estates)
         handled = sum(estate.handled() for estate in estates) if is_quiet else -1
         if is_quiet and handled == self._handled:
             self._stop_all()
@@ -576,6 +603,12 @@ class Supervisor:
         self._handled = handled
         self._alarms.set(
             ("quiet", 0), time.monotonic() + (0 if is_quiet else QUIET_SECONDS)
+        )
+
+    def _is_everybody_quiet(self) -> bool:
+        # First where messages come from: what is taken meanwhile is in a slot then.
+        return self.lifecycle.sharing.is_quiet() and all(
+            child.estate.is_quiet() for child in self.lifecycle.actors()
         )
 
     def _fail(self) -> None:
@@ -629,6 +662,7 @@ class Supervisor:
     def leave(self) -> None:
         """Say that everything has ended, when all that there was to say has been written."""
         self._repeats.finish()
+        self.lifecycle.sharing.abandon()
         self.lifecycle.settling.quarantine.finish()
         system = self._directory.path.name
         for pid in reaper.kill_adopted(self.lifecycle.unkillable, system):

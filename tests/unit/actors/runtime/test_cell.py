@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from actors import Actor, ActorRef
+from actors.exits import ExitKind, ExitReason
 from actors.options import Options
 from actors.runtime import directory as directories
 from actors.runtime import lanes, status
@@ -25,7 +26,7 @@ from actors.wire import frame
 from actors.wire.frame import Kind
 from transports.mailbox import Mailbox
 
-NUMBER = 7
+NUMBER, CREW = 7, 9
 
 
 class Listener(Actor):
@@ -123,6 +124,77 @@ def test_a_message_that_was_started_is_not_handled_again(bench: Bench) -> None:
     cell.drain()
 
     assert listener.heard == [1, 2]
+
+
+# A mailbox that others take from as well.
+
+
+@pytest.fixture
+def crew(bench: Bench) -> Iterator[Estate]:
+    options = Options(transport=bench.estate.transport.scheme)
+    made = Estate.create(bench.directory, CREW, options, slots=0)
+    yield made
+    made.close(lambda _: None)
+    made.page.close()
+
+
+def sharing(bench: Bench, crew: Estate) -> tuple[Cell, Listener, list[str]]:
+    """Return a cell that takes from *crew* too, and what it tells the root."""
+    mailbox = crew.transport.open(
+        crew.mailbox_fd, bench.directory.fd, mailbox_name(CREW), 3
+    )
+    bench.stack.callback(mailbox.close)
+    told: list[str] = []
+    cell, listener, _ = bench.cell()
+    cell.share(mailbox, told.append)
+    return cell, listener, told
+
+
+def send_to_crew(bench: Bench, number: int) -> None:
+    path = str(bench.directory.path)
+    ref: ActorRef[Listener] = ActorRef(bench.sender, path, CREW, "crew", Listener)
+    ref.tell(Listener.hear, number)
+
+
+def test_own_messages_come_before_those_for_everybody(
+    bench: Bench, crew: Estate
+) -> None:
+    cell, listener, _ = sharing(bench, crew)
+    send_to_crew(bench, 1)
+    bench.send(2)
+
+    cell.drain()
+
+    assert listener.heard == [2, 1]
+
+
+def test_cell_that_was_woken_for_everybody_takes_that_first(
+    bench: Bench, crew: Estate
+) -> None:
+    """Something of its own might last, while all the others are asleep."""
+    cell, listener, _ = sharing(bench, crew)
+    send_to_crew(bench, 1)
+    bench.send(2)
+
+    cell.called()
+    cell.drain()
+
+    assert listener.heard == [1, 2]
+
+
+def test_cell_that_ends_when_it_was_woken_has_the_others_look(
+    bench: Bench, crew: Estate
+) -> None:
+    cell, listener, told = sharing(bench, crew)
+    send_to_crew(bench, 1)
+
+    cell.called()
+    cell.end(ExitReason(ExitKind.SHUTDOWN))
+    cell.drain()
+
+    assert told == ["rouse"]
+    assert listener.heard == []
+    assert cell.crowd() is None
 
 
 def test_an_answer_counts_although_the_actor_has_ended_before_the_put_returned(

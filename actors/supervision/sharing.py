@@ -1,0 +1,195 @@
+"""The shared mailboxes of one system: made for a pool, settled when one of its workers dies, ended with the last of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from actors.errors import ActorError
+from actors.exits import ExitKind, ExitReason
+from actors.runtime import lanes
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import mailbox_name
+from actors.supervision.child import ActorChild, Child
+from actors.supervision.estate import HOLDER_SEAT, Estate
+from actors.supervision.settings import ChildOptions
+from actors.supervision.settling import Settling
+from actors.supervision.shared import SharedMailbox
+from actors.wire import frame
+from transports._ring import Slot
+from transports.errors import CorruptError, TransportError
+from transports.mailbox import Put
+
+
+class Sharing:
+    """Makes and ends them."""
+
+    def __init__(
+        self,
+        directory: RuntimeDirectory,
+        settling: Settling,
+        children: Mapping[int, Child],
+        kill: Callable[[Child, str], None],
+    ) -> None:
+        """Answer through *settling* what nobody will take; *kill* ends a process for a cause."""
+        self._directory = directory
+        self._settling = settling
+        self._children = children
+        self._kill = kill
+        self._mailboxes: dict[int, SharedMailbox] = {}
+
+    def open(
+        self, number: int, facts: dict[str, Any], transport: str, max_message_bytes: int
+    ) -> SharedMailbox:
+        """Make the shared mailbox *number* as *facts* describe it; *transport* is the system's.
+
+        Raises:
+            TransportError: There is no room for it.
+            OSError: A limit of the system.
+        """
+        label = facts["label"]
+        options = ChildOptions.from_json(facts["settings"])
+        estate = Estate.create(
+            self._directory,
+            number,
+            attrs.evolve(options, transport=options.transport or transport),
+            0,
+            (label, facts["class_name"]),
+            max_message_bytes=max_message_bytes,
+        )
+        made = SharedMailbox(number, label, facts["class_name"], estate)
+        self._mailboxes[number] = made
+        return made
+
+    def join(self, worker: int, number: int | None) -> SharedMailbox | None:
+        """Let the actor *worker* take from the shared mailbox *number*, if it is one.
+
+        Raises:
+            ActorError: It has ended, or too many take from it.
+        """
+        if number is None:
+            return None
+        shared = self._mailboxes.get(number)
+        if shared is None:
+            msg = "the mailbox that it was to share has ended with the last that took from it"
+            raise ActorError(msg)
+        if not shared.join(worker):
+            msg = f"{HOLDER_SEAT} actors share the mailbox of {shared.label} already"
+            raise ActorError(msg)
+        return shared
+
+    def leave(self, worker: int, number: int | None) -> None:
+        """Take back a ``join``: there is no such actor."""
+        shared = self._mailboxes.get(number or 0)
+        if shared is not None:
+            shared.seats.pop(worker, None)
+
+    def get(self, number: int) -> SharedMailbox | None:
+        """Return the shared mailbox *number*, if it has not ended."""
+        return self._mailboxes.get(number)
+
+    def is_quiet(self) -> bool:
+        """Return whether nothing waits in any of them."""
+        return all(each.estate.is_quiet() for each in self._mailboxes.values())
+
+    def died(self, child: ActorChild) -> None:
+        """An incarnation of *child*, that takes from a shared mailbox, has died: let the others go on.
+
+        What it had taken and not started goes back, if another one is there to take it.
+        """
+        shared = child.shared
+        if shared is None or child.number not in shared.seats:
+            return
+        with contextlib.suppress(CorruptError):  # whoever takes next finds it too
+            shared.estate.settle(shared.seats[child.number], child.estate.page.slots())
+        others = self._others(child, shared)
+        if any(other.is_alive for other in others):
+            put_back(shared, child.estate.page.slots())
+        # It may have been the one that was woken.
+        self.rouse(shared.number)
+
+    def rouse(self, number: int) -> None:
+        """Have all that take from the shared mailbox *number* look at it."""
+        shared = self._mailboxes.get(number)
+        for worker in shared.seats if shared is not None else ():
+            lanes.ring_bell(self._directory.fd, worker)
+
+    def _others(self, child: ActorChild, shared: SharedMailbox) -> list[Child]:
+        return [
+            self._children[number]
+            for number in shared.seats
+            if number != child.number and number in self._children
+        ]
+
+    def left(self, child: ActorChild, reason: ExitReason) -> None:
+        """*child* has ended for good, for *reason*; the last one takes the mailbox along."""
+        shared, child.shared = child.shared, None
+        if shared is None or shared.seats.pop(child.number, None) is None:
+            return
+        if shared.seats:
+            put_back(shared, child.estate.page.slots())
+        else:
+            self._end(shared, reason)
+
+    def _end(self, shared: SharedMailbox, reason: ExitReason) -> None:
+        del self._mailboxes[shared.number]
+        self._settling.end_mailbox(shared, reason)
+        self._settling.remember(shared.number, reason)
+
+    def damaged(self, number: int, inode: int) -> None:
+        """Somebody has found the shared mailbox *number* damaged: replace it, and have everybody open the new one."""
+        shared = self._mailboxes.get(number)
+        if shared is None or not shared.estate.is_mailbox(inode):
+            return
+        self._settling.replace_mailbox(shared)
+        for worker in shared.seats:
+            child = self._children.get(worker)
+            if child is not None:
+                self._kill(child, "shared_mailbox_corrupt")
+
+    def abandon(self) -> None:
+        """End those that nobody ever took from."""
+        for shared in list(self._mailboxes.values()):
+            if not shared.seats:
+                self._end(shared, ExitReason(ExitKind.SHUTDOWN))
+
+
+def put_back(shared: SharedMailbox, slots: Iterable[Slot]) -> None:
+    """Put what a dead worker had taken out of *shared* into its *slots*, and not started, back for the others.
+
+    What finds no room stays for its next incarnation, as does what a process has died of before.
+    """
+    source = shared.source
+    taken = [
+        slot
+        for slot in slots
+        if slot.filled and not slot.started and slot.source == source
+    ]
+    if not taken:
+        return
+    estate = shared.estate
+    with contextlib.suppress(TransportError):  # it is damaged: what was in it is lost
+        outlet = estate.transport.connect(
+            estate.directory.fd, mailbox_name(shared.number)
+        )
+        try:
+            for slot in sorted(taken, key=lambda slot: slot.seq):
+                if not _is_again(slot) and _put(outlet.put, slot):
+                    slot.clear()
+        finally:
+            outlet.close()
+
+
+def _is_again(slot: Slot) -> bool:
+    """Return whether a process has died of the message in *slot*: what is to become of it is known where it is."""
+    try:
+        return frame.read(slot.frame() or b"").attempt > 0
+    except frame.FrameError:
+        return False
+
+
+def _put(put: Callable[..., Put], slot: Slot) -> bool:
+    return put(slot.frame() or b"") is Put.ACCEPTED

@@ -1,0 +1,162 @@
+"""What becomes of the messages that a worker of a pool had taken, and not started, when it died."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from actors.options import Options
+from actors.runtime import directory as directories
+from actors.runtime import status
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import mailbox_name
+from actors.supervision.estate import HOLDER_SEAT, Estate
+from actors.supervision.shared import SharedMailbox
+from actors.supervision.sharing import put_back
+from actors.wire import frame
+from actors.wire.frame import Kind
+from tests.support.transports import new_slot, take_all
+from transports._ring import Slot
+from transports.mailbox import Mailbox, Put
+
+WORKER, CREW = 7, 9
+
+
+def message(corr: int, attempt: int = 0) -> bytes:
+    return frame.pack(Kind.TELL, b"hear", corr=corr, attempt=attempt)
+
+
+@attrs.define(eq=False)
+class Bench:
+    """A worker without a process, and the mailbox that it shares."""
+
+    directory: RuntimeDirectory
+    worker: Estate
+    shared: SharedMailbox
+    stack: contextlib.ExitStack
+
+    def send(self, number: int, *frames: bytes) -> None:
+        transport = self.shared.estate.transport
+        outlet = transport.connect(self.directory.fd, mailbox_name(number))
+        for data in frames:
+            assert outlet.put(data) == Put.ACCEPTED
+        outlet.close()
+
+    def mailbox(self, estate: Estate, seat: int = 0) -> Mailbox:
+        mailbox = estate.transport.open(
+            estate.mailbox_fd, self.directory.fd, mailbox_name(estate.number), seat
+        )
+        self.stack.callback(mailbox.close)
+        return mailbox
+
+    def slots(self) -> list[Slot]:
+        return list(self.worker.page.slots())
+
+    def left(self) -> list[bytes]:
+        """Take what is in the shared mailbox."""
+        limit = self.shared.estate.transport.inline_limit
+        return take_all(self.mailbox(self.shared.estate, 1), new_slot(limit))
+
+
+@pytest.fixture(params=["shm", "unix", "pipe", "mq"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    with contextlib.ExitStack() as stack:
+        directory = directories.create(tmp_path / "base", "bench")
+        stack.callback(directory.close)
+        stack.callback(directory.remove)
+        options = Options(transport=request.param)
+        worker = Estate.create(directory, WORKER, options, slots=3)
+        crew = Estate.create(directory, CREW, options, slots=0)
+        for estate in (worker, crew):
+            stack.callback(estate.page.close)
+            stack.callback(estate.close, lambda _: None)
+        yield Bench(directory, worker, SharedMailbox(CREW, "crew", "Hand", crew), stack)
+
+
+def test_what_was_taken_and_not_started_goes_back_in_its_order(bench: Bench) -> None:
+    bench.send(CREW, message(1), message(2))
+    mailbox = bench.mailbox(bench.shared.estate)
+    for slot in bench.slots()[:2]:
+        mailbox.take(slot)
+
+    put_back(bench.shared, bench.slots())
+
+    assert bench.left() == [message(1), message(2)]
+    assert not any(slot.filled for slot in bench.slots())
+
+
+def test_what_was_started_stays(bench: Bench) -> None:
+    bench.send(CREW, message(1))
+    slot = bench.slots()[0]
+    bench.mailbox(bench.shared.estate).take(slot)
+    slot.start()
+
+    put_back(bench.shared, bench.slots())
+
+    assert bench.left() == []
+    assert slot.frame() == message(1)
+
+
+def test_what_came_to_the_worker_alone_stays(bench: Bench) -> None:
+    bench.send(WORKER, message(1))
+    slot = bench.slots()[0]
+    bench.mailbox(bench.worker).take(slot)
+
+    put_back(bench.shared, bench.slots())
+
+    assert bench.left() == []
+    assert slot.frame() == message(1)
+
+
+def test_what_a_process_has_died_of_before_stays(bench: Bench) -> None:
+    bench.send(CREW, message(1, attempt=1))
+    slot = bench.slots()[0]
+    bench.mailbox(bench.shared.estate).take(slot)
+
+    put_back(bench.shared, bench.slots())
+
+    assert bench.left() == []
+    assert slot.frame() == message(1, attempt=1)
+
+
+def test_what_finds_no_room_stays(bench: Bench) -> None:
+    bench.send(CREW, message(1))
+    slot = bench.slots()[0]
+    bench.mailbox(bench.shared.estate).take(slot)
+    transport = bench.shared.estate.transport
+    outlet = transport.connect(bench.directory.fd, mailbox_name(CREW))
+    filler = message(2).ljust(transport.inline_limit, b"x")
+    while outlet.put(filler) == Put.ACCEPTED:
+        pass
+    while outlet.put(message(2)) == Put.ACCEPTED:
+        pass
+    outlet.close()
+
+    put_back(bench.shared, bench.slots())
+
+    assert slot.frame() == message(1)
+    assert message(1) not in bench.left()
+
+
+def test_seats_are_given_once_and_again_when_they_are_free(bench: Bench) -> None:
+    seats = [bench.shared.join(number) for number in range(HOLDER_SEAT)]
+
+    assert all(seats)
+    assert not bench.shared.join(1000)
+    assert sorted(bench.shared.seats.values()) == list(range(HOLDER_SEAT))
+
+    freed = bench.shared.seats.pop(5)
+    assert bench.shared.join(1000)
+    assert bench.shared.place_of(1000).seat == freed
+
+
+def test_shared_mailbox_has_no_lane(bench: Bench) -> None:
+    names = {path.name for path in bench.directory.path.glob(f"{CREW}.*")}
+
+    assert mailbox_name(CREW) in names
+    assert status.file_name(CREW) in names
+    assert f"{CREW}.lane" not in names
