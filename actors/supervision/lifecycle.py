@@ -81,11 +81,13 @@ class Lifecycle:
         self.unkillable: set[int] = set()  # processes that nobody waits for
         self.failed: ExitReason | None = None  # why the root gives up
         self.settling = Settling(directory, outgoing, events, payloads)
-        self.sharing = Sharing(directory, self.settling, self.children, self.kill)
         self.watches = Watches(outgoing, events)
         self.links = Links()
         self._pulse = Pulse(events, alarms)
         self.endings = Endings(events, alarms, self._give_up_on)
+        self.sharing = Sharing(
+            directory, self.settling, self.children, self.endings.kill
+        )
         # Lanes of others are unmapped in a new child.
         self.hands = Hands(
             self,
