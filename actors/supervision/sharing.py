@@ -10,7 +10,7 @@ import attrs
 
 from actors.errors import ActorError
 from actors.exits import ExitKind, ExitReason
-from actors.runtime import lanes
+from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.child import ActorChild, Child
@@ -60,6 +60,7 @@ class Sharing:
             (label, facts["class_name"]),
             max_message_bytes=max_message_bytes,
         )
+        estate.page.words[status.READY] = 1  # it waits for no start of its own
         made = SharedMailbox(number, label, facts["class_name"], estate)
         self._mailboxes[number] = made
         return made

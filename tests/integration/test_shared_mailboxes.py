@@ -14,8 +14,10 @@ import pytest
 
 from actors import (
     ActorCrashedError,
+    ActorRef,
     ActorStoppedError,
     ActorSystem,
+    AskTimeoutError,
     Event,
     MailboxLostError,
     SpawnError,
@@ -24,7 +26,7 @@ from actors import (
 from actors.options import Options
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.settings import split
-from tests.support.crews import Crew, Worker, hire
+from tests.support.crews import Worker, hire
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import notes
 
@@ -110,6 +112,22 @@ def test_worker_looks_into_its_own_mailbox_first(
     crew.stop()
 
 
+def test_ask_that_nobody_takes_says_that_it_is_queued(
+    system: ActorSystem, path: str, gate: Gate
+) -> None:
+    crew = hire(system, Worker, 1, path)
+    holding = crew.everybody.ask(Worker.hold, gate.path)
+    gate.wait_until_entered()
+
+    with pytest.raises(AskTimeoutError, match="queued") as caught:
+        crew.everybody.within(0.01).ask(Worker.pid).result()
+
+    assert "starting" not in str(caught.value)
+    gate.open()
+    holding.result()
+    crew.stop()
+
+
 def test_large_message_reaches_a_worker(system: ActorSystem, path: str) -> None:
     crew = hire(system, Worker, 2, path)
 
@@ -127,7 +145,7 @@ def test_worker_that_dies_costs_the_message_in_hand(
         worker.ask(Worker.hold, each)
         for worker, each in zip(crew.workers, (gate.path, gate.path), strict=True)
     ]
-    wait_until(lambda: all(is_busy(crew)), "both to be busy")
+    wait_until(lambda: all(map(holds, crew.workers)), "both to be busy")
     asked = [crew.everybody.ask(Worker.record, n) for n in range(3)]
 
     os.kill(pid, signal.SIGKILL)
@@ -140,10 +158,9 @@ def test_worker_that_dies_costs_the_message_in_hand(
     crew.stop()
 
 
-def is_busy(crew: Crew[Worker]) -> list[bool]:
-    return [
-        bool(worker.mailbox().inspect().result().in_hand) for worker in crew.workers
-    ]
+def holds(worker: ActorRef[Worker]) -> bool:
+    in_hand = worker.mailbox().inspect().result().in_hand
+    return [one.method for one in in_hand] == ["Worker.hold"]
 
 
 @pytest.mark.parametrize("kills", KILLS)
