@@ -65,6 +65,9 @@ Job = tuple[Slot, int, bytes, int, int]
 class Cell:
     """The messages of one actor process."""
 
+    _shared: Mailbox | None = None  # that others take from as well
+    _is_called = False  # it is we who were woken for what is in it
+
     def __init__(
         self,
         client: Client,
@@ -113,8 +116,6 @@ class Cell:
         self._is_ring = isinstance(mailbox, Reader)
         if isinstance(mailbox, Reader):
             self._readers = (client.lane.reader, mailbox)
-        self._shared: Mailbox | None = None  # that others take from as well
-        self._is_called = False  # it is we who were woken for what is in it
         self.runners: dict[asyncio.Task[None], Runner] = {}
         # Tasks of ``start_task``: they wait for themselves and for no handler.
         self.background: set[asyncio.Task[Any]] = set()
