@@ -28,7 +28,6 @@ import itertools
 import os
 import struct
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from transports import _ring
 from transports.errors import (
@@ -281,17 +280,20 @@ def _rounded(wanted: int) -> int:
     return max(1 << (wanted - 1).bit_length(), _ring.HEADER_BYTES)
 
 
+def _stem(name: str) -> str | None:
+    """Return what comes before the ending of a ring that shares its bell; None for one that does not."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if stem and dot + ending in SHARING_ENDINGS else None
+
+
 def _sharing(name: str) -> list[str]:
     """Return the names of all rings that would use the bell of *name*."""
-    path = PurePosixPath(name)
-    if path.suffix in SHARING_ENDINGS:
-        return [path.stem + other for other in SHARING_ENDINGS]
-    return [name]
+    stem = _stem(name)
+    return [name] if stem is None else [stem + other for other in SHARING_ENDINGS]
 
 
 def _bell_name(name: str, bell: str = ".bell") -> str:
-    path = PurePosixPath(name)
-    return f"{path.stem if path.suffix in SHARING_ENDINGS else name}{bell}"
+    return (_stem(name) or name) + bell
 
 
 def _exists(dir_fd: int, name: str) -> bool:

@@ -13,7 +13,7 @@ import gc
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NoReturn
 
 import attrs
@@ -52,7 +52,7 @@ def fork(action: Fork) -> int:
         OSError: No process could be made.
     """
     parent = os.getpid()
-    signals = _not_default()
+    changes = _signal_changes()
     pid = os.fork()  # noqa: TID251 - this is the one module
     if pid:
         return pid
@@ -63,7 +63,7 @@ def fork(action: Fork) -> int:
         os.close(action.epoll_fd)
         action.release()
         _close_all_but({0, 1, 2, *action.keep})
-        _isolate(parent, signals)
+        _isolate(parent, changes)
         _label(action)
         action.body()
     finally:
@@ -80,20 +80,25 @@ def _close_all_but(keep: Iterable[int]) -> None:
 
 
 @functools.cache
-def _not_default() -> tuple[int, ...]:
-    """Return the signals that this program handles or ignores; it has settled that before it forks for the first time."""
-    return tuple(
-        int(signum)
-        for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-        if signal.getsignal(signum) is not signal.SIG_DFL
+def _signal_changes() -> dict[int, signal.Handlers]:
+    """Return what a child has to set, by signal; this program has settled its own handlers before it forks for the first time.
+
+    Each call of ``signal.signal`` is paid in every child.
+    """
+    wanted = dict.fromkeys(
+        signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}, signal.SIG_DFL
     )
+    wanted |= {signal.SIGINT: signal.SIG_IGN, signal.SIGPIPE: signal.SIG_IGN}
+    return {
+        int(signum): handler
+        for signum, handler in wanted.items()
+        if signal.getsignal(signum) is not handler
+    }
 
 
-def _isolate(parent: int, signals: Iterable[int]) -> None:
-    for signum in signals:
-        signal.signal(signum, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+def _isolate(parent: int, changes: Mapping[int, signal.Handlers]) -> None:
+    for signum, handler in changes.items():
+        signal.signal(signum, handler)
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.setsid()

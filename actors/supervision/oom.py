@@ -11,6 +11,8 @@ import enum
 from collections.abc import Callable
 from pathlib import Path
 
+from actors.supervision import linux
+
 # Where the controllers are mounted, and the file that counts; of cgroup v2 and v1.
 _PLACES = (
     ("0::", "/sys/fs/cgroup", "memory.events"),
@@ -42,10 +44,10 @@ def counter() -> Path | None:
 
 def _count(file: Path) -> int | None:
     try:
-        lines = file.read_text().splitlines()
+        lines = linux.read(file).splitlines()
     except OSError:
         return None
-    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
+    counts = [line.split()[1] for line in lines if line.startswith(b"oom_kill ")]
     return int(counts[0]) if counts else None
 
 
