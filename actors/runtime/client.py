@@ -18,6 +18,7 @@ from typing import Any
 from actors import exits
 from actors.errors import (
     ActorStoppedError,
+    DeadlockError,
     DecodeError,
     ForkedHandleError,
     MailboxFullError,
@@ -473,6 +474,8 @@ class Client:
         """See ``pending.Source``."""
         if self.waits is None:
             return self.waiting.suspend(pending)
+        if self.status.words[status.HOLDS_UP]:
+            self._refuse_in_vain(pending)
         return self._suspend_handler(pending, self.waits)
 
     def _suspend_handler(
@@ -495,12 +498,31 @@ class Client:
             self.waiting.block(pending, timeout)
             return
         refuse_in_loop("result()", "await the Pending instead")
+        self._refuse_in_vain(pending)
         at = self.waits.begin(pending, has_timeout=timeout is not None)
         try:
             self.waiting.block(pending, timeout)
         finally:
             if at is not None:
                 self.waits.end(at)
+
+    def refuse_all_in_vain(self) -> None:
+        """Fail what siblings were asked that wait for this process to end before they are started again."""
+        for pending in list(self.questions.open.values()):
+            self._refuse_in_vain(pending)
+
+    def _refuse_in_vain(self, pending: Pending[Any]) -> None:
+        mark = self.status.words[status.HOLDS_UP]
+        route = self.outgoing.routes.get(getattr(pending, "number", ROOT))
+        if not mark or route is None or route.page is None or not pending.corr:
+            return
+        if route.page.words[status.HELD_UP] != mark:
+            return
+        self.drain()  # it may have answered before it went down
+        if not pending.done():
+            cycle = self.status.name, f"{pending.target} (down until that is over)"
+            pending.fail(DeadlockError(pending.target, pending.method, cycle))
+            self.outgoing.withdraw(pending)
 
     def show_waits(self, place: Callable[[], Place | None]) -> None:
         """Show in the status page what handlers wait for; *place* says which one runs."""

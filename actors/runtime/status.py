@@ -26,6 +26,8 @@ Layout (64-bit words of the first page):
     14   freezes: how often its process has been frozen
     15   heartbeat: its last sign of life (ns, CLOCK_MONOTONIC), 0 where it gives none
     16   of the last eight freezes: from when to when (ns, CLOCK_MONOTONIC; 0: it still lasts)
+    32   holds up: a number, while siblings of the actor that have the same in ``held up`` wait for its process to end, or to be ready
+    33   held up: likewise; this actor has no process meanwhile, and answers nothing
     ==== =========================================================================
 
 Further parts:
@@ -76,6 +78,7 @@ WORDS_BYTES = 4096
     HEARTBEAT,
 ) = range(16)
 FREEZE_AT, FREEZES_KEPT = 16, 8
+HOLDS_UP, HELD_UP = 32, 33
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER, BY_SIGNAL = 1, 2, 3
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256

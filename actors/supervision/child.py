@@ -15,6 +15,7 @@ from actors.supervision.birth import Birth
 from actors.supervision.estate import Estate
 from actors.supervision.group import Fate, Group, Member, Phase
 from actors.supervision.hangs import Limits
+from actors.supervision.progress import Standstill
 from actors.supervision.remote import RemoteHands
 from actors.supervision.settings import ChildOptions
 from actors.supervision.shared import SharedMailbox
@@ -53,6 +54,7 @@ class Branch:
         deaths: Those that nothing has been decided about.
         is_up: Whether the first start of all has succeeded, and that is known.
         has_left: Whether it was told to end.
+        standstill: Who waits for whom, as the status pages of the children show it; None where that is not known.
     """
 
     key: int
@@ -64,6 +66,7 @@ class Branch:
     deaths: list[Death] = attrs.field(factory=list)
     is_up: bool = False
     has_left: bool = False
+    standstill: Standstill | None = None
 
     def renew(self) -> None:
         """Forget what was: the supervisor has died, and its next life begins afresh."""
@@ -71,6 +74,7 @@ class Branch:
         self.deaths.clear()
         self.is_up = self.has_left = False
         self.hands = None
+        self.standstill = None
 
 
 @attrs.define(eq=False)

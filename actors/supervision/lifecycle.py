@@ -200,6 +200,7 @@ class Lifecycle:
 
     def _advance(self, branch: Branch, now: float) -> None:
         branch.group, actions = progress.advance(branch.group, now)
+        _show_standstill(branch)  # before anybody is told to end
         for action in actions:
             if isinstance(action, Leave):
                 self._leave(branch, action.reason)
@@ -759,3 +760,17 @@ def _read_goodbye(fd: int, dump_at: int) -> tuple[ExitReason | None, str | None]
     record = os.pread(fd, min(size, process.GOODBYE_BYTES), 0).rstrip(b"\0")
     dump = os.pread(fd, process.GOODBYE_BYTES, dump_at)
     return from_bytes(record), dump.decode(errors="replace") or None
+
+
+def _show_standstill(branch: Branch) -> None:
+    """Let the children see which questions between them cannot be answered in time."""
+    found = progress.standstill(branch.group)
+    if found == branch.standstill:
+        return
+    branch.standstill = found
+    mark = branch.key + 1
+    for number, child in branch.kids.items():
+        if isinstance(child, ActorChild):
+            words = child.estate.page.words
+            words[status.HOLDS_UP] = mark if number in found.holding else 0
+            words[status.HELD_UP] = mark if number in found.down else 0

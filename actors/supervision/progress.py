@@ -41,6 +41,19 @@ class Leave:
     reason: ExitReason
 
 
+@attrs.frozen
+class Standstill:
+    """Who waits for whom.
+
+    Attributes:
+        holding: Those whose processes have to end, or to be ready, first.
+        down: Those that get a process only then.
+    """
+
+    holding: frozenset[int] = frozenset()
+    down: frozenset[int] = frozenset()
+
+
 Action: TypeAlias = Start | Stop | Leave
 
 
@@ -58,6 +71,24 @@ def advance(group: Group, now: float) -> tuple[Group, list[Action]]:
     if group.leaving and not any(_is_in_the_way(m) for m in group.members.values()):
         actions.append(Leave(group.leaving))
     return group, actions
+
+
+def standstill(group: Group) -> Standstill:
+    """Return who waits for whom in *group*: what one of the former asks one of the latter is answered when it is too late."""
+    members = group.members.values()
+    doomed = frozenset(key for key in group.round if group.members[key].is_doomed)
+    due = frozenset(m.key for m in members if m.phase is Phase.RESTARTING)
+    if group.leaving:
+        holding = frozenset(m.key for m in members if _is_in_the_way(m))
+        down = frozenset(m.key for m in members if not m.has_process)
+    elif doomed:
+        holding, down = doomed, due & group.round
+    elif group.starts_in_order:
+        holding = frozenset(m.key for m in members if m.phase is Phase.STARTING)
+        down = due
+    else:
+        return Standstill()
+    return Standstill(holding, down) if holding and down else Standstill()
 
 
 def next_due(group: Group, now: float) -> float | None:

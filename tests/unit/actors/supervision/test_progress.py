@@ -207,3 +207,57 @@ def test_first_start_fails_when_a_child_cannot_be_killed() -> None:
 
     assert tree.running == ""
     assert tree.left == ExitReason(ExitKind.FAILED_TO_START, child_id="b", inner=KILLED)
+
+
+# Who waits for whom.
+
+
+def waits(tree: Tree) -> tuple[str, str]:
+    """Return who is waited for, and who waits without a process."""
+    found = progress.standstill(tree.group)
+    return (
+        "".join(sorted(map(tree.name, found.holding))),
+        "".join(sorted(map(tree.name, found.down))),
+    )
+
+
+def test_those_to_be_stopped_hold_up_those_that_are_down_in_their_round() -> None:
+    tree = Tree(*["permanent"] * 3, strategy="one_for_all", slow_to_stop="bc")
+    tree.done()
+
+    tree.die("a")
+    tree.done()
+
+    assert waits(tree) == ("bc", "a")
+
+
+def test_one_that_starts_holds_up_those_after_it() -> None:
+    tree = Tree(*["permanent"] * 3, slow_to_start="abc")
+    tree.done()
+    first = waits(tree)
+
+    for name in "abc":
+        tree.ready(name)
+        tree.done()
+
+    assert (first, waits(tree)) == (("a", "bc"), ("", ""))
+
+
+def test_one_that_restarts_alone_is_held_up_by_nobody() -> None:
+    tree = Tree({"backoff": Backoff(min=5)}, "permanent")
+    tree.done()
+
+    tree.die("a")
+    tree.done()
+
+    assert waits(tree) == ("", "")
+
+
+def test_in_a_group_that_ends_the_living_hold_up_the_dead() -> None:
+    tree = Tree(*["permanent"] * 3, slow_to_stop="ab")
+    tree.done()
+
+    tree.leave()
+    tree.done()
+
+    assert waits(tree) == ("ab", "c")
