@@ -62,7 +62,7 @@ class Pool(Generic[A]):
     def __init__(self, crew: Crew[A], options: PoolOptions) -> None:
         """Speak to the workers of *crew*."""
         self._crew = crew
-        self._choose: routing.Router[Worker[A]] = routing.router(options.routing)
+        self._choose: Callable[..., Worker[A]] = routing.router(options.routing)
         self._is_keyed = not isinstance(options.routing, str)
         self._timeout: float | None = DEFAULT_TIMEOUT
         self._is_limited = False  # by somebody, and not only by default

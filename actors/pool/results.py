@@ -149,7 +149,7 @@ class Results(Generic[R]):
         self._client.waiting.glance()
         return True
 
-    def _results(self, batch: Batch) -> Iterator[R]:
+    def _results(self, batch: Batch) -> Iterator[Any]:
         for result in self._flight.results(batch):
             if type(result) is ItemError and not self._return_exceptions:
                 raise result from result.error
