@@ -980,6 +980,7 @@ look(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     ReaderObject *watched[MAX_READERS];
     Py_ssize_t given = 0;
     int count = 0;
+    watched[0] = NULL; /* for the compiler, which does not follow `count` */
     if (nargs != 2) {
         PyErr_SetString(PyExc_TypeError, "look(readers, spin_ns) takes 2 arguments");
         return NULL;
