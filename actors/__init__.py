@@ -39,6 +39,7 @@ from actors.mailbox import QueuedMessage as QueuedMessage
 from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending
+from actors.pool.autoscale import Autoscale as Autoscale
 from actors.pool.pool import Pool as Pool
 from actors.pool.recycling import Recycle as Recycle
 from actors.pool.results import Results as Results

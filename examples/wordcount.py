@@ -1,4 +1,4 @@
-"""Count the words of real text with four supervised actors, while some of them are being killed.
+"""Count the words of real text with a pool of four supervised actors, while some of them are being killed.
 
     python examples/wordcount.py [PATH ...] [--kill SECONDS] [--repeat TIMES]
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import math
 import os
 import random
 import re
@@ -27,7 +26,7 @@ from pathlib import Path
 import attrs
 
 import actors
-from actors import Actor, ActorCrashedError, ActorRef, ActorSystem, Events
+from actors import Actor, ActorCrashedError, ActorSystem, Events, Pool
 
 WORKERS = 4
 BATCH_BYTES = 256 * 1024  # of text in one message
@@ -98,13 +97,13 @@ def batches(files: list[Path]) -> Iterator[tuple[list[str], int]]:
 
 
 async def ask_until_answered(
-    worker: ActorRef[WordCounter], paths: list[str], tally: Tally
+    pool: Pool[WordCounter], paths: list[str], tally: Tally
 ) -> Counter[str]:
-    """Ask again when the worker was killed with the question in hand: counting twice does no harm, only the answer counts."""
+    """Ask again when a worker was killed with the question in hand: counting twice does no harm, only the answer counts."""
     while True:
         tally.asked += 1
         try:
-            words = await worker.within(60).ask(WordCounter.count, paths)
+            words = await pool.within(60).ask(WordCounter.count, paths)
         except ActorCrashedError:
             tally.answered += 1
             tally.repeated += 1
@@ -114,30 +113,28 @@ async def ask_until_answered(
 
 
 async def feed(
-    worker: ActorRef[WordCounter], work: Iterator[tuple[list[str], int]], tally: Tally
+    pool: Pool[WordCounter], work: Iterator[tuple[list[str], int]], tally: Tally
 ) -> None:
-    """Give *worker* one batch after the other."""
+    """Give whoever is free in *pool* one batch after the other."""
     for paths, size in work:
-        tally.words.update(await ask_until_answered(worker, paths, tally))
+        tally.words.update(await ask_until_answered(pool, paths, tally))
         tally.files += len(paths)
         tally.bytes += size
 
 
-async def kill_at_random(pids: dict[str, int], every: float) -> None:
+async def kill_at_random(pool: Pool[WordCounter], every: float) -> None:
     """Kill a random worker every *every* seconds."""
     while True:
         await asyncio.sleep(every)
         with contextlib.suppress(ProcessLookupError):
-            victim = random.choice(list(pids.values()))  # noqa: S311 - no secret
-            os.kill(victim, signal.SIGKILL)
+            victim = random.choice(pool.stats().workers)  # noqa: S311 - no secret
+            os.kill(victim.pid, signal.SIGKILL)
 
 
-async def watch(events: Events, pids: dict[str, int], tally: Tally) -> None:
-    """Keep the workers' process numbers, and count their restarts."""
+async def watch(events: Events, tally: Tally) -> None:
+    """Count the restarts of workers."""
     async for event in events:
-        if event.kind == "child_ready" and event.actor is not None:
-            pids[event.actor] = event.pid
-            tally.restarts += event.incarnation > 1
+        tally.restarts += event.kind == "child_ready" and event.incarnation > 1
 
 
 async def show_progress(tally: Tally, files: int) -> None:
@@ -158,26 +155,19 @@ async def show_progress(tally: Tally, files: int) -> None:
 async def count(files: list[Path], kill: float) -> Tally:
     """Count with ``WORKERS`` actors, killing one every *kill* seconds unless that is 0."""
     tally = Tally()
-    pids: dict[str, int] = {}
     async with ActorSystem("wordcount") as system, asyncio.TaskGroup() as helpers:
         tasks = [
-            helpers.create_task(watch(system.events(), pids, tally)),
+            helpers.create_task(watch(system.events(), tally)),
             helpers.create_task(show_progress(tally, len(files))),
         ]
-        workers = [
-            # They are going to be killed on purpose, so no number of restarts is too many.
-            await system.options(name=f"worker-{i}", intensity=math.inf).spawn(
-                WordCounter
-            )
-            for i in range(WORKERS)
-        ]
+        pool = await system.options(name="worker", size=WORKERS).pool(WordCounter)
         if kill:
-            tasks.append(helpers.create_task(kill_at_random(pids, kill)))
+            tasks.append(helpers.create_task(kill_at_random(pool, kill)))
         work = batches(files)
         started = time.monotonic()
         async with asyncio.TaskGroup() as feeders:
-            for worker in workers * IN_FLIGHT:
-                feeders.create_task(feed(worker, work, tally))
+            for _ in range(WORKERS * IN_FLIGHT):
+                feeders.create_task(feed(pool, work, tally))
         tally.seconds = time.monotonic() - started
         for task in tasks:
             task.cancel()

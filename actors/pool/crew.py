@@ -18,8 +18,10 @@ import attrs
 
 from actors import planting
 from actors.actor import Actor
-from actors.errors import ActorError, ActorStoppedError
+from actors.errors import ActorCrashedError, ActorError, ActorStoppedError
+from actors.mailbox import ActorMailbox, MailboxState
 from actors.pending import Pending, settled
+from actors.pool import stats
 from actors.pool.gathering import gathered, then
 from actors.pool.routing import HashBy
 from actors.pool.settings import PoolOptions
@@ -65,11 +67,38 @@ class Crew(Generic[A]):
         self._arguments = arguments
         self._wanted: set[int] = set()  # places with a worker, or one that starts
         self._facts: dict[str, object] = {}  # of each worker
+        self.shared: int | None = None  # the mailbox of all of them
         if options.recycle is not None:
             self._facts["recycle"] = attrs.asdict(options.recycle)
         self._worn: deque[Worker[A]] = deque()  # to be replaced; the first is being so
         # Around choosing a worker and sending to it, and around changes of the table, where the order of messages hangs on that.
         self.order = threading.RLock() if isinstance(options.routing, HashBy) else None
+
+    def open(self, options: PoolOptions) -> Pending[None]:
+        """Start the first workers; settled when all of them are ready, and fails, with none left, if one does not become so."""
+        opened: Pending[None] = Pending(self.client)
+        started = self._opened(options)
+
+        def settle() -> None:
+            error = started.failure()
+            if error is None:
+                opened.resolve(None)
+            else:
+                self.dismiss().when_settled(lambda: opened.fail(error))
+
+        started.when_settled(settle)
+        return opened
+
+    def _opened(self, options: PoolOptions) -> Pending[None]:
+        if options.routing != "shared":
+            return self.resize(options.size)
+
+        def share(number: int) -> Pending[None]:
+            self.shared = self._facts["shared"] = number
+            return self.resize(options.size)
+
+        opening = planting.open_shared(self.client, self._settings, self.cls, self.name)
+        return then(self.client, opening, share)
 
     # Growing and shrinking.
 
@@ -206,6 +235,9 @@ class Crew(Generic[A]):
     def _retire(self, worker: Worker[A]) -> Pending[None]:
         """Let *worker* finish its queue and end."""
         self._dismiss(worker)
+        return self._gone(worker)
+
+    def _gone(self, worker: Worker[A]) -> Pending[None]:
         return then(self.client, worker.ref.ended(), lambda _: settled(None))
 
     def _dismiss(self, worker: Worker[A]) -> None:
@@ -229,8 +261,64 @@ class Crew(Generic[A]):
         """Do *act* to each worker; settled with the results, by index."""
         return gathered(self.client, [act(worker) for worker in self.workers])
 
+    def busy(self) -> int:
+        """Return how many workers have a message in hand."""
+        directory = self.client.directory
+        return sum(stats.is_busy(directory, worker) for worker in self.workers)
+
+    def queues(self) -> list[Pending[MailboxState]]:
+        """Return what waits in the mailboxes, with the oldest of each."""
+        if self.shared is not None:
+            return [ActorMailbox(self.client, self.shared, self.name).inspect(1)]
+        return [worker.ref.mailbox().inspect(1) for worker in self.workers]
+
+    def drain(self) -> Pending[None]:
+        """Return when all that this process has sent before is handled."""
+        # A worker that dies may put back what it had taken, behind the barrier: then it begins anew.
+        before = self._lives()
+
+        def look(_: object) -> Pending[None]:
+            if self.shared is None or self._lives() == before:
+                return settled(None)
+            return self.drain()
+
+        return then(self.client, self._drained(), look)
+
+    def _drained(self) -> Pending[list[None]]:
+        if self.shared is None:
+            return self._passed_by_all()
+        taken = despite_its_end(self.client, self._barrier(self.shared, self.name))
+        return then(self.client, taken, lambda _: self._passed_by_all())
+
+    def _passed_by_all(self) -> Pending[list[None]]:
+        passed = [
+            despite_its_end(self.client, self._barrier(worker.number, worker.ref.name))
+            for worker in self.workers
+        ]
+        passed += [self._gone(worker) for worker in list(self.leaving)]
+        return gathered(self.client, passed)
+
+    def _barrier(self, number: int, name: str) -> Pending[None]:
+        label = services.BARRIER
+        return self.client.ask(number, name, label.encode(), label, ((), {}), None)
+
+    def _lives(self) -> list[tuple[int, int]]:
+        directory = self.client.directory
+        return [
+            (worker.number, stats.incarnation(directory, worker))
+            for worker in self.workers
+        ]
+
     def stop(self) -> Pending[None]:
         """End all workers for good, after their queues; settled when they have ended."""
+        if self.shared is None or self.is_stopped:
+            return self.dismiss()
+        self.is_stopped = True
+        # Each ends with what it has in hand: what they share has to be handled before.
+        return then(self.client, self.drain(), lambda _: self.dismiss())
+
+    def dismiss(self) -> Pending[None]:
+        """End all workers for good, after what is queued for each of them; settled when they have ended."""
         self.is_stopped = True
         self._wanted.clear()
         steps = [self._retire(worker) for worker in (*self.workers, *self.leaving)]
@@ -238,12 +326,12 @@ class Crew(Generic[A]):
 
 
 def despite_its_end(source: Client, pending: Pending[Any]) -> Pending[None]:
-    """Return a success also where the worker has ended, or dies, before it does what *pending* waits for."""
+    """Return a success also where the worker has ended, or has died with it, before it does what *pending* waits for."""
     done: Pending[None] = Pending(source)
 
     def settle() -> None:
         error = pending.failure()
-        if error is None or isinstance(error, ActorStoppedError):
+        if error is None or isinstance(error, ActorStoppedError | ActorCrashedError):
             done.resolve(None)
         else:
             done.fail(error)

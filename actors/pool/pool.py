@@ -24,17 +24,18 @@ import attrs
 from actors import messages
 from actors.actor import Actor
 from actors.errors import ItemError
-from actors.options import check_names, refused, whole
+from actors.options import check_names, whole
 from actors.pending import Pending, settled
 from actors.pool import routing, stats
 from actors.pool.calls import Call
 from actors.pool.chunks import Chunks, Single
-from actors.pool.crew import Crew, despite_its_end
+from actors.pool.crew import Crew
 from actors.pool.flight import Flight
-from actors.pool.gathering import gathered, then
+from actors.pool.gathering import then
 from actors.pool.policy import CallKeywords, Policy
 from actors.pool.results import Results
-from actors.pool.settings import SIZE, PoolOptions, is_size
+from actors.pool.scaling import Scaler
+from actors.pool.settings import PoolOptions
 from actors.pool.stats import PoolStats
 from actors.pool.worker import Worker
 from actors.ref import DEFAULT_TIMEOUT, ActorRef, check_timeout, message_name
@@ -48,7 +49,6 @@ T = TypeVar("T")
 IN_FLIGHT = 64  # items of a map
 _OF_POLICIES = tuple(field.name for field in attrs.fields(Policy))
 _NO_ORDER = contextlib.nullcontext()
-_BARRIER = services.BARRIER.encode()
 
 
 class Pool(Generic[A]):
@@ -57,11 +57,20 @@ class Pool(Generic[A]):
     It comes from ``system.options(size=4).pool(Resize, …)``, and works in the process that it was made in.
     """
 
-    __slots__ = ("_choose", "_crew", "_is_keyed", "_is_limited", "_policy", "_timeout")
+    __slots__ = (
+        "_choose",
+        "_crew",
+        "_is_keyed",
+        "_is_limited",
+        "_options",
+        "_policy",
+        "_timeout",
+    )
 
     def __init__(self, crew: Crew[A], options: PoolOptions) -> None:
         """Speak to the workers of *crew*."""
         self._crew = crew
+        self._options = options
         self._choose: Callable[..., Worker[A]] = routing.router(options.routing)
         self._is_keyed = not isinstance(options.routing, str)
         self._timeout: float | None = DEFAULT_TIMEOUT
@@ -150,6 +159,10 @@ class Pool(Generic[A]):
     ) -> Pending[Any]:
         """Ask the worker that *args* and *kwargs* choose."""
         crew = self._crew
+        if crew.shared is not None:
+            return crew.client.ask(
+                crew.shared, crew.name, name, label, arguments, timeout
+            )
         with crew.order or _NO_ORDER:
             worker = self._choose(crew.workers, args, kwargs)
             pending: Pending[Any] = crew.client.ask(
@@ -174,6 +187,15 @@ class Pool(Generic[A]):
         """
         crew = self._crew
         name = message_name(crew.cls, method, self)
+        if crew.shared is not None:
+            return crew.client.tell(
+                crew.shared,
+                crew.name,
+                name,
+                method.__qualname__,
+                (args, kwargs),
+                self._timeout,
+            )
         with crew.order or _NO_ORDER:
             worker = self._choose(crew.workers, args, kwargs)
             return crew.client.tell(
@@ -379,8 +401,7 @@ class Pool(Generic[A]):
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        if not is_size(size):
-            raise refused("size", size, SIZE)
+        self._options.check_size(size)
         return self._crew.resize(size)
 
     def stats(self) -> PoolStats:
@@ -392,7 +413,10 @@ class Pool(Generic[A]):
                 told.append(stats.of_worker(directory, worker))
             except FileNotFoundError:  # it has ended just now
                 continue
-        return PoolStats(len(told), tuple(told))
+        numbers = {worker.number for worker in self._crew.workers} | {self._crew.shared}
+        asked = list(self._crew.client.questions.open.values())
+        outstanding = sum(pending.number in numbers for pending in asked)
+        return PoolStats(len(told), tuple(told), outstanding)
 
     def drain(self) -> Pending[None]:
         """Return when all that this process has sent to the pool before is handled; what is sent meanwhile goes on behind it.
@@ -403,21 +427,7 @@ class Pool(Generic[A]):
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        client = self._crew.client
-        passed = [
-            despite_its_end(client, self._barrier(worker))
-            for worker in self._crew.workers
-        ]
-        passed += [
-            then(client, worker.ref.ended(), lambda _: settled(None))
-            for worker in list(self._crew.leaving)
-        ]
-        return then(client, gathered(client, passed), lambda _: settled(None))
-
-    def _barrier(self, worker: Worker[A]) -> Pending[None]:
-        name, label = worker.ref.name, services.BARRIER
-        client = self._crew.client
-        return client.ask(worker.number, name, _BARRIER, label, ((), {}), None)
+        return self._crew.drain()
 
     def stop(self) -> Pending[None]:
         """Let all workers finish what is queued and end for good; settled when they have.
@@ -429,16 +439,10 @@ class Pool(Generic[A]):
 
 def open_pool(crew: Crew[A], options: PoolOptions) -> Pending[Pool[A]]:
     """Start the workers of *crew*; settled with the handle when all of them are ready, and none is left if one does not become so."""
-    client = crew.client
-    opened: Pending[Pool[A]] = Pending(client)
-    growing = crew.resize(options.size)
 
-    def enter() -> None:
-        error = growing.failure()
-        if error is None:
-            opened.resolve(Pool(crew, options))
-        else:
-            crew.stop().when_settled(lambda: opened.fail(error))
+    def enter(_: object) -> Pending[Pool[A]]:
+        if options.autoscale is not None:
+            Scaler(crew, options.autoscale)
+        return settled(Pool(crew, options))
 
-    growing.when_settled(enter)
-    return opened
+    return then(crew.client, crew.open(options), enter)

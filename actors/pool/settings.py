@@ -10,12 +10,14 @@ from typing import Any, TypedDict
 import attrs
 
 from actors.options import is_whole, must, refused
+from actors.pool.autoscale import Autoscale
 from actors.pool.recycling import Recycle
 from actors.pool.routing import Routing, is_routing
 from actors.supervision.backoff import Backoff
 from actors.supervision.settings import ChildOptions, SupervisorOptions
 
 MAX_SIZE = 1024
+MAX_SHARING = 250  # workers of one mailbox
 # A worker that dies is replaced at once; one that does nothing but die, ever more slowly, and some seconds later no more.
 _DEFAULTS: Mapping[str, Any] = {
     "restart": "permanent",
@@ -27,35 +29,26 @@ _OF_SUPERVISORS = ("intensity", "period")
 _OF_TREES = ("id", "significant")
 
 
-def is_size(value: object) -> bool:
-    """Return whether a pool may have *value* workers."""
-    return is_whole(value) and 1 <= value <= MAX_SIZE
-
-
-SIZE = f"a whole number of workers from 1 to {MAX_SIZE}"
-
-
 @attrs.frozen(kw_only=True)
 class PoolOptions:
     """How a pool is made.
 
     Attributes:
-        size: How many workers it has; as many as this process may use CPUs, unless said otherwise.
-        routing: Who takes a message: ``"round_robin"``, ``"least_loaded"``, ``HashBy``, or a function of the workers, the arguments and
+        size: How many workers it begins with; as many as this process may use CPUs, unless said otherwise.
+        routing: Who takes a message: ``"shared"``, whoever is free, out of one mailbox; or, where each worker has its own, ``"round_robin"``, ``"least_loaded"``, ``HashBy``, or a function of the workers, the arguments and
             the keyword arguments of a message that returns one of the workers.
 
         recycle: When a worker is replaced by a fresh one; None for never.
+        autoscale: How it grows and shrinks by itself; None leaves that to ``resize``.
 
     And those of ``ChildOptions`` but ``id`` and ``significant``, and ``intensity`` and ``period``, for each worker; *name* is the pool's.
     A worker is restarted after every end: at once after a life of 0.05 s, then with growing delays up to a second, and no more
     after 20 short lives in a row.
     """
 
-    size: int = attrs.field(
-        factory=lambda: len(os.sched_getaffinity(0)), validator=must(is_size, SIZE)
-    )
+    size: int = attrs.field(factory=lambda: len(os.sched_getaffinity(0)))
     routing: Routing = attrs.field(
-        default="least_loaded",
+        default="shared",
         validator=must(
             is_routing,
             "'shared', 'round_robin', 'least_loaded', a HashBy, or a function that chooses a worker",
@@ -68,6 +61,38 @@ class PoolOptions:
             "a Recycle, or None",
         ),
     )
+    autoscale: Autoscale | None = attrs.field(
+        default=None,
+        validator=must(
+            lambda value: value is None or isinstance(value, Autoscale),
+            "an Autoscale, or None",
+        ),
+    )
+
+    @property
+    def max_size(self) -> int:
+        """How many workers it may have."""
+        return MAX_SHARING if self.routing == "shared" else MAX_SIZE
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            OptionError: *size* is not in the range of *autoscale*, or so many cannot share a mailbox.
+        """
+        self.check_size(self.size)
+
+    def check_size(self, size: object) -> None:
+        """Refuse a size that the pool may not have.
+
+        Raises:
+            OptionError: It is none.
+        """
+        most = self.max_size
+        if not is_whole(size) or not 1 <= size <= most:
+            raise refused("size", size, f"a whole number of workers from 1 to {most}")
+        if self.autoscale is not None:
+            self.autoscale.check_size(size)
 
 
 class PoolKeywords(TypedDict, total=False):
@@ -76,6 +101,7 @@ class PoolKeywords(TypedDict, total=False):
     size: int
     routing: Routing
     recycle: Recycle | None
+    autoscale: Autoscale | None
 
 
 OF_POOLS = frozenset(field.name for field in attrs.fields(PoolOptions))

@@ -22,7 +22,7 @@ class WorkerStats:
         incarnation: How many processes it has had.
         handled: Messages that this incarnation has finished.
         in_hand: Messages that it has begun with.
-        outstanding: Asks of this process that it has not answered, those in its queue as well.
+        outstanding: Asks of this process that it has not answered, those in its own queue as well; 0 where all share one queue.
     """
 
     index: int
@@ -41,20 +41,17 @@ class PoolStats:
     Attributes:
         size: Workers that are there, those that restart as well.
         workers: Each of them, by index.
+        outstanding: Asks of this process that are not answered yet, wherever they are.
     """
 
     size: int
     workers: tuple[WorkerStats, ...]
+    outstanding: int
 
     @property
     def in_hand(self) -> int:
         """Messages that workers have begun with."""
         return sum(worker.in_hand for worker in self.workers)
-
-    @property
-    def outstanding(self) -> int:
-        """Asks of this process that are not answered yet."""
-        return sum(worker.outstanding for worker in self.workers)
 
 
 def of_worker(directory: RuntimeDirectory, worker: Worker[Any]) -> WorkerStats:
@@ -77,3 +74,19 @@ def of_worker(directory: RuntimeDirectory, worker: Worker[Any]) -> WorkerStats:
         )
     finally:
         page.close()
+
+
+def is_busy(directory: RuntimeDirectory, worker: Worker[Any]) -> bool:
+    """Return whether *worker* has a message in hand; one that has ended has none."""
+    try:
+        return of_worker(directory, worker).in_hand > 0
+    except FileNotFoundError:
+        return False
+
+
+def incarnation(directory: RuntimeDirectory, worker: Worker[Any]) -> int:
+    """Return how many processes *worker* has had; 0 for one that has ended."""
+    try:
+        return of_worker(directory, worker).incarnation
+    except FileNotFoundError:
+        return 0

@@ -36,6 +36,8 @@ class Control:
     ) -> None:
         self._lifecycle = lifecycle
         self._outgoing = outgoing
+        self._mailboxes = mailboxes
+        self._inspect = self._handle(mailboxes.inspect, lambda _: True)
         freezer, shower = Freezing(alarms), Stacks(alarms)
         self.requests: dict[str, Handle] = {
             "signal": self._when_ready(_signal),
@@ -45,7 +47,7 @@ class Control:
             "limit": self._when_ready(_limit),
             "when_due": self._on_when_due,
             "due": self._on_due,
-            "mailbox": self._handle(mailboxes.inspect, lambda _: True),
+            "mailbox": self._on_mailbox,
             "purge": self._handle(
                 mailboxes.purge,
                 lambda child: (
@@ -86,6 +88,21 @@ class Control:
                 child.when_ready.append((asker, lambda: act(child, request)))
 
         return handle
+
+    def _on_mailbox(
+        self, asker: Asker, sender: int, facts: dict[str, Any], payload: bytes
+    ) -> None:
+        """Somebody wants to know what waits in a mailbox, an actor's own or a shared one."""
+        shared = self._lifecycle.sharing.get(facts["number"])
+        if shared is None:
+            self._inspect(asker, sender, facts, payload)
+            return
+        request = Request(
+            facts,
+            lambda error=None, **facts: self._settle(asker, error, facts),
+            lambda: None,
+        )
+        self._mailboxes.inspect(shared, request)
 
     def _on_when_due(
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes

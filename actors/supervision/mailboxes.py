@@ -17,6 +17,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.supervision.child import ActorChild
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.request import Request
+from actors.supervision.shared import Owner
 from actors.wire import frame, parcel
 from actors.wire.frame import FrameError, Header, Kind
 from transports.blob import BlobStore
@@ -33,7 +34,7 @@ class Mailboxes:
         self._lifecycle = lifecycle
         self._blobs = blobs
 
-    def inspect(self, child: ActorChild, request: Request) -> None:
+    def inspect(self, child: Owner, request: Request) -> None:
         """Say what waits for *child*, and what it has in hand."""
         estate = child.estate
         try:
@@ -63,7 +64,7 @@ class Mailboxes:
             ],
         )
 
-    def _facts(self, child: ActorChild, data: bytes, size: int) -> dict[str, Any]:
+    def _facts(self, child: Owner, data: bytes, size: int) -> dict[str, Any]:
         try:
             header = frame.read(data)
             kind = Kind(header.kind).name.lower()

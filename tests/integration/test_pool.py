@@ -18,6 +18,7 @@ from actors import (
     ActorStoppedError,
     ActorSystem,
     AskTimeoutError,
+    Autoscale,
     Event,
     HashBy,
     OptionError,
@@ -153,6 +154,54 @@ def incarnations(pool: Pool[Hand]) -> list[int]:
     return [worker.incarnation for worker in pool.stats().workers]
 
 
+def test_what_all_share_waits_for_nobody_who_is_busy(
+    pool_of: Callable[..., Pool[Hand]], turnstile: Turnstile
+) -> None:
+    pool = pool_of(size=2)
+    held = pool.ask(Hand.pass_through, turnstile.path)
+
+    answers = [pool.ask(Hand.index) for _ in range(20)]
+
+    assert len({answer.result() for answer in answers}) == 1
+    turnstile.let(1)
+    assert held.result() not in {answer.result() for answer in answers}
+
+
+def test_what_all_share_is_handled_before_the_pool_stops(
+    pool_of: Callable[..., Pool[Hand]], turnstile: Turnstile
+) -> None:
+    pool = pool_of(size=2)
+    held = [pool.ask(Hand.pass_through, turnstile.path) for _ in range(2)]
+    wait_until(lambda: pool.stats().in_hand == 2, "two at work")
+    queued = [pool.ask(Hand.double, number) for number in range(20)]
+
+    stopping = pool.stop()
+    turnstile.let(2)
+    stopping.result()
+
+    assert sorted(pending.result() for pending in held) == [0, 1]
+    assert [pending.result() for pending in queued] == [*range(0, 40, 2)]
+
+
+def test_a_drain_waits_for_what_a_killed_worker_had_not_begun(
+    pool_of: Callable[..., Pool[Hand]], turnstile: Turnstile
+) -> None:
+    pool = pool_of(size=2)
+    held = [pool.ask(Hand.pass_through, turnstile.path) for _ in range(2)]
+    wait_until(lambda: pool.stats().in_hand == 2, "two at work")
+    queued = [pool.ask(Hand.double, number) for number in range(20)]
+
+    draining = pool.drain()
+    os.kill(pool.stats().workers[0].pid, signal.SIGKILL)
+    turnstile.let(2)
+    draining.result()
+
+    assert all(pending.done() for pending in (*held, *queued))
+    assert (
+        sum(isinstance(pending.failure(), ActorCrashedError) for pending in held) == 1
+    )
+
+
 def test_round_robin_gives_each_worker_as_many(
     pool_of: Callable[..., Pool[Hand]],
 ) -> None:
@@ -272,6 +321,11 @@ def test_a_method_of_another_class_is_refused_at_the_call(four: Pool[Hand]) -> N
 def test_a_handler_called_on_the_pool_is_explained(four: Pool[Any]) -> None:
     with pytest.raises(AttributeError, match=r"write pool\.ask\(Hand\.double"):
         four.double(3)  # type: ignore[attr-defined]
+
+
+def test_a_size_outside_of_its_own_range_is_refused(system: ActorSystem) -> None:
+    with pytest.raises(OptionError, match=r"size=9: from autoscale\.min=1 to"):
+        system.options(size=9, autoscale=Autoscale(max=8))
 
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, True, 5000])

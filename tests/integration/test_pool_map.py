@@ -58,6 +58,18 @@ async def test_results_without_order_are_complete(pool: Pool[Hand]) -> None:
     assert sorted(results) == [2 * number for number in range(500)]
 
 
+def test_without_order_a_slow_item_holds_up_no_other(
+    pool: Pool[Hand], turnstile: Turnstile
+) -> None:
+    held = pool.ask(Hand.pass_through, turnstile.path)
+
+    results = list(pool.map(Hand.double, range(20), ordered=False))
+
+    assert sorted(results) == [2 * number for number in range(20)]
+    turnstile.let(1)
+    held.result()
+
+
 async def test_items_may_come_one_by_one_from_an_asynchronous_iterable(
     pool: Pool[Hand],
 ) -> None:

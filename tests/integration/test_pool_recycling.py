@@ -52,7 +52,7 @@ def test_a_worker_is_replaced_above_so_much_memory(system: ActorSystem) -> None:
     pool.stop().result()
 
 
-@pytest.mark.parametrize("routing", ["least_loaded", HashBy(lambda *_: 0)])
+@pytest.mark.parametrize("routing", ["shared", "least_loaded", HashBy(lambda *_: 0)])
 def test_the_fresh_worker_is_ready_before_the_worn_one_ends(
     system: ActorSystem,
     next_event: Callable[[str, str], Event],

@@ -133,7 +133,7 @@ async def test_a_limit_of_memory_and_kills_lose_nothing(system: ActorSystem) -> 
 
 
 @both
-@pytest.mark.parametrize("routing", ["least_loaded", "round_robin", HashBy()])
+@pytest.mark.parametrize("routing", ["shared", "least_loaded", "round_robin", HashBy()])
 async def test_growing_shrinking_and_kills_lose_nothing(
     system: ActorSystem, count: int, routing: Routing
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
 from typing import Any, assert_type
 
 import actors
@@ -11,18 +12,24 @@ from actors import (
     Actor,
     ActorRef,
     ActorSystem,
+    Autoscale,
     Down,
     Event,
     Exit,
     ExitReason,
+    HashBy,
     Heartbeat,
+    ItemError,
     Link,
     Notice,
     Pending,
     PoisonMessage,
+    Pool,
+    Recycle,
     Redeliver,
     Terminated,
     Watch,
+    WorkerStats,
 )
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import ChildSpec, SupervisorSpec, options
@@ -181,6 +188,33 @@ async def control(system: ActorSystem, counter: ActorRef[Counter]) -> None:
     for message in await system.quarantine.messages():
         assert_type(message, PoisonMessage)
         await system.quarantine.replay(message)
+
+
+async def pools(system: ActorSystem, numbers: AsyncIterator[int]) -> None:
+    recycle = Recycle(after_messages=1000, above_bytes=2**30)
+    options = system.options(size=4, recycle=recycle, autoscale=Autoscale(max=8))
+    pool = await options.pool(Counter, 10)
+    assert_type(pool, Pool[Counter])
+    assert_type(await pool.ask(Counter.add, 1), int)
+    assert_type(await pool.within(1).ask(Counter.add_later, 1), int)
+    await pool.tell(Counter.add, 1)
+    assert_type(await pool.broadcast(Counter.add_later, 1), list[int])
+    patient = pool.options(timeout=1, retries=3, retry_on=(KeyError,), redeliver=True)
+    assert_type(patient, Pool[Counter])
+    async for total in patient.map(Counter.add, range(9), in_flight=8):
+        assert_type(total, int)
+    async for total in pool.map(Counter.add_later, numbers, ordered=False):
+        assert_type(total, int)
+    for outcome in pool.map(Counter.add, [1], return_exceptions=True):
+        assert_type(outcome, int | ItemError)
+    await pool.resize(2)
+    await pool.drain()
+    assert_type(pool.stats().workers, tuple[WorkerStats, ...])
+    assert_type(pool.workers, tuple[ActorRef[Counter], ...])
+    await pool.stop()
+    keyed = system.options(size=4, routing=HashBy(lambda amount: f"{amount}"))
+    assert_type(keyed.pool(Counter, 1).result(), Pool[Counter])
+    system.options(size=4, routing=lambda workers, _args, _kwargs: workers[0])
 
 
 class Gateway(Actor):

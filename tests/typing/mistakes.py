@@ -11,6 +11,7 @@ from actors import (
     ActorSystem,
     ExitReason,
     Pending,
+    Pool,
     SupervisorRef,
     handler,
 )
@@ -274,3 +275,35 @@ def class_in_the_place_of_a_ref(me: WatcherOfEnds) -> None:
 
 def handler_of_ends_in_a_link(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None:
     me.link(ref, WatcherOfEnds.over)  # error
+
+
+async def wrong_argument_of_a_worker(system: ActorSystem) -> None:
+    await system.options(size=4).pool(Counter, "ten")  # error
+
+
+async def wrong_argument_to_a_pool(pool: Pool[Counter]) -> None:
+    await pool.ask(Counter.add, "1")  # error
+
+
+async def wrong_message_to_a_pool(pool: Pool[Counter]) -> None:
+    await pool.ask(Greeter.greet, "Ada")  # error
+
+
+async def wrong_items_of_a_map(pool: Pool[Counter]) -> None:
+    pool.map(Counter.add, ["one", "two"])  # error
+
+
+async def misspelt_option_of_a_map(pool: Pool[Counter]) -> None:
+    pool.map(Counter.add, [1], inflight=3)  # error
+
+
+async def misspelt_option_of_a_pool(system: ActorSystem) -> None:
+    system.options(sise=4)  # error
+
+
+async def wrong_routing(system: ActorSystem) -> None:
+    system.options(routing="random")  # error
+
+
+async def misspelt_policy(pool: Pool[Counter]) -> None:
+    pool.options(retrys=3)  # error

@@ -1,0 +1,46 @@
+"""Pools that grow and shrink by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from actors import ActorSystem, Autoscale
+from actors.pool.routing import Routing
+from actors.testing import eventually
+from tests.support.gates import SECONDS, Turnstile
+from tests.support.pool_workers import Hand
+
+QUICK = Autoscale(min=1, max=3, target=0.02, dwell=0.05, interval=0.01)
+
+
+@pytest.mark.parametrize("routing", ["shared", "least_loaded"])
+async def test_a_pool_grows_while_messages_wait_and_shrinks_when_none_does(
+    system: ActorSystem, turnstile: Turnstile, routing: Routing
+) -> None:
+    options = system.options(size=1, autoscale=QUICK, routing=routing)
+    pool = await options.pool(Hand)
+
+    held = [pool.within(60).ask(Hand.pass_through, turnstile.path) for _ in range(9)]
+    await eventually(lambda: pool.size == 3, within=SECONDS)
+    turnstile.let(9)
+    await asyncio.gather(*held)
+    await eventually(lambda: pool.size == 1, within=SECONDS)
+
+    assert await pool.broadcast(Hand.index) == [0]
+    await pool.stop()
+
+
+def test_a_pool_grows_for_a_program_without_a_loop(
+    system: ActorSystem, turnstile: Turnstile
+) -> None:
+    pool = system.options(size=1, autoscale=QUICK).pool(Hand).result()
+    held = [pool.within(60).ask(Hand.pass_through, turnstile.path) for _ in range(2)]
+
+    with pytest.raises(TimeoutError):
+        held[0].result(timeout=0.3)
+    turnstile.let(2)
+
+    assert sorted(pending.result() for pending in held) == [0, 1]
+    pool.stop().result()
