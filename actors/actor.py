@@ -279,7 +279,11 @@ class Actor:
         return index
 
     def stop(self) -> None:
-        """End after the message in hand; the restart type decides whether the actor starts again (by default not)."""
+        """End after the message in hand; the restart type decides whether the actor starts again (by default not).
+
+        In ``__init__`` or ``on_start`` it says that there is nothing to do: a child of a supervisor counts as started then, and stays down
+        until its siblings are restarted with it or somebody starts it. A plain ``spawn`` fails.
+        """
         context().stop()
 
     def after(

@@ -28,7 +28,8 @@ class ChildState:
     Attributes:
         id: What its supervisor calls it.
         name: Of its ref.
-        phase: ``starting``, ``running``, ``stopping``, ``unkillable``, ``restarting``, ``stopped`` or ``ended``.
+        phase: ``starting``, ``running``, ``stopping``, ``unkillable``, ``restarting``, ``stopped``, ``ended``, or ``ignored`` after it
+            had stopped itself before it was ready.
         pid: Of its process, for information only; None without one.
         incarnation: How many processes it has had.
         is_supervisor: Whether it has children itself.

@@ -20,14 +20,18 @@ class Askers:
 
     def ready(self, child: Child) -> None:
         """An incarnation of *child* is ready."""
-        if child.spawner is not None:
-            facts = {"number": child.number, "name": child.label, **child.answer}
-            self.answer(child.spawner, Kind.ANSWER, facts)
-            child.spawner = None
+        self.started(child)
         self._answer_all(child.restarters, Kind.ANSWER, {})
         waiting, child.when_ready = child.when_ready, []
         for _, act in waiting:
             act()
+
+    def started(self, child: Child) -> None:
+        """The start of *child* counts as a success."""
+        if child.spawner is not None:
+            facts = {"number": child.number, "name": child.label, **child.answer}
+            self.answer(child.spawner, Kind.ANSWER, facts)
+            child.spawner = None
 
     def down(self, child: Child, reason: ExitReason) -> None:
         """*child* will have no process any more, as far as is known."""

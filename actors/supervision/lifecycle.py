@@ -679,6 +679,7 @@ class Lifecycle:
                 child.reason,
                 lived,
                 luck=random.random(),  # noqa: S311 - it only spreads restarts
+                is_ignored=lived is None and child.reason.kind is ExitKind.NORMAL,
                 is_final=is_final,
             )
         )
@@ -716,6 +717,8 @@ class Lifecycle:
             for kid in list(child.below.kids.values()):
                 self._lay_down(kid)
         self._events.publish("child_stopped", child, reason=reason.to_json())
+        if child.member is not None and child.member.phase is Phase.IGNORED:
+            self.askers.started(child)
         self.watches.ended(child, reason)
         self.askers.down(child, reason)  # last: by then, watchers have been told
 

@@ -13,6 +13,7 @@ from actors import (
     ActorSystem,
     Backoff,
     ChildError,
+    ExitKind,
     NameTakenError,
     SpawnError,
     SupervisorRef,
@@ -20,6 +21,7 @@ from actors import (
 )
 from tests.support.gates import wait_until
 from tests.support.trees import (
+    Idler,
     Member,
     is_gone,
     phases,
@@ -230,3 +232,49 @@ def test_pool_has_any_number_of_members_of_one_kind(system: ActorSystem) -> None
     refs[0].kill().result(20)
     wait_until(lambda: pool.counts().result(20).workers == 7, "one less")
     pool.stop().result(20)
+
+
+# Children that want no process.
+
+
+def test_child_with_nothing_to_do_counts_as_started_and_stays_down(
+    system: ActorSystem, tmp_path: Path
+) -> None:
+    flag = tmp_path / "work"
+    idle = options(id="idle").child(Idler, str(flag))
+    tree = system.supervise(A, idle, B).result(20)
+    seen = phases(tree)
+
+    with pytest.raises(ActorStoppedError):
+        tree.ref(idle).ask(Idler.pid).result()
+    flag.touch()
+    tree.restart_child("idle").result(20)
+
+    assert seen == {"a": "running", "idle": "ignored", "b": "running"}
+    assert phases(tree)["idle"] == "running"
+    tree.stop().result(20)
+
+
+def test_started_child_with_nothing_to_do_has_a_ref(
+    tree: SupervisorRef, tmp_path: Path
+) -> None:
+    idle = options(id="idle").child(Idler, str(tmp_path / "work"))
+
+    ref = tree.start_child(idle).result(20)
+
+    assert ref.ended().result(20).kind is ExitKind.NORMAL
+    assert phases(tree)["idle"] == "ignored"
+
+
+def test_round_starts_a_child_with_nothing_to_do_again(
+    system: ActorSystem, tmp_path: Path
+) -> None:
+    flag = tmp_path / "work"
+    idle = options(id="idle").child(Idler, str(flag))
+    tree = system.options(strategy="one_for_all").supervise(A, idle).result(20)
+    flag.touch()
+
+    _ = tree.ref(A).tell(Member.end, "kill")
+
+    wait_until_settled(tree, {"a": "running", "idle": "running"})
+    tree.stop().result(20)

@@ -47,6 +47,15 @@ class Member(Actor):
         self.stop()
 
 
+class Idler(Member):
+    """Has nothing to do unless a file exists."""
+
+    def __init__(self, flag: str) -> None:
+        super().__init__()
+        if not Path(flag).exists():
+            self.stop()
+
+
 class Hopeless(Actor):
     """Crashes as soon as it runs, from when a file exists."""
 
