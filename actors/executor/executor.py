@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack
 
+from actors.attach import join
 from actors.errors import ForkedHandleError, OptionError, again
 from actors.executor.call import Call
 from actors.executor.foreman import MAILBOX_BYTES, Ending, Foreman, Settings
@@ -29,7 +30,7 @@ from actors.options import (
     whole,
 )
 from actors.ref import check_timeout
-from actors.runtime.client import Client
+from actors.runtime.client import Client, clients
 from actors.system import ActorSystem
 
 P = ParamSpec("P")
@@ -87,6 +88,7 @@ class Executor(concurrent.futures.Executor):
             NotSerializableError: The initializer or an argument of it cannot travel.
             SystemClosedError: The system is not running.
             SystemFailedError: It has ended by itself, or did not start.
+            AttachError: It has no room for another program, which the executor counts as.
         """
         if initializer is not None:
             _check_callable("initializer", initializer)
@@ -279,17 +281,24 @@ def _each(results: Iterator[list[T]]) -> Iterator[T]:
 
 
 def _join(system: object) -> tuple[Client, Callable[[], None]]:
-    """Return the end of a system in this process, and what to do with it in the end."""
+    """Return an end in this process of the system that the workers live in, and what to do with it in the end.
+
+    It is the executor's own also where the process has one already: that may belong to a loop, which stands still while somebody in its
+    thread waits for a call.
+    """
     if system is None:
         own = ActorSystem("executor", drain=CLOSE_SECONDS).start()
         return own._opened(), own.close  # noqa: SLF001 - another part of the same runtime
     if not isinstance(system, ActorSystem):
         msg = f"system={system!r}: an ActorSystem, or None for one of its own"
         raise TypeError(msg)
-    client = system._opened()  # noqa: SLF001
-    if client.ended_with is not None:
-        raise again(client.ended_with)
-    return client, lambda: None
+    theirs = system._opened()  # noqa: SLF001
+    if theirs.ended_with is not None:
+        raise again(theirs.ended_with)
+    path = theirs.directory.path
+    part = join(path.parent, path.name)
+    clients[str(path)] = theirs  # refs that arrive are still the program's business
+    return part.client, functools.partial(part.end, at_once=False)
 
 
 def _check_callable(name: str, value: object) -> None:
