@@ -67,6 +67,7 @@ def main(config: dict[str, Any]) -> None:
             hands.not_forked(action.birth, exc)
         else:
             hands.forked(action.birth, pid)
+    supervisor.show_end()  # before its lane is gone, which says that it ends, but not why
     directory.remove()
     supervisor.leave()
 

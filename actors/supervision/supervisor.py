@@ -659,6 +659,15 @@ class Supervisor:
         if self.should_stop and not self._is_stopping:
             self._stop_all()
 
+    def show_end(self) -> None:
+        """Show why everything ends to programs that see no more than our death."""
+        if self._closers:
+            self._page.words[status.CLOSED] = status.BY_OWNER
+        elif self._is_orphaned:
+            self._page.words[status.CLOSED] = status.WITH_OWNER
+        elif self.should_stop:
+            self._page.words[status.CLOSED] = status.BY_SIGNAL
+
     def leave(self) -> None:
         """Say that everything has ended, when all that there was to say has been written."""
         self._repeats.finish()
@@ -673,13 +682,6 @@ class Supervisor:
         self._console.finish()
         for asker in self._closers:
             self._answer(asker, {"dropped": shortened(dropped)})
-        # For programs that see no more than our death.
-        if self._closers:
-            self._page.words[status.CLOSED] = status.BY_OWNER
-        elif self._is_orphaned:
-            self._page.words[status.CLOSED] = status.WITH_OWNER
-        elif self.should_stop:
-            self._page.words[status.CLOSED] = status.BY_SIGNAL
 
 
 def shortened(counts: dict[str, int]) -> dict[str, int]:
