@@ -174,7 +174,7 @@ class Executor(concurrent.futures.Executor):
         foreman = self._foreman
         body, error = self._encode(fn, args, kwargs)
         call: Call[T] = Call(
-            label, body, self._timeout, foreman.cancel, self._check_fork
+            label, body, self._timeout, foreman.cancel, foreman.check_fork
         )
         if error is None:
             foreman.submit(call)
@@ -184,8 +184,8 @@ class Executor(concurrent.futures.Executor):
 
     def _check(self, fn: object) -> None:
         _check_callable("fn", fn)
-        self._check_fork()
         foreman = self._foreman
+        foreman.check_fork()
         if foreman.broken is not None:
             raise foreman.refusal()
         if foreman.ending is not Ending.NOT_AT_ALL:
@@ -193,12 +193,6 @@ class Executor(concurrent.futures.Executor):
             raise RuntimeError(msg)
         if self._client.ended_with is not None:
             raise again(self._client.ended_with)
-
-    def _check_fork(self) -> None:
-        ended = self._client.ended_with
-        if isinstance(ended, ForkedHandleError):
-            msg = "the executor belongs to the process that this one was forked from: make one here"
-            raise ForkedHandleError(msg)
 
     def _encode(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -28,6 +28,7 @@ from actors.errors import (
     ActorStoppedError,
     CallTimeoutError,
     ExecutorBrokenError,
+    ForkedHandleError,
     SpawnError,
 )
 from actors.executor import starts
@@ -137,6 +138,16 @@ class Foreman:
     def submit(self, call: Call[Any]) -> None:
         """Have *call* executed."""
         self._post(self._on_submit, call)
+
+    def check_fork(self) -> None:
+        """Refuse to do anything in a process that was forked from the executor's.
+
+        Raises:
+            ForkedHandleError: This is one.
+        """
+        if isinstance(self._client.ended_with, ForkedHandleError):
+            msg = "the executor belongs to the process that this one was forked from: make one here"
+            raise ForkedHandleError(msg)
 
     def describe(self) -> str:
         """Return in few words how far it is."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
+import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from actors.actor import Actor
+from actors.wire.byvalue import keep_globals
 
 T = TypeVar("T")
 
@@ -20,7 +24,7 @@ class Worker(Actor):
     ) -> None:
         """Call *initializer* with *initargs*, if there is one."""
         if initializer is not None:
-            with _outside_of_loop():
+            with _outside_of_loop(), _kept_globals(initializer):
                 initializer(*initargs)
 
     def call(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:  # noqa: ANN401 - of any function
@@ -38,6 +42,29 @@ def _outside_of_loop() -> Iterator[None]:
         yield
     finally:
         asyncio._set_running_loop(loop)  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def _kept_globals(function: Callable[..., object]) -> Iterator[None]:
+    """Let the calls to come see what *function* sets in its module, also where both are sent by value and share none."""
+    scope = _globals_of(function)
+    before = dict(scope)
+    yield
+    changed = {
+        name: value
+        for name, value in scope.items()
+        if name not in before or before[name] is not value
+    }
+    name = str(scope.get("__name__"))
+    if changed and scope is not vars(sys.modules.get(name, builtins)):
+        keep_globals(name, changed)
+
+
+def _globals_of(function: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever can be called
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    return getattr(function, "__globals__", {})
 
 
 def call_chunk(fn: Callable[..., T], chunk: Iterable[tuple[Any, ...]]) -> list[T]:

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, NamedTuple, NewType, ParamSpec, TypeVar, TypeV
 import cloudpickle
 from cloudpickle.cloudpickle import (
     _dynamic_class_reduce,  # pyright: ignore[reportAttributeAccessIssue]
+    _function_setstate,  # pyright: ignore[reportAttributeAccessIssue]
 )
 
 PROTOCOL = 5
@@ -216,10 +217,32 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no ty
             return self._dynamic_function_reduce(obj)
         return _REDUCERS[type(obj)](obj)
 
+    def _dynamic_function_reduce(self, func: Any) -> Any:  # noqa: ANN401 - pickle's protocol
+        *reduction, _ = super()._dynamic_function_reduce(func)
+        return (*reduction, _set_function_state)
+
     dispatch_table: ClassVar[Any] = collections.ChainMap(
         _REDUCTIONS,
         cloudpickle.Pickler.dispatch_table,  # pyright: ignore[reportArgumentType]
     )
+
+
+# Global variables that were set in this process, by module.
+_set_here: dict[str, dict[str, Any]] = {}
+
+
+def keep_globals(module_name: str, values: dict[str, Any]) -> None:
+    """Let functions that arrive by value from *module_name*, from now on, find *values* among their global variables.
+
+    Each message brings variables of its own; what was set here is worth more than what its sender has.
+    """
+    _set_here.setdefault(module_name, {}).update(values)
+
+
+def _set_function_state(function: Any, state: Any) -> None:  # noqa: ANN401 - pickle's protocol
+    _function_setstate(function, state)
+    scope = function.__globals__
+    scope.update(_set_here.get(scope.get("__name__"), ()))
 
 
 def _with_slots(cls: type, reduction: Any) -> Any:  # noqa: ANN401 - pickle's protocol

@@ -81,10 +81,15 @@ def test_shutdown_cancels_what_waits_and_finishes_what_runs(
     assert running.result(SECONDS) == "open"
 
 
-def test_a_dropped_executor_finishes_its_calls(system: ActorSystem) -> None:
-    results = Executor(2, system=system).map(calls.double, range(10))
+def test_a_dropped_executor_finishes_its_calls_and_ends(system: ActorSystem) -> None:
+    executor = Executor(1, system=system)
+    pid = executor.submit(os.getpid).result(SECONDS)
+    futures = [executor.submit(calls.double, number) for number in range(10)]
 
-    assert list(results) == [*range(0, 20, 2)]
+    del executor
+
+    wait_until(lambda: is_gone(pid), "the end of the worker")
+    assert [future.result(0) for future in futures] == [*range(0, 20, 2)]
 
 
 def test_a_deadline_keeps_the_executor_that_it_is_of(system: ActorSystem) -> None:
@@ -136,7 +141,15 @@ def test_an_ordinary_error_in_the_block_waits_for_every_call(
 # The end of the program.
 
 
-@pytest.mark.parametrize("how", ["falls-off", "shut-down-without-waiting", "dropped"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "falls-off",
+        "shut-down-without-waiting",
+        "dropped",
+        "uses-what-the-initializer-sets",
+    ],
+)
 def test_the_end_of_a_program_waits_for_its_calls(how: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, PROGRAM, how, str(tmp_path)],

@@ -29,7 +29,25 @@ def work(text: str) -> None:
     Path(directory, text).touch()
 
 
-executor = Executor(2)
+trace = None
+
+
+def prepare(text: str) -> None:
+    """Set a variable of the module; an initializer."""
+    global trace  # noqa: PLW0603 - as initializers do
+    trace = text
+
+
+def work_as_prepared() -> None:
+    """Leave the trace that the initializer has set."""
+    work(str(trace))
+
+
+executor = (
+    Executor(2)
+    if how != "uses-what-the-initializer-sets"
+    else Executor(1, initializer=prepare, initargs=("one",))
+)
 if how == "falls-off":
     executor.submit(work, "one")
     executor.submit(work, "two")
@@ -41,6 +59,9 @@ elif how == "dropped":
     executor.submit(work, "one")
     executor.submit(work, "two")
     del executor
+elif how == "uses-what-the-initializer-sets":
+    executor.submit(work_as_prepared)
+    executor.submit(lambda: work("two" if trace else "neither"))
 elif how == "hangs-in-block":
     with executor:
         executor.submit(begin)
