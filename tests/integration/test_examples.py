@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.support.gates import SECONDS
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def run(name: str, *arguments: str) -> list[str]:
+def run(name: str, *arguments: str, status: int = 0) -> list[str]:
     """Run an example in a folder that is not ours; return its lines."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments],
@@ -20,8 +21,9 @@ def run(name: str, *arguments: str) -> list[str]:
         capture_output=True,
         text=True,
         timeout=2 * SECONDS,
-        check=True,
+        check=False,
     )
+    assert done.returncode == status, done.stderr
     return done.stdout.splitlines()
 
 
@@ -77,3 +79,80 @@ def test_a_crash_costs_one_message() -> None:
     answered = [line for line in lines if "answered: 5 of 5" in line]
     assert len(answered) == 4
     assert last == "lives: 5"
+
+
+def test_a_service_that_is_told_to_end_finishes_what_is_queued() -> None:
+    lines = run("graceful_shutdown.py", status=-signal.SIGTERM)
+
+    assert lines == [
+        "SIGTERM: no more orders",
+        "stubborn: killed because it did not stop in time",
+        "ledger: closed: stopped on request",
+        "written: 100, in order: yes",
+        "lost: 0",
+    ]
+
+
+def test_a_service_without_time_to_finish_says_what_it_has_not_done() -> None:
+    *_, written, lost = run(
+        "graceful_shutdown.py", "--drain", "0.05", status=-signal.SIGTERM
+    )
+
+    found = re.fullmatch(r"written: (\d+), in order: yes", written)
+    assert found is not None
+    assert lost == f"lost: {100 - int(found[1])}"
+    assert 0 < int(found[1]) < 100
+
+
+def test_poison_is_put_aside_and_printed_once_its_cause_is_gone() -> None:
+    died = "killed by SIGSEGV while running Printer.print_page"
+
+    lines = run("poison_message.py")
+
+    assert lines == [
+        "page 0 is printed",
+        f"page 1 was tried 2 times: {died}",
+        "page 2 is printed",
+        f"page 3 was tried 2 times: {died}",
+        "page 4 is printed",
+        "in quarantine: page 1, gothic; died of SIGSEGV, SIGSEGV",
+        "    sent again: page 1",
+        "in quarantine: page 3, torn; died of SIGSEGV, SIGSEGV",
+        "    dropped: page 3",
+        "on paper:",
+        "    page 0, plain",
+        "    page 2, plain",
+        "    page 4, plain",
+        "    page 1, gothic",
+        "lost: 1",
+    ]
+
+
+def test_the_pipeline_loses_no_row_with_its_processes() -> None:
+    lines = run("pipeline.py", "--rows", "1500")
+
+    assert lines[:2] == [
+        "killed transform; lives: load 1, transform 2, extract 2",
+        "killed extract; lives: load 1, transform 2, extract 3",
+    ]
+    assert lines[3:] == ["loaded: 1500, in order: yes", "lost: 0"]
+
+
+def test_the_gateway_fills_each_order_once() -> None:
+    lines = run("gateway.py")
+
+    assert lines[:5] == [
+        "filled 5",
+        "refused: no price, its process was killed by SIGKILL",
+        "filled 5",
+        "refused: 20 is more than 10",
+        "filled 20",
+    ]
+    assert re.fullmatch(r"killed with 60 orders under way; sent again: [01]", lines[5])
+    assert lines[6:] == ["filled twice: 0", "lost: 0"]
+
+
+def test_no_permit_is_lost_with_its_holder() -> None:
+    *_, last = run("semaphore.py", "--kills", "5")
+
+    assert last == "lost: 0 of 2"
