@@ -367,7 +367,8 @@ def _not_ready(reason: ExitReason) -> str:
 def _gave_up(reason: ExitReason) -> str:
     count = "too many" if reason.count is None else str(reason.count)
     crashes = "crash" if reason.count == 1 else "crashes"
-    return f"gave up after {count} {crashes}" + (
+    whose = "" if reason.child_id is None else f" of {_shown(reason.child_id)}"
+    return f"gave up after {count} {crashes}{whose}" + (
         f" in {reason.period:g} s" if reason.period is not None else ""
     )
 

@@ -246,6 +246,22 @@ class Outgoing:
         pending.target = f"process {lane}"
         self.post(route, parts, pending, is_question=False)
 
+    def notify_last(self, lane: int, kind: int, body: bytes) -> None:
+        """Send a notice that must not be a file, because there will be no files when it is read.
+
+        So it may be larger than what an answer has room for; it takes that from the notices that are not sent any more.
+
+        Raises:
+            GoneError: Process *lane* has ended.
+            MailboxFullError: There is no room to wait in either.
+        """
+        # fmt: off
+        header = _PACK(
+            _VERSION, kind, 0, frame.Codec.JSON, 0, 0, self._number, 0, 0, _now_ns(), 0, 0,
+        )
+        # fmt: on
+        self.post(self.lane(lane), (header, b"", body), Pending(), is_question=False)
+
     def post(
         self,
         route: Route,

@@ -19,7 +19,7 @@ import attrs
 
 from actors import messages
 from actors.errors import ActorError, MailboxFullError
-from actors.exits import ExitKind, ExitReason, bounded
+from actors.exits import ExitKind, ExitReason
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
@@ -60,7 +60,7 @@ from transports.errors import TransportError, limit_behind
 
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
-SHORTENED = 64  # the texts of why it failed are cut to this part of what they may be
+MAX_FAILURE_BYTES = 4096  # of why the system has failed, for all who use it
 MAX_COUNTS_BYTES = 512  # of names in the answer to a close
 ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
 
@@ -616,13 +616,13 @@ class Supervisor:
         reason, self.lifecycle.failed = self.lifecycle.failed, None
         assert reason is not None  # noqa: S101 - seen by whoever calls; for the checkers
         self._events.warn("system_failed", reason=str(reason))
-        told = bounded(reason, SHORTENED)
-        body = reports.to_bytes({"reason": told.to_json()})
+        told = reason.to_json_within(MAX_FAILURE_BYTES)
+        body = reports.to_bytes({"reason": told})
         for number in lanes.owners(self._directory.fd):
             # Who has ended waits for nothing, nor does one that takes none of what we send.
             with contextlib.suppress(GoneError, MailboxFullError, OSError):
                 if number != ROOT and number not in self.lifecycle.children:
-                    self._outgoing.notify(number, Kind.FAILED, body)
+                    self._outgoing.notify_last(number, Kind.FAILED, body)
         self._stop_all()
 
     def _stop_all(self) -> None:

@@ -379,8 +379,8 @@ def test_an_actor_that_crashes_too_often_ends_alone_with_the_chain_of_reasons(
             ask.result(SECONDS)
         assert failure.value.reason == reason
         assert (
-            "gave up after 3 crashes in 60 s; last: raised LookupError: asked to "
-            "while running Troubled.crash" in str(failure.value)
+            "gave up after 3 crashes of hopeless in 60 s; last: raised LookupError: "
+            "asked to while running Troubled.crash" in str(failure.value)
         )
     assert reason.kind is ExitKind.INTENSITY_EXCEEDED
     assert (reason.count, reason.period, reason.incarnation) == (3, 60, 3)

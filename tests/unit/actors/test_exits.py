@@ -802,12 +802,13 @@ def test_memory_is_to_blame_only_for_a_sigkill_that_is_not_ours(
         (
             ExitReason(
                 ExitKind.INTENSITY_EXCEEDED,
+                child_id="counter",
                 count=4,
                 period=5.0,
                 inner=classify(died(9), None, during="Counter.add"),
             ),
             (
-                "gave up after 4 crashes in 5 s; last: "
+                "gave up after 4 crashes of counter in 5 s; last: "
                 "killed by SIGKILL while running Counter.add"
             ),
         ),
