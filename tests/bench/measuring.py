@@ -31,6 +31,9 @@ LARGE_MIB = {"mb_per_s_1mib": 1, "mb_per_s_64mib": 64}  # by row
 LARGE_TOTAL_MIB = 4096  # of messages of one size
 LARGE_WARM_UP = 8  # messages, after which those who use memory again have some
 STARTS = 5  # processes started, or killed, one after the other
+SIBLINGS = 50  # of a child that is killed
+KILLS = 100  # of them, one after the other
+STORM = 200  # children that are killed at once
 IDLE = 40  # processes whose memory is measured; what they share counts little for each
 
 LOOP_SECONDS = 0.5  # after which a loop ends early

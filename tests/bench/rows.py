@@ -15,6 +15,7 @@ from tests.bench import (
     process_pool,
     shared_memory,
     simple_queue,
+    supervision,
 )
 from tests.bench.measuring import Measure
 
@@ -58,10 +59,13 @@ ROWS = (
     Row("pss_mib", "memory", "memory of an idle process (PSS), MiB"),
     Row("mailbox_mib", "memory", "shared memory of an idle actor, MiB"),
     Row("recover_ms", "recover", "SIGKILL to first reply of the next, ms"),
+    Row("recover_ms_p50_50", "recover_among", "the same of one among 50 siblings, ms"),
+    Row("recover_ms_p99_50", "recover_among", "the same, 99th percentile, ms"),
+    Row("storm_s_200", "storm", "SIGKILL of 200 children to replies of all next, s"),
 )
 
 SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
-    "ours": ours.MEASURES,
+    "ours": {**ours.MEASURES, **supervision.MEASURES},
     **{f"ours_{scheme}": ours.over(scheme) for scheme in ("unix", "pipe", "mq")},
     "multiprocessing_pipe": multiprocessing_pipe.MEASURES,
     "shared_memory": shared_memory.MEASURES,

@@ -26,6 +26,7 @@ from actors import (
 )
 from tests.support.controlled import Attentive, Both, Quick, Timed
 from tests.support.gates import SECONDS, Gate, wait_until
+from tests.support.procfs import is_asleep, switches_of
 
 NextEvent = Callable[[str, str], Event]
 LONGER = 0.8  # than any limit here
@@ -307,26 +308,17 @@ def test_system_without_limits_costs_no_processor_time_while_it_is_idle(
     ref = system.spawn(Attentive).result()
     pid = ref.ask(Attentive.pid).result()
     pids = (pid, parent_of(pid))
-    wait_until(lambda: all(map(sleeps, pids)), "both to sleep")
-    before = [switches(each) for each in pids]
+    wait_until(lambda: all(map(is_asleep, pids)), "both to sleep")
+    before = [switches_of(each) for each in pids]
     with pytest.raises(TimeoutError):
         ref.ended().result(timeout=LONGER)
 
-    after = [switches(each) for each in pids]
+    after = [switches_of(each) for each in pids]
 
     # The question whether it has ended woke the supervisor once.
     assert after[0] == before[0]
     assert after[1] - before[1] <= 2
     ref.kill().result()
-
-
-def sleeps(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-
-
-def switches(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
 
 
 @pytest.mark.parametrize("value", [0, -1, "2", True, math.nan])

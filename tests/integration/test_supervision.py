@@ -297,34 +297,6 @@ def test_stop_ends_the_children_in_order_and_everything_is_gone(
         assert ref.ended().result(20).requested
 
 
-# Many at once.
-
-
-def test_storm_of_deaths_is_one_batch(system: ActorSystem) -> None:
-    """Two hundred children die at once, and each has its successor."""
-    specs = [options(id=str(n)).child(Member) for n in range(200)]
-    tree = system.options(intensity=200).supervise(*specs).result(60)
-    refs = [tree.ref(spec).within(60) for spec in specs]
-    before = [each.result() for each in [ref.ask(Member.pid) for ref in refs]]
-
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-
-    running = dict.fromkeys((spec.settings.id for spec in specs), "running")
-    wait_until(
-        lambda: all(
-            child.incarnation == 2 and child.phase == "running"
-            for child in tree.children().result(20)
-        ),
-        "two hundred successors",
-        60,
-    )
-    assert phases(tree) == running
-    assert not any(map(is_gone, [tree.ref(specs[0]).ask(Member.pid).result()]))
-    assert all(map(is_gone, before))
-    tree.stop().result(60)
-
-
 def test_deaths_at_once_in_one_group_cost_one_round(system: ActorSystem) -> None:
     specs = members()
     settings = system.options(strategy="one_for_all", intensity=1)
@@ -342,29 +314,3 @@ def test_deaths_at_once_in_one_group_cost_one_round(system: ActorSystem) -> None
         wait_until_renewed(ref, old)
     assert refs[0].ask(Member.parent).result() == parent
     tree.stop().result(20)
-
-
-@pytest.mark.slow  # 600 processes
-def test_killed_supervisor_takes_all_its_descendants_along_and_all_come_back(
-    system: ActorSystem,
-) -> None:
-    leaves = [options(id=str(n)).child(Member) for n in range(300)]
-    thirds = [
-        options(id=f"third-{n}").supervisor(*leaves[100 * n : 100 * (n + 1)])
-        for n in range(3)
-    ]
-    inner = options(id="inner").supervisor(*thirds)
-    tree = system.supervise(inner).result(120)
-    refs = [tree.ref(leaf).within(120) for leaf in leaves]
-    before = [each.result() for each in [ref.ask(Member.pid) for ref in refs]]
-    (victim,) = [child.pid for child in tree.children().result(20)]
-    assert victim is not None
-
-    os.kill(victim, signal.SIGKILL)
-    asked = [ref.ask(Member.add, 1) for ref in refs]
-
-    wait_until(lambda: all(map(is_gone, before)), "the end of all")
-    assert {outcome(each) for each in asked} <= {1, None}
-    after = [each.result() for each in [ref.ask(Member.pid) for ref in refs]]
-    assert not set(before) & set(after)
-    tree.stop().result(120)

@@ -36,7 +36,7 @@ def test_measure_gives_every_figure_of_its_rows_as_a_positive_number(
     monkeypatch.setattr(measuring, "LARGE_TOTAL_MIB", 64)
     for name in ("WARM_UP", "ASKS", "MANY_ASKS", "TELLS"):
         monkeypatch.setattr(measuring, name, 400)
-    for name in ("STARTS", "IDLE"):
+    for name in ("STARTS", "IDLE", "SIBLINGS", "KILLS", "STORM"):
         monkeypatch.setattr(measuring, name, 1)
 
     values = SYSTEMS[system][measure](Cores())
