@@ -38,8 +38,9 @@ demo: $(call stamp,run) ## count words with actors while they are being killed
 test: $(call stamp,test) ## run the tests; PYTEST_ARGS="-k name" for some
 	$(RUN) -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
-soak: $(call stamp,test) ## run the long tests: hundreds and thousands of kills
-	$(RUN) -m pytest --run-slow -m slow $(PYTEST_ARGS)
+soak: SECONDS := 600
+soak: $(call stamp,test) ## run the long tests, thousands of kills, and kill at random in a tree under load; SECONDS=600
+	SOAK_SECONDS=$(SECONDS) $(RUN) -m pytest --run-slow -m slow $(PYTEST_ARGS)
 
 sanitize: ## run the C core under sanitizers, with kills; SECONDS=60
 	@tests/native/check sanitize $(SECONDS)
