@@ -12,37 +12,35 @@ import contextlib
 import os
 import random
 import selectors
-import signal
 import time
 from collections.abc import Iterator
 
 import attrs
 
-from actors.exits import ExitKind, ExitReason, bounded, from_bytes
+from actors.exits import ExitKind, ExitReason
 from actors.runtime import process, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import (
     administration,
     obituary,
-    oom,
     progress,
-    reaper,
+    standstill,
     strategy,
 )
 from actors.supervision.administration import Reply
 from actors.supervision.alarms import Alarms
 from actors.supervision.askers import Askers
+from actors.supervision.autopsy import Autopsy
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 from actors.supervision.child import ActorChild, Branch, Child, SupervisorChild
 from actors.supervision.endings import Endings
 from actors.supervision.events import Events
 from actors.supervision.group import Group, Phase
 from actors.supervision.hands import Hands
+from actors.supervision.kin import Kin
 from actors.supervision.line import Line
-from actors.supervision.links import Links, Tie
 from actors.supervision.nested import Life
-from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.outputs import Outputs
 from actors.supervision.payloads import Payloads
 from actors.supervision.progress import Leave, Start
@@ -54,11 +52,9 @@ from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
 from actors.supervision.settling import Settling
 from actors.supervision.sharing import Sharing
 from actors.supervision.strategy import Death
-from actors.supervision.verdict import classify
-from actors.supervision.watches import Watcher, Watches
+from actors.supervision.watches import Watches
 from transports.errors import CorruptError, limit_behind
 
-SHORTENED = 4  # texts of a death that others die of are cut to this part
 TOP = 0  # in the place of a number: the root's own group
 
 
@@ -81,10 +77,9 @@ class Lifecycle:
         self.unkillable: set[int] = set()  # processes that nobody waits for
         self.failed: ExitReason | None = None  # why the root gives up
         self.settling = Settling(directory, outgoing, events, payloads)
-        self.watches = Watches(outgoing, events)
-        self.links = Links()
         self._pulse = Pulse(events, alarms)
         self.endings = Endings(events, alarms, self._give_up_on)
+        self.kin = Kin(self.children, Watches(outgoing, events), self.endings)
         self.sharing = Sharing(
             directory, self.settling, self.children, self.endings.kill
         )
@@ -102,7 +97,7 @@ class Lifecycle:
         self._directory = directory
         self._outgoing = outgoing
         self._outputs = outputs
-        self._oom = OomWitness(oom.counter())
+        self._autopsy = Autopsy(self.children)
         self.askers = Askers(outgoing)
         self._events = events
         self._alarms = alarms
@@ -180,27 +175,15 @@ class Lifecycle:
             member = before.members.get(death.key)
             fate = None if member is None else member.fate
             obituary.tell(self._events, branch.kids[death.key], death, fate)
-            self._tell_watchers(branch, death, now)
+            self.kin.decided(branch, death, now)
         over = branch.group.leaving
         if over is not None and before.leaving is None and not over.clean:
             about = branch.owner or branch.kids.get(branch.key)
             self._events.publish("giving_up", about, reason=over.to_json())
 
-    def _tell_watchers(self, branch: Branch, death: Death, now: float) -> None:
-        member = branch.group.members.get(death.key)
-        is_due = member is not None and member.phase is Phase.RESTARTING
-        # Who has given up may come back, and those with it that it always had.
-        is_open = branch.group.leaving is not None and death.key in branch.static
-        self.watches.down(
-            branch.kids[death.key],
-            death.reason,
-            will_restart=None if is_open else is_due,
-            delay=max(0.0, member.due - now) if member is not None and is_due else 0.0,
-        )
-
     def _advance(self, branch: Branch, now: float) -> None:
         branch.group, actions = progress.advance(branch.group, now)
-        _show_standstill(branch)  # before anybody is told to end
+        standstill.show(branch)  # before anybody is told to end
         for action in actions:
             if isinstance(action, Leave):
                 self._leave(branch, action.reason)
@@ -258,7 +241,7 @@ class Lifecycle:
         child.due = None
         child.incarnation += 1
         child.born = time.monotonic()
-        child.kills_at_birth = self._oom.kills()
+        child.kills_at_birth = self._autopsy.kills()
         hands = child.branch.hands
         assert hands is not None  # noqa: S101 - only they make anybody advance; for the checkers
         try:
@@ -374,7 +357,7 @@ class Lifecycle:
             self._events.info(
                 "actor_restarted", child, ready_in=f"{took * 1000:.1f} ms"
             )
-        self.watches.up(child)
+        self.kin.watches.up(child)
         self.askers.ready(child)
 
     def leaving(self, number: int, incarnation: int) -> None:
@@ -503,44 +486,10 @@ class Lifecycle:
             return
         child.pidfd = -1
         self.endings.forget(child)
-        dump_at = process.GOODBYE_BYTES
         if isinstance(child, ActorChild):
             child.estate.page.thaw()
-            dump_at = child.dump_at
-        goodbye, dump = _read_goodbye(child.goodbye_fd, dump_at)
-        killed_for = self._killed_for(child, wait_status)
-        child.reason = attrs.evolve(
-            classify(
-                wait_status,
-                goodbye,
-                cause=child.cause,
-                stopping=child.fate is not None,
-                oom_kill=killed_for is Oom.YES,
-            ),
-            oom=killed_for,
-            max_rss_bytes=max_rss_bytes,
-            cpu_seconds=cpu_seconds,
-            incarnation=incarnation,
-            pid=child.pid,
-            dump=dump,
-            uptime=uptime,
-        )
-
-    def _killed_for(self, child: Child, wait_status: int) -> Oom | None:
-        """Return whether *child* was killed for lack of memory; None where it was not killed, or we did it."""
-        if child.cause is not None or wait_status != signal.SIGKILL:
-            return None
-        return self._oom.testify(
-            child.number,
-            child.kills_at_birth,
-            lambda: {
-                other.number
-                for other in self.children.values()
-                if other.cause is None
-                and other.pidfd >= 0
-                and reaper.was_killed(other.pidfd)
-            },
-        )
+        used = max_rss_bytes, cpu_seconds
+        child.reason = self._autopsy.examine(child, wait_status, uptime, *used)
 
     def died(self, number: int, incarnation: int) -> None:
         """See ``hands.Reports``."""
@@ -552,25 +501,6 @@ class Lifecycle:
             reason = self._fall(child, reason)
         self._forget_process(child)
         self._after_death(child, reason)
-
-    def pass_on(
-        self, tie: Tie, label: str, incarnation: int, reason: ExitReason
-    ) -> None:
-        """One that an actor was linked with has died, abnormally: so does the actor, unless it wants to be told instead."""
-        if tie.method is not None:
-            watcher = Watcher(tie.number, tie.link, tie.method, is_close=False)
-            self.watches.tell(watcher, incarnation, {"what": "exit"}, reason)
-            return
-        child = self.children.get(tie.number)
-        # What ends already, or has no process yet, was not linked with the dead one any more.
-        if child is None or not child.is_alive or child.fate is not None:
-            return
-        why = bounded(reason, SHORTENED)
-        child.cause = child.cause or ExitReason(
-            ExitKind.LINKED, child_id=label, inner=why
-        )
-        if child.pidfd >= 0:  # else it is killed as soon as it is there
-            self.endings.ask(child)
 
     def damaged(self, number: int, inode: int) -> None:
         """A sender has found the mailbox *inode* of child *number* damaged."""
@@ -600,7 +530,7 @@ class Lifecycle:
             )
         lost = ExitReason(ExitKind.SUPERVISOR_DIED, child_id=child.label, inner=reason)
         for death in below.deaths:  # nobody decides about those any more
-            self._tell_loss(below.kids[death.key], death.reason)
+            self.kin.lost(below.kids[death.key], death.reason)
         for kid in list(below.kids.values()):
             if kid.is_alive:
                 self._lose(kid, lost)
@@ -616,12 +546,7 @@ class Lifecycle:
             self._fall(child, reason)
         self._forget_process(child)
         self._settle(child, reason)
-        self._tell_loss(child, reason)
-
-    def _tell_loss(self, child: Child, reason: ExitReason) -> None:
-        """Tell of a death together with that of a supervisor, with whom those come back that it always had."""
-        is_static = child.number in child.branch.static
-        self.watches.down(child, reason, will_restart=None if is_static else False)
+        self.kin.lost(child, reason)
 
     def _renew(self, child: SupervisorChild) -> None:
         if child.remote is not None:
@@ -655,15 +580,11 @@ class Lifecycle:
         if isinstance(child, ActorChild):
             self.sharing.died(child)
             reason, is_final = self.settling.died(child, reason)
-            # What it has wanted to hear, its successor never will.
-            self.watches.forget(child.number)
         child.reason = reason
         self._events.publish(
             "child_exit", child, reason=reason.to_json(), text=str(reason)
         )
-        for tie in self.links.take(child.number):
-            if not reason.clean:
-                self.pass_on(tie, child.label, child.incarnation, reason)
+        self.kin.exited(child, reason)
         if isinstance(child, ActorChild) and reason.kind is ExitKind.MAILBOX_CORRUPT:
             self.settling.replace_mailbox(child)
         return is_final
@@ -719,7 +640,7 @@ class Lifecycle:
         self._events.publish("child_stopped", child, reason=reason.to_json())
         if child.member is not None and child.member.phase is Phase.IGNORED:
             self.askers.started(child)
-        self.watches.ended(child, reason)
+        self.kin.watches.ended(child, reason)
         self.askers.down(child, reason)  # last: by then, watchers have been told
 
     def _end(self, child: Child) -> None:
@@ -744,7 +665,7 @@ class Lifecycle:
         self.settling.remember(child.number, reason)
         if not child.is_down:
             self._events.publish("child_stopped", child, reason=reason.to_json())
-        self.watches.ended(child, reason)
+        self.kin.watches.ended(child, reason)
         self.askers.down(child, reason)  # last: by then, watchers have been told
 
     def _last_reason(self, child: Child) -> ExitReason:
@@ -755,25 +676,3 @@ class Lifecycle:
                 over, incarnation=child.incarnation, child_id=child.label
             )
         return child.reason or self.settling.recall(child.number)
-
-
-def _read_goodbye(fd: int, dump_at: int) -> tuple[ExitReason | None, str | None]:
-    """Return what a process said of its end, and the dump of its stacks."""
-    size = os.fstat(fd).st_size
-    record = os.pread(fd, min(size, process.GOODBYE_BYTES), 0).rstrip(b"\0")
-    dump = os.pread(fd, process.GOODBYE_BYTES, dump_at)
-    return from_bytes(record), dump.decode(errors="replace") or None
-
-
-def _show_standstill(branch: Branch) -> None:
-    """Let the children see which questions between them cannot be answered in time."""
-    found = progress.standstill(branch.group)
-    if found == branch.standstill:
-        return
-    branch.standstill = found
-    mark = branch.key + 1
-    for number, child in branch.kids.items():
-        if isinstance(child, ActorChild):
-            words = child.estate.page.words
-            words[status.HOLDS_UP] = mark if number in found.holding else 0
-            words[status.HELD_UP] = mark if number in found.down else 0

@@ -97,7 +97,7 @@ class Mailboxes:
             with contextlib.suppress(FrameError):
                 header = frame.read(data)
                 if header.kind == Kind.NOTICE:
-                    self._lifecycle.watches.put_back(child, data)
+                    self._lifecycle.kin.watches.put_back(child, data)
                     continue
                 copy = self._kept(data, header, request.facts["to"])
                 if copy is None:

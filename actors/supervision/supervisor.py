@@ -34,6 +34,7 @@ from actors.supervision import console, delay, log, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
 from actors.supervision.child import ActorChild, Asker, Branch, Child
+from actors.supervision.complaints import Complaints
 from actors.supervision.console import Console
 from actors.supervision.control import Control
 from actors.supervision.estate import Estate
@@ -170,14 +171,10 @@ class Supervisor:
             "damaged": lambda _asker, _sender, facts, _payload: self.lifecycle.damaged(
                 facts["number"], facts["inode"]
             ),
-            "mailbox_full": self._on_mailbox_full,
             "kill": self._on_kill,
             "restart": self._on_restart,
             "ended": self._on_ended,
             "lookup": self._on_lookup,
-            "undeliverable": self._on_undeliverable,
-            "dead_letter": self._on_dead_letter,
-            "handler_failed": self._on_handler_failed,
             "subscribe": self._on_subscribe,
             "acknowledge": lambda _asker, sender, facts, _payload: (
                 self._events.acknowledge(sender, facts["count"])
@@ -188,6 +185,7 @@ class Supervisor:
             "bar": self._on_bar,
             **self._control.requests,
             **Watching(self.lifecycle).requests,
+            **Complaints(self.lifecycle, self._events, self._repeats).requests,
             **self.lifecycle.settling.quarantine.requests,
         }
         self._rooms = Rooms(self._watch_room, self._selector.unregister)
@@ -498,79 +496,11 @@ class Supervisor:
             return
         self._answer(asker, {"number": number, "name": child.label})
 
-    def _on_undeliverable(
-        self, asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        number, told_ns = facts["number"], facts["told_ns"]
-        if told_ns is not None and not self.lifecycle.settling.has_dropped(
-            sender, told_ns
-        ):
-            self._events.publish(
-                "dead_letter",
-                cause="stopped",
-                actor=facts["name"],
-                number=number,
-                method=facts["method"],
-                sender=sender,
-            )
-            self._repeats.warn(
-                "dead_letter",
-                number,
-                facts["name"],
-                method=facts["method"],
-                cause="stopped",
-                text="the actor has ended",
-            )
-        self._answer(asker, {"reason": self.lifecycle.reason_of(number).to_json()})
-
-    def _on_dead_letter(
-        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        child = self.lifecycle.children.get(facts["number"])
-        if child is not None:
-            self._events.publish(
-                "dead_letter",
-                child,
-                cause=facts["cause"],
-                method=child.method(facts["method"]),
-                text=facts["text"],
-            )
-            self._repeats.warn(
-                "dead_letter",
-                child.number,
-                child.label,
-                method=child.method(facts["method"]),
-                cause=facts["cause"],
-                text=facts["text"],
-            )
-
     def _on_subscribe(
         self, asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
     ) -> None:
         self._events.subscribe(sender)
         self._answer(asker)
-
-    def _on_handler_failed(
-        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        child = self.lifecycle.children.get(facts["number"])
-        if child is not None:
-            told = {key: facts[key] for key in ("method", "type", "text")}
-            self._events.publish("handler_failed", child, **told)
-            self._events.warn("handler_failed", child, **told)
-
-    def _on_mailbox_full(
-        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        child = self.lifecycle.children.get(facts["number"])
-        if child is not None:
-            waiting = self.lifecycle.children.get(sender)
-            told = {
-                "sender": "a program" if waiting is None else waiting.label,
-                "waiters": facts["waiters"],
-            }
-            self._events.publish("mailbox_full", child, **told)
-            self._events.warn("mailbox_full", child, **told)
 
     # Closing.
 

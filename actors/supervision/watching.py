@@ -33,17 +33,19 @@ class Watching:
         lifecycle, number = self._lifecycle, facts["number"]
         watcher = Watcher(sender, facts["watch"], facts["method"], facts["is_close"])
         if lifecycle.living(number) is not None:
-            lifecycle.watches.add(watcher, number)
+            lifecycle.kin.watches.add(watcher, number)
             return
         child = lifecycle.children.get(number)
         incarnation = 0 if child is None else child.incarnation
         reason = lifecycle.reason_of(number)
-        lifecycle.watches.tell_end(watcher, reason.incarnation or incarnation, reason)
+        lifecycle.kin.watches.tell_end(
+            watcher, reason.incarnation or incarnation, reason
+        )
 
     def _on_unwatch(
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        self._lifecycle.watches.remove(sender, facts["watch"])
+        self._lifecycle.kin.watches.remove(sender, facts["watch"])
 
     def _on_link(
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
@@ -51,14 +53,14 @@ class Watching:
         lifecycle, number = self._lifecycle, facts["number"]
         tie = Tie(sender, facts["watch"], facts["method"])
         if lifecycle.living(number) is not None:
-            lifecycle.links.add(tie, number)
+            lifecycle.kin.links.add(tie, number)
             return
         reason = lifecycle.reason_of(number)
         if reason.clean:  # it has gone in order, and nobody can be linked with it
             reason = ExitReason(ExitKind.NOPROC)
-        lifecycle.pass_on(tie, facts["name"], reason.incarnation or 0, reason)
+        lifecycle.kin.pass_on(tie, facts["name"], reason.incarnation or 0, reason)
 
     def _on_unlink(
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        self._lifecycle.links.remove(sender, facts["watch"])
+        self._lifecycle.kin.links.remove(sender, facts["watch"])

@@ -1,0 +1,21 @@
+"""Showing the children of a supervisor which questions between them cannot be answered in time; see ``progress.standstill``."""
+
+from __future__ import annotations
+
+from actors.runtime import status
+from actors.supervision import progress
+from actors.supervision.child import ActorChild, Branch
+
+
+def show(branch: Branch) -> None:
+    """Write it into the status pages of those in *branch*, where it has changed."""
+    found = progress.standstill(branch.group)
+    if found == branch.standstill:
+        return
+    branch.standstill = found
+    mark = branch.key + 1
+    for number, child in branch.kids.items():
+        if isinstance(child, ActorChild):
+            words = child.estate.page.words
+            words[status.HOLDS_UP] = mark if number in found.holding else 0
+            words[status.HELD_UP] = mark if number in found.down else 0
