@@ -24,7 +24,11 @@ from typing import (
     get_args,
 )
 
-from actors import planting, spawning
+from actors import (
+    neighbour,  # noqa: F401 - first: it sees that everything below is ours
+    planting,
+    spawning,
+)
 from actors.actor import Actor
 from actors.attach import Attachment, join
 from actors.errors import (
