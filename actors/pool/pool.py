@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sized
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -26,13 +26,15 @@ from actors.actor import Actor
 from actors.errors import ItemError
 from actors.options import check_names, whole
 from actors.pending import Pending, settled
-from actors.pool import routing, stats
+from actors.pool import bars, routing, stats
 from actors.pool.calls import Call
 from actors.pool.chunks import Chunks, Single
 from actors.pool.crew import Crew
 from actors.pool.flight import Flight
 from actors.pool.gathering import then
+from actors.pool.meter import Meter
 from actors.pool.policy import CallKeywords, Policy
+from actors.pool.progress import Progress
 from actors.pool.results import Results
 from actors.pool.scaling import Scaler
 from actors.pool.settings import PoolOptions
@@ -285,6 +287,7 @@ class Pool(Generic[A]):
         in_flight: int = ...,
         ordered: bool = ...,
         return_exceptions: Literal[False] = ...,
+        progress: bool = ...,
     ) -> Results[R]: ...
     @overload
     def map(
@@ -295,6 +298,7 @@ class Pool(Generic[A]):
         in_flight: int = ...,
         ordered: bool = ...,
         return_exceptions: Literal[False] = ...,
+        progress: bool = ...,
     ) -> Results[R]: ...
     @overload
     def map(
@@ -305,6 +309,7 @@ class Pool(Generic[A]):
         in_flight: int = ...,
         ordered: bool = ...,
         return_exceptions: bool,
+        progress: bool = ...,
     ) -> Results[R | ItemError]: ...
     @overload
     def map(
@@ -315,6 +320,7 @@ class Pool(Generic[A]):
         in_flight: int = ...,
         ordered: bool = ...,
         return_exceptions: bool,
+        progress: bool = ...,
     ) -> Results[R | ItemError]: ...
     def map(
         self,
@@ -324,6 +330,7 @@ class Pool(Generic[A]):
         in_flight: int = IN_FLIGHT,
         ordered: bool = True,
         return_exceptions: bool = False,
+        progress: bool = False,
     ) -> Results[Any]:
         """Ask for *method* with each of *items*, and return the results as they come: for ``async for``, or ``for`` without a loop.
 
@@ -338,6 +345,8 @@ class Pool(Generic[A]):
             in_flight: How many items may be held at once: waiting, in hand, or done and not fetched.
             ordered: Whether the results come in the order of the items; else as they are done.
             return_exceptions: Whether an item that has failed gives an ``ItemError`` among the results; else that is raised, and ends it.
+            progress: Whether to show how far it is: a bar below what workers print, where the program that owns the system has a terminal;
+                else a line on standard error every five seconds. Items are counted as their results are given out.
 
         Cancellation:
             Leaving the loop, or cancelling the task it runs in, withdraws what no worker has taken yet.
@@ -373,6 +382,11 @@ class Pool(Generic[A]):
                 return ask(timeout)
             return Call(crew.client, ask, self._policy, timeout).pending
 
+        def begin() -> Progress:
+            total = len(items) if isinstance(items, Sized) else None
+            meter = Meter(method.__qualname__, total)
+            return Progress(bars.display(crew.client), meter, self._lives)
+
         flight = Flight(crew.client, send, chunks, in_flight)
         return Results(
             crew.client,
@@ -380,7 +394,11 @@ class Pool(Generic[A]):
             items,
             ordered=ordered,
             return_exceptions=return_exceptions,
+            progress=begin if progress else None,
         )
+
+    def _lives(self) -> dict[str, int]:
+        return {each.name: each.incarnation for each in self.stats().workers}
 
     # Its workers.
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from actors.errors import ItemError
+from actors.pending import Pending
 from actors.pool.flight import Batch, Flight
+from actors.pool.progress import Progress
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
 
@@ -34,13 +42,16 @@ class Results(Generic[R]):
         *,
         ordered: bool,
         return_exceptions: bool,
+        progress: Callable[[], Progress] | None,
     ) -> None:
-        """Give out what *flight* makes of *items*."""
+        """Give out what *flight* makes of *items*; *progress* begins to show how far it is."""
         self._client = client
         self._flight = flight
         self._items = items
         self._ordered = ordered
         self._return_exceptions = return_exceptions
+        self._begin_progress = progress
+        self._progress: Progress | None = None
         self._looked = 0.0
         self._is_begun = False
 
@@ -73,6 +84,7 @@ class Results(Generic[R]):
     def _go_through(self, items: Iterator[Any]) -> Iterator[R]:
         flight = self._flight
         source = _Taker(items)
+        self._show(in_loop=False)
         try:
             while True:
                 is_stuck = not source.feed(flight)
@@ -83,10 +95,10 @@ class Results(Generic[R]):
                 elif is_stuck:
                     if flight.is_empty:
                         break
-                    flight.news(ordered=self._ordered).result()
+                    self._wait(flight.news(ordered=self._ordered))
             source.check()
         finally:
-            flight.cancel()
+            self._end()
 
     def __aiter__(self) -> AsyncIterator[R]:
         """Go through the results in a coroutine.
@@ -102,6 +114,7 @@ class Results(Generic[R]):
     async def _go_through_in_loop(self, items: Iterator[Any]) -> AsyncIterator[R]:
         flight = self._flight
         source = _Taker(items)
+        self._show(in_loop=True)
         try:
             while True:
                 is_stuck = not source.feed(flight)
@@ -117,11 +130,12 @@ class Results(Generic[R]):
                     await flight.news(ordered=self._ordered)
             source.check()
         finally:
-            flight.cancel()
+            self._end()
 
     async def _go_through_async(self, items: AsyncIterable[Any]) -> AsyncIterator[R]:
         flight = self._flight
         source = _Feeder(items, flight)
+        self._show(in_loop=True)
         try:
             while True:
                 is_stuck = not source.feed()
@@ -136,9 +150,31 @@ class Results(Generic[R]):
                     await flight.news(ordered=self._ordered)
             await source.close()  # raises what it has ended with
         finally:
-            flight.cancel()
+            self._end()
             with contextlib.suppress(BaseException):
                 await source.close()
+
+    def _wait(self, news: Pending[None]) -> None:
+        """Wait for *news* without a loop, and look at the clock meanwhile."""
+        if self._progress is None:
+            news.result()
+            return
+        while not news.done():
+            with contextlib.suppress(TimeoutError):
+                news.result(self._progress.period)
+            self._progress.look()
+
+    def _show(self, *, in_loop: bool) -> None:
+        """Begin to show how far it is, if somebody wants to see that."""
+        if self._begin_progress is not None:
+            self._progress = self._begin_progress()
+            if in_loop:
+                self._progress.tick()
+
+    def _end(self) -> None:
+        self._flight.cancel()
+        if self._progress is not None:
+            self._progress.close()
 
     def _look_around(self) -> bool:
         """Take in what has arrived, if that was not done for long; return whether it was time."""
@@ -146,12 +182,19 @@ class Results(Generic[R]):
         if now - self._looked < BREATH_SECONDS:
             return False
         self._looked = now
+        if self._progress is not None:
+            self._progress.look()
         self._client.waiting.glance()
         return True
 
     def _results(self, batch: Batch) -> Iterator[Any]:
+        progress = self._progress
         for result in self._flight.results(batch):
-            if type(result) is ItemError and not self._return_exceptions:
+            is_failed = type(result) is ItemError
+            if progress is not None:
+                progress.done += 1
+                progress.failed += is_failed
+            if is_failed and not self._return_exceptions:
                 raise result from result.error
             yield result
         self._flight.give_out(batch)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.gates import SECONDS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -156,3 +158,40 @@ def test_no_permit_is_lost_with_its_holder() -> None:
     *_, last = run("semaphore.py", "--kills", "5")
 
     assert last == "lost: 0 of 2"
+
+
+def told(lines: list[str], what: str) -> str:
+    """Return what an example says about *what*."""
+    (found,) = [line for line in lines if line.startswith(f"{what}: ")]
+    return found.partition(": ")[2]
+
+
+def test_thumbnails_are_made_of_all_photographs_although_workers_are_killed() -> None:
+    pytest.importorskip("PIL")
+
+    lines = run("thumbnails.py", "--count", "6", "--megapixels", "1", "--kill", "0.1")
+
+    assert told(lines, "photographs").startswith("6, ")
+    assert told(lines, "thumbnails").startswith("6, ")
+    assert int(told(lines, "workers killed").split()[0]) > 0
+    assert told(lines, "lost") == "0"
+
+
+def test_pages_are_fetched_many_at_once_although_workers_are_killed() -> None:
+    lines = run("http_fetch.py", "--pages", "150", "--kill", "0.1")
+
+    # Page n has n bytes.
+    size = sum(range(150))
+    assert told(lines, "pages") == f"150, 150 of them good, {size} bytes"
+    assert int(told(lines, "workers killed").split()[0]) > 0
+    assert told(lines, "lost") == "0"
+
+
+def test_workers_with_one_copy_of_the_weights_answer_as_one_process_alone() -> None:
+    lines = run("inference.py", "--images", "60", "--megabytes", "32", "--kill", "0.3")
+
+    assert told(lines, "images") == "60"
+    assert told(lines, "equal to one process alone") == "yes"
+    assert told(lines, "lost") == "0"
+    private = told(lines, "memory of a worker for itself")
+    assert int(private.split()[0]) < 32
