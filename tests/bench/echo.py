@@ -6,6 +6,7 @@ It imports nothing else: what an actor's module imports is paid by each of its p
 from __future__ import annotations
 
 import os
+import time
 
 from actors import Actor
 
@@ -34,6 +35,12 @@ class Echo(Actor):
     def pid(self) -> int:
         """Return the process."""
         return os.getpid()
+
+    def work(self, seconds: float) -> None:
+        """Use the processor for *seconds*."""
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
 
     def hit(self, _number: int) -> None:
         """Count a message."""

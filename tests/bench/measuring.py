@@ -36,6 +36,13 @@ KILLS = 100  # of them, one after the other
 STORM = 200  # children that are killed at once
 IDLE = 40  # processes whose memory is measured; what they share counts little for each
 
+POOL_CALLS = 20_000  # POOL_OUTSTANDING at a time, to four workers
+POOL_OUTSTANDING = 200
+POOL_ITEMS = 400_000  # POOL_IN_FLIGHT of them held at a time
+POOL_IN_FLIGHT = 20_000
+POOL_TASKS = 400  # that use the processor for so many seconds each
+POOL_TASK_SECONDS = 0.005
+
 LOOP_SECONDS = 0.5  # after which a loop ends early
 MEASURE_SECONDS = 60.0  # after which something hangs
 

@@ -12,6 +12,7 @@ from tests.bench import (
     forkserver,
     multiprocessing_pipe,
     ours,
+    pools,
     process_pool,
     shared_memory,
     simple_queue,
@@ -58,6 +59,20 @@ ROWS = (
     Row("spawn_ms", "spawn", "spawn to first reply, ms"),
     Row("pss_mib", "memory", "memory of an idle process (PSS), MiB"),
     Row("mailbox_mib", "memory", "shared memory of an idle actor, MiB"),
+    Row("pool_start_ms", "pool_start", "four workers up and answering, ms"),
+    Row(
+        "pool_calls_per_s",
+        "pool_calls",
+        "tasks that do nothing, one by one, four workers",
+        is_rate=True,
+    ),
+    Row(
+        "pool_items_per_s",
+        "pool_items",
+        "items that take nothing, by map, four workers",
+        is_rate=True,
+    ),
+    Row("pool_work_s", "pool_work", "400 tasks of 5 ms, four workers, s"),
     Row("recover_ms", "recover", "SIGKILL to first reply of the next, ms"),
     Row("recover_ms_p50_50", "recover_among", "the same of one among 50 siblings, ms"),
     Row("recover_ms_p99_50", "recover_among", "the same, 99th percentile, ms"),
@@ -65,7 +80,7 @@ ROWS = (
 )
 
 SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
-    "ours": {**ours.MEASURES, **supervision.MEASURES},
+    "ours": {**ours.MEASURES, **supervision.MEASURES, **pools.OURS},
     **{f"ours_{scheme}": ours.over(scheme) for scheme in ("unix", "pipe", "mq")},
     "multiprocessing_pipe": multiprocessing_pipe.MEASURES,
     "shared_memory": shared_memory.MEASURES,
@@ -73,5 +88,5 @@ SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
     "faster_fifo": faster_fifo_queue.MEASURES,
     "fork": fork.MEASURES,
     "forkserver": forkserver.MEASURES,
-    "process_pool": process_pool.MEASURES,
+    "process_pool": {**process_pool.MEASURES, **pools.STANDARD},
 }

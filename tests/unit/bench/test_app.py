@@ -34,7 +34,8 @@ def test_measure_gives_every_figure_of_its_rows_as_a_positive_number(
 ) -> None:
     rows = {row.name for row in ROWS if row.measure == measure}
     monkeypatch.setattr(measuring, "LARGE_TOTAL_MIB", 64)
-    for name in ("WARM_UP", "ASKS", "MANY_ASKS", "TELLS"):
+    monkeypatch.setattr(measuring, "POOL_TASKS", 4)
+    for name in ("WARM_UP", "ASKS", "MANY_ASKS", "TELLS", "POOL_CALLS", "POOL_ITEMS"):
         monkeypatch.setattr(measuring, name, 400)
     for name in ("STARTS", "IDLE", "SIBLINGS", "KILLS", "STORM"):
         monkeypatch.setattr(measuring, name, 1)
