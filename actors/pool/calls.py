@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import time
-from collections.abc import Callable, Generator
-from typing import Any
 
-from actors.pending import Pending
 from actors.pool.policy import Policy
+from actors.pool.relay import Relay, Send
 from actors.runtime.client import Client
 
-Send = Callable[[float | None], Pending[Any]]
 
-
-class Call:
-    """The asks of one call, and the ``pending.Source`` of its result.
-
-    What follows from the end of an attempt is done in the thread that takes it in, so nobody has to wait for it.
-    """
+class Call(Relay):
+    """The asks of one call."""
 
     def __init__(
         self, client: Client, send: Send, policy: Policy, timeout: float | None
@@ -32,28 +24,16 @@ class Call:
             policy: When to do it again.
             timeout: Seconds for all attempts.
         """
-        self._client = client
+        super().__init__(client)
         self._send = send
         self._policy = policy
         self._attempts = 1
         self._deadline = None if timeout is None else time.monotonic() + timeout
         asked = send(timeout)
-        self.pending: Pending[Any] = Pending(self)
-        client.questions.describe(
-            self.pending, asked.number, asked.target, asked.method, timeout
-        )
-        client.questions.number(self.pending)
-        self._follow(asked)
+        self.describe(asked.number, asked.target, asked.method, timeout)
+        self.follow(asked)
 
-    def _follow(self, asked: Pending[Any]) -> None:
-        self._asked = asked
-        asked.when_settled(functools.partial(self._on_settled, asked))
-
-    def _on_settled(self, asked: Pending[Any]) -> None:
-        error = asked.failure()
-        if error is None:
-            self.pending.resolve(asked.value)
-            return
+    def _on_failed(self, error: BaseException) -> None:
         delay = self._policy.delay(self._attempts, random.random())  # noqa: S311 - it only spreads
         left = self._left()
         is_late = left is not None and left <= delay
@@ -79,28 +59,4 @@ class Call:
         except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits must get it
             self.pending.fail(exc)
             return
-        self._follow(asked)
-
-    # The source of its result.
-
-    @property
-    def is_finishing(self) -> bool:
-        """See ``pending.Source``."""
-        return self._client.is_finishing
-
-    def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
-        """See ``pending.Source``."""
-        return self._client.suspend(pending)
-
-    def block(self, pending: Pending[Any], timeout: float | None) -> None:
-        """See ``pending.Source``."""
-        self._client.block(pending, timeout)
-
-    def breathe(self) -> Generator[Any, Any, None]:
-        """See ``pending.Source``."""
-        return self._client.breathe()
-
-    def withdraw(self, pending: Pending[Any]) -> None:
-        """See ``pending.Source``."""
-        if not pending.done() and not self._client.waiting.has_waiter(pending):
-            self._client.outgoing.withdraw(self._asked)
+        self.follow(asked)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -23,6 +22,7 @@ from actors.mailbox import ActorMailbox, MailboxState
 from actors.pending import Pending, settled
 from actors.pool import stats
 from actors.pool.gathering import gathered, then
+from actors.pool.handover import Handover
 from actors.pool.routing import HashBy
 from actors.pool.settings import PoolOptions
 from actors.pool.worker import Worker
@@ -71,8 +71,12 @@ class Crew(Generic[A]):
         if options.recycle is not None:
             self._facts["recycle"] = attrs.asdict(options.recycle)
         self._worn: deque[Worker[A]] = deque()  # to be replaced; the first is being so
-        # Around choosing a worker and sending to it, and around changes of the table, where the order of messages hangs on that.
-        self.order = threading.RLock() if isinstance(options.routing, HashBy) else None
+        routing = options.routing
+        self.handover: Handover | None = None
+        if isinstance(routing, HashBy):
+            self.handover = Handover(
+                client, routing, lambda: self.workers, self._passed_by
+            )
 
     def open(self, options: PoolOptions) -> Pending[None]:
         """Start the first workers; settled when all of them are ready, and fails, with none left, if one does not become so."""
@@ -158,42 +162,34 @@ class Crew(Generic[A]):
 
     def _enter(self, worker: Worker[A]) -> list[Worker[A]]:
         """Put *worker* into the table; return whom it takes the place of, if anybody."""
-        with self.order or contextlib.nullcontext():
+        with self._changing():
             before = self.workers
+            replaced = [each for each in before if each.index == worker.index]
+            if self.handover is not None:
+                # One that is new may get keys of any other.
+                self.handover.change(before, replaced or before)
             others = [each for each in before if each.index != worker.index]
-            if self.order is not None:
-                # Of any of them it may get keys.
-                self._let_wait(worker, before)
             table = sorted((*others, worker), key=operator.attrgetter("index"))
             self.workers = tuple(table)
         end = worker.ref.ended()
         end.when_settled(functools.partial(self._on_end, worker, end))
         if "recycle" in self._facts:
             self._wait_for_wear(worker)
-        return [each for each in before if each.index == worker.index]
+        return replaced
 
     def _remove(self, indexes: set[int]) -> list[Worker[A]]:
         """Take the workers with *indexes* out of the table, and return them."""
-        with self.order or contextlib.nullcontext():
-            removed = [each for each in self.workers if each.index in indexes]
-            left = tuple(each for each in self.workers if each.index not in indexes)
-            if self.order is not None and removed:
-                for worker in left:  # each may get keys of any of them
-                    self._let_wait(worker, removed)
-            self.workers = left
+        with self._changing():
+            before = self.workers
+            removed = [each for each in before if each.index in indexes]
+            if self.handover is not None:
+                self.handover.change(before, removed)
+            self.workers = tuple(each for each in before if each not in removed)
         return removed
 
-    def _let_wait(self, worker: Worker[A], others: Sequence[Worker[A]]) -> None:
-        """Let *worker* handle nothing that is sent from now on before *others* have handled what was sent until now."""
-        waited_for = [(other.number, other.ref.name) for other in others]
-        _ = self.client.tell(
-            worker.number,
-            worker.ref.name,
-            services.AFTER.encode(),
-            services.AFTER,
-            ((waited_for,), {}),
-            None,
-        )
+    def _changing(self) -> contextlib.AbstractContextManager[object]:
+        """Let nobody choose a worker meanwhile, where the order of messages hangs on that."""
+        return contextlib.nullcontext() if self.handover is None else self.handover.lock
 
     # Recycling.
 
@@ -285,18 +281,23 @@ class Crew(Generic[A]):
         return then(self.client, self._drained(), look)
 
     def _drained(self) -> Pending[list[None]]:
+        if self.handover is not None:
+            calm = self.handover.calm()
+            return then(self.client, calm, lambda _: self._passed_by_all())
         if self.shared is None:
             return self._passed_by_all()
         taken = despite_its_end(self.client, self._barrier(self.shared, self.name))
         return then(self.client, taken, lambda _: self._passed_by_all())
 
     def _passed_by_all(self) -> Pending[list[None]]:
-        passed = [
-            despite_its_end(self.client, self._barrier(worker.number, worker.ref.name))
-            for worker in self.workers
-        ]
+        passed = [self._passed_by(worker) for worker in self.workers]
         passed += [self._gone(worker) for worker in list(self.leaving)]
         return gathered(self.client, passed)
+
+    def _passed_by(self, worker: Worker[A]) -> Pending[None]:
+        """Return when *worker* has handled what it was sent."""
+        barrier = self._barrier(worker.number, worker.ref.name)
+        return despite_its_end(self.client, barrier)
 
     def _barrier(self, number: int, name: str) -> Pending[None]:
         label = services.BARRIER
@@ -311,10 +312,10 @@ class Crew(Generic[A]):
 
     def stop(self) -> Pending[None]:
         """End all workers for good, after their queues; settled when they have ended."""
-        if self.shared is None or self.is_stopped:
+        if self.is_stopped or (self.shared is None and self.handover is None):
             return self.dismiss()
         self.is_stopped = True
-        # Each ends with what it has in hand: what they share has to be handled before.
+        # Before, what they share has to be handled, and what is held has to be sent.
         return then(self.client, self.drain(), lambda _: self.dismiss())
 
     def dismiss(self) -> Pending[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sized
 from typing import (
@@ -50,7 +49,6 @@ T = TypeVar("T")
 
 IN_FLIGHT = 64  # items of a map
 _OF_POLICIES = tuple(field.name for field in attrs.fields(Policy))
-_NO_ORDER = contextlib.nullcontext()
 
 
 class Pool(Generic[A]):
@@ -165,13 +163,17 @@ class Pool(Generic[A]):
             return crew.client.ask(
                 crew.shared, crew.name, name, label, arguments, timeout
             )
-        with crew.order or _NO_ORDER:
-            worker = self._choose(crew.workers, args, kwargs)
+
+        def send(worker: Worker[A], left: float | None) -> Pending[Any]:
             pending: Pending[Any] = crew.client.ask(
-                worker.number, worker.ref.name, name, label, arguments, timeout
+                worker.number, worker.ref.name, name, label, arguments, left
             )
-        worker.follow(pending)
-        return pending
+            worker.follow(pending)
+            return pending
+
+        if crew.handover is not None:
+            return crew.handover.send((args, kwargs), send, label, timeout)
+        return send(self._choose(crew.workers, args, kwargs), timeout)
 
     def tell(
         self,
@@ -198,16 +200,21 @@ class Pool(Generic[A]):
                 (args, kwargs),
                 self._timeout,
             )
-        with crew.order or _NO_ORDER:
-            worker = self._choose(crew.workers, args, kwargs)
+
+        def send(worker: Worker[A], left: float | None) -> Pending[None]:
             return crew.client.tell(
                 worker.number,
                 worker.ref.name,
                 name,
                 method.__qualname__,
                 (args, kwargs),
-                self._timeout,
+                left,
             )
+
+        if crew.handover is not None:
+            label = method.__qualname__
+            return crew.handover.send((args, kwargs), send, label, self._timeout)
+        return send(self._choose(crew.workers, args, kwargs), self._timeout)
 
     @overload
     def broadcast(

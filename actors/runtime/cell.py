@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import struct
 import threading
 import time
@@ -172,7 +171,6 @@ class Cell:
         }
         return {
             services.BARRIER.encode(): self._barrier,
-            services.AFTER.encode(): functools.partial(services.after, self._client),
             **services.over_items(
                 own,
                 self._client.codec.try_dumps,

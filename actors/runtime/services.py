@@ -6,7 +6,6 @@ Their names are no identifiers, so no method of a user's class can have one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import (
     Callable,
@@ -19,13 +18,10 @@ from collections.abc import (
 from types import CoroutineType
 from typing import Any
 
-from actors.errors import ActorError
-from actors.runtime.client import Client
 from actors.wire import failure
 
 EACH = "[]"  # behind the name of a method
 BARRIER = "[barrier]"
-AFTER = "[after]"
 
 # What a method made of its items: the results, pickled where there are several; where an item failed, what with, packed; the seconds.
 Outcome = tuple[list[Any] | bytes, list[tuple[int, bytes]], float]
@@ -144,17 +140,6 @@ class Barriers:
             if not busy:
                 self._open.remove((busy, passed))
                 passed.set_result(None)
-
-
-async def after(client: Client, others: Sequence[tuple[int, str]]) -> None:
-    """Wait until *others*, numbers and names of actors, are done with what was queued for them before."""
-    label = AFTER
-    name = BARRIER.encode()
-    asked = [client.ask(*other, name, label, ((), {}), None) for other in others]
-    for barrier in asked:
-        # Else it has died with the barrier in hand, so with nothing before it, or has ended.
-        with contextlib.suppress(ActorError):
-            await barrier
 
 
 def over_items(

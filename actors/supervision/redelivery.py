@@ -12,7 +12,6 @@ from typing import Any
 
 from actors.exits import ExitReason, bounded
 from actors.options import Redeliver
-from actors.runtime import services
 from actors.supervision.child import ActorChild
 from actors.supervision.quarantine import Quarantine
 from actors.wire import frame
@@ -38,9 +37,6 @@ class Redelivery:
         Its process has died for *reason*, and the next is not started yet.
         """
         child.poison = {}
-        for slot, header in child.estate.taken():
-            if slot.started and header.method == services.AFTER:
-                _put_back(slot, header.attempt)  # what is queued behind it waits for it
         policy = child.options.on_crash
         if not isinstance(policy, Redeliver):
             return []
