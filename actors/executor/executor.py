@@ -281,7 +281,8 @@ def _join(system: object) -> tuple[Client, Callable[[], None]]:
     thread waits for a call.
     """
     if system is None:
-        own = ActorSystem("executor", drain=CLOSE_SECONDS).start()
+        # What calls print is shown as it is, as by other executors.
+        own = ActorSystem("executor", drain=CLOSE_SECONDS, output="inherit").start()
         return own._opened(), own.close  # noqa: SLF001 - another part of the same runtime
     if not isinstance(system, ActorSystem):
         msg = f"system={system!r}: an ActorSystem, or None for one of its own"

@@ -1,6 +1,8 @@
 """Run CPython's own tests of executors against ours: one line for each, its name and what became of it.
 
-    python executor_contract.py [NAME ...]
+    python executor_contract.py DIRECTORY [NAME ...]
+
+DIRECTORY is for files of its own; a test whose NAME is given is left out.
 
 The tests are those of the Python that runs this.  They are made for two executors of the standard library, and look into these; what
 they look for is given to them here, and nothing else.
@@ -120,7 +122,8 @@ def adapt(module: ModuleType) -> None:
         "PicklingError": NotSerializableError,
         "Future": Future,
         "futures": SimpleNamespace(
-            **{name: getattr(futures, name) for name in futures.__dir__()}
+            **{name: value for name, value in vars(futures).items() if name[0] != "_"}
+            | {name: getattr(futures, name) for name in futures.__all__}
             | {
                 "ProcessPoolExecutor": InPlaceOfProcessPool,
                 "process": SimpleNamespace(_RemoteTraceback=RemoteError),
@@ -181,7 +184,7 @@ concurrent.futures.__getattr__ = __getattr__
 
 
 def main() -> None:
-    """Run the tests, or those whose names are given."""
+    """Run the tests, but for those whose names are given."""
     site = Path(sys.argv[1])
     (site / "sitecustomize.py").write_text(IMPORT_OURS)
     root = Path(__file__).resolve().parents[3]
@@ -189,7 +192,7 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(site), str(root), others])
     script_helper.interpreter_requires_environment = lambda: True
     for test in tests():
-        if not sys.argv[2:] or test.id().rpartition(".")[2] in sys.argv[2:]:
+        if test.id().rpartition(".")[2] not in sys.argv[2:]:
             test.run(Result())
 
 
