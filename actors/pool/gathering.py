@@ -12,16 +12,24 @@ T = TypeVar("T")
 
 
 def gathered(source: Source, pendings: Sequence[Pending[T]]) -> Pending[list[T]]:
-    """Return the results of *pendings*, which nobody waits for yet; it fails with the first of them that does."""
+    """Return the results of *pendings*, which nobody waits for yet, when all of them are settled.
+
+    It fails with the first of them that did.
+    """
     whole: Pending[list[T]] = Pending(source)
     left = set(range(len(pendings)))
+    errors: list[BaseException] = []
 
     def settle(place: int) -> None:
         error = pendings[place].failure()
         if error is not None:
-            whole.fail(error)
+            errors.append(error)
         left.discard(place)
-        if not left:
+        if left:
+            return
+        if errors:
+            whole.fail(errors[0])
+        else:
             whole.resolve([pending.value for pending in pendings])
 
     for place, pending in enumerate(pendings):

@@ -240,7 +240,7 @@ class Pool(Generic[A]):
         A worker that starts later gets nothing of it, and one that restarts has forgotten it.
 
         Raises:
-            As ``ask``: the first failure there is; the other workers handle the message all the same.
+            As ``ask``: the first failure there was, when all workers have handled the message or failed to.
         """
         ref = ActorRef.ask
         return self._crew.each(
