@@ -350,7 +350,7 @@ def test_calls_start_in_the_order_in_which_they_were_submitted(
         ({"mp_context": None}, OptionError, "mp_context"),
         ({"max_memory_bytes": 5}, OptionError, "max_memory_bytes=5"),
     ],
-    ids=str,
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
 )
 def test_an_argument_that_cannot_be_meant_is_named(
     options: dict[str, Any], error: type[Exception], text: str, system: ActorSystem
