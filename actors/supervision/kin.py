@@ -52,9 +52,29 @@ class Kin:
     def exited(self, child: Child, reason: ExitReason) -> None:
         """A process of *child* has died: its watches and links are over, and a crash goes on to those it was linked with."""
         self.watches.forget(child.number)
-        for tie in self.links.take(child.number):
+        for tie in self.links.take(child.number, child.incarnation):
             if not reason.clean:
                 self.pass_on(tie, child.label, child.incarnation, reason)
+
+    def ended(self, child: Child, reason: ExitReason) -> None:
+        """*child* has ended for good, as far as is known; who was waiting to be linked with its next process is so in vain."""
+        self.watches.ended(child, reason)
+        for tie in self.links.take(child.number):
+            self.refuse(tie, child.label, child.incarnation, reason)
+
+    def link(self, tie: Tie, child: Child) -> None:
+        """Link the actor of *tie* with *child*: with its process, or with the next one if this one is about to end."""
+        is_settled = child.cause is not None or child.fate is not None
+        is_going = not child.is_alive or child.is_leaving or is_settled
+        self.links.add(tie, child.number, child.incarnation + is_going)
+
+    def refuse(
+        self, tie: Tie, label: str, incarnation: int, reason: ExitReason
+    ) -> None:
+        """There is nobody to be linked with, which counts as a crash, whatever the *reason* of the end was."""
+        if reason.clean:
+            reason = ExitReason(ExitKind.NOPROC)
+        self.pass_on(tie, label, incarnation, reason)
 
     def pass_on(
         self, tie: Tie, label: str, incarnation: int, reason: ExitReason
@@ -67,6 +87,8 @@ class Kin:
         child = self._children.get(tie.number)
         # What ends already, or has no process yet, was not linked with the dead one any more.
         if child is None or not child.is_alive or child.fate is not None:
+            return
+        if child.incarnation < tie.since:
             return
         why = bounded(reason, SHORTENED)
         linked = ExitReason(ExitKind.LINKED, child_id=label, inner=why)

@@ -640,7 +640,7 @@ class Lifecycle:
         self._events.publish("child_stopped", child, reason=reason.to_json())
         if child.member is not None and child.member.phase is Phase.IGNORED:
             self.askers.started(child)
-        self.kin.watches.ended(child, reason)
+        self.kin.ended(child, reason)
         self.askers.down(child, reason)  # last: by then, watchers have been told
 
     def _end(self, child: Child) -> None:
@@ -665,7 +665,7 @@ class Lifecycle:
         self.settling.remember(child.number, reason)
         if not child.is_down:
             self._events.publish("child_stopped", child, reason=reason.to_json())
-        self.kin.watches.ended(child, reason)
+        self.kin.ended(child, reason)
         self.askers.down(child, reason)  # last: by then, watchers have been told
 
     def _last_reason(self, child: Child) -> ExitReason:

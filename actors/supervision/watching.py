@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.exits import ExitKind, ExitReason
 from actors.supervision.child import Asker
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.links import Tie
@@ -52,13 +51,12 @@ class Watching:
     ) -> None:
         lifecycle, number = self._lifecycle, facts["number"]
         tie = Tie(sender, facts["watch"], facts["method"])
-        if lifecycle.living(number) is not None:
-            lifecycle.kin.links.add(tie, number)
+        child = lifecycle.living(number)
+        if child is not None:
+            lifecycle.kin.link(tie, child)
             return
         reason = lifecycle.reason_of(number)
-        if reason.clean:  # it has gone in order, and nobody can be linked with it
-            reason = ExitReason(ExitKind.NOPROC)
-        lifecycle.kin.pass_on(tie, facts["name"], reason.incarnation or 0, reason)
+        lifecycle.kin.refuse(tie, facts["name"], reason.incarnation or 0, reason)
 
     def _on_unlink(
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes

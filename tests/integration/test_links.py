@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import signal
 
 import pytest
 
-from actors import ActorRef, ActorSystem, ExitKind, options
+from actors import ActorRef, ActorSystem, Backoff, ExitKind, options
+from actors.supervision.spec import ChildSpec
 from tests.support.gates import SECONDS, wait_until
 from tests.support.watchers import Observer, Twin, brief, wait_until_heard
 
@@ -124,3 +126,47 @@ def test_linked_actors_are_restarted_each_by_its_own_supervisor(
     wait_until_heard(observer, 4)
     tree.stop().result(SECONDS)
     one.kill().result()
+
+
+def test_link_with_one_that_never_comes_back_counts_as_its_death(
+    system: ActorSystem,
+) -> None:
+    slow = options(id="slow", backoff=Backoff(min=60, max=60, jitter=0))
+    spec = slow.child(Twin)
+    tree = system.supervise(spec).result(SECONDS)
+    (waiting,) = twins(system, 1)
+    os.kill(pid_of(tree.ref(spec)), signal.SIGKILL)
+    wait_until(lambda: tree.children().result()[0].phase == "restarting", "the delay")
+    waiting.ask(Twin.join, tree.ref(spec)).result()
+    pid = pid_of(waiting)
+
+    tree.stop_child("slow").result(SECONDS)
+
+    reason = waiting.ended().result(SECONDS)
+    assert (reason.kind, reason.pid) == (ExitKind.LINKED, pid)
+    tree.stop().result(SECONDS)
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.slow)])
+def test_every_kill_in_a_chain_renews_all_of_it_once(
+    system: ActorSystem, kills: int
+) -> None:
+    specs: list[ChildSpec[Twin]] = []
+    for name in "abcd":
+        settings = options(id=name)
+        specs.append(settings.child(Twin, *(spec.ref for spec in specs[-1:])))
+    tree = system.options(intensity=10_000).supervise(*specs).result(SECONDS)
+    chain = [tree.ref(spec) for spec in specs]
+    close = system.spawn(Observer, *chain).result(SECONDS)
+    rng = random.Random(kills)
+
+    for life in range(1, kills + 1):
+        os.kill(pid_of(rng.choice(chain)), signal.SIGKILL)
+        wait_until_heard(close, 8 * life)
+
+    notices = wait_until_heard(close, 8 * kills)
+    lives = [(name, life) for name, life in brief(notices) if name == "Up"]
+    assert sorted(lives) == [("Up", n) for n in range(2, kills + 2) for _ in chain]
+    assert len(notices) == 8 * kills
+    tree.stop().result(SECONDS)
+    close.kill().result()
