@@ -100,7 +100,8 @@ class Bar:
         _print(f"{ERASE}{meter.summary()}")
 
     def _tell(self, text: str | None) -> None:
-        self._client.notify_root("bar", {"key": self._key, "text": text})
+        if self._client.ended_with is None:  # else it went with the root
+            self._client.notify_root("bar", {"key": self._key, "text": text})
 
 
 def _is_terminal(stream: object) -> bool:
@@ -109,7 +110,9 @@ def _is_terminal(stream: object) -> bool:
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - that is what was asked for
+    # Nobody's work ends because nobody reads how far it is.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - that is what was asked for
 
 
 # What this program prints itself.

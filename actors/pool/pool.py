@@ -405,7 +405,11 @@ class Pool(Generic[A]):
         )
 
     def _lives(self) -> dict[str, int]:
-        return {each.name: each.incarnation for each in self.stats().workers}
+        """Return the incarnations of the workers; of none once the system is closed."""
+        try:
+            return {each.name: each.incarnation for each in self.stats().workers}
+        except OSError:
+            return {}
 
     # Its workers.
 

@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
+from actors import ActorSystem
 from tests.support.gates import SECONDS
+from tests.support.pool_workers import Hand
 from tests.support.programs import ROOT, SCRIPTS, terminal
 
 SCRIPT = str(SCRIPTS / "progress.py")
@@ -89,3 +91,17 @@ def test_without_a_terminal_there_are_lines() -> None:
     (summary,) = [line for line in done.stderr.splitlines() if "Worker.work:" in line]
     assert SUMMARY.fullmatch(summary)
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_map_that_outlives_its_system_ends_in_order(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with ActorSystem() as system:
+        pool = system.options(size=1).pool(Hand).result()
+        results = iter(pool.map(Hand.double, range(100), progress=True))
+        first = next(results)
+
+    del results
+
+    assert first == 0
+    assert "Hand.double: 1/100 in 0:0" in capfd.readouterr().err
