@@ -64,7 +64,12 @@ class Call(Future[T]):
 
         Returns:
             Whether it is cancelled; False when it has finished before.
+
+        Raises:
+            ForkedHandleError: As ``result``.
         """
+        if not self.is_over:
+            self._check()
         if not self.claim():
             return super().cancel()
         self._on_cancel(self)

@@ -216,13 +216,17 @@ def test_a_forked_process_is_told_to_make_an_executor_of_its_own(
         told = []
         pid = os.fork()  # noqa: TID251 - as a program may
         if not pid:
-            for call in (future.result, lambda: executor.submit(calls.double, 1)):
+            for call in (
+                future.result,
+                future.cancel,
+                lambda: executor.submit(calls.double, 1),
+            ):
                 try:
                     call()
                 except ForkedHandleError:
                     told.append(True)
             executor.shutdown()
-            os._exit(0 if len(told) == 2 else 1)
+            os._exit(0 if len(told) == 3 else 1)
         _, status = os.waitpid(pid, 0)
         future.cancel()
 
