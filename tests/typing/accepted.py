@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from typing import Any, assert_type
 
 import actors
@@ -15,6 +16,7 @@ from actors import (
     Autoscale,
     Down,
     Event,
+    Executor,
     Exit,
     ExitReason,
     HashBy,
@@ -270,3 +272,10 @@ def run_mode() -> int:
             return await counter.ask(Counter.add, 1)
 
     return actors.run(main)
+
+
+def executors(system: ActorSystem) -> None:
+    executor = Executor(2, system=system, max_memory_bytes=2**30)
+    assert_type(executor.submit(len, "word"), Future[int])
+    assert_type(executor.within(1.5).submit(str, 5), Future[str])
+    assert_type(executor.map(len, ["word"], chunksize=2), Iterator[int])
