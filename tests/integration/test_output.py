@@ -50,6 +50,7 @@ def test_every_line_is_whole_and_labelled_and_on_its_stream() -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT, "speak", "labelled"],
         cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -63,6 +64,7 @@ def test_every_line_is_whole_and_labelled_and_on_its_stream() -> None:
         "anna | half child",
     ]
     assert [line for line in output if line.startswith("bert")] == [
+        "bert | printed",
         "bert | last words",
         "bert | reborn",
     ]
