@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -55,6 +55,7 @@ class Branch:
         is_up: Whether the first start of all has succeeded, and that is known.
         has_left: Whether it was told to end.
         standstill: Who waits for whom, as the status pages of the children show it; None where that is not known.
+        settled: The members as they were when it was last seen to who has no process and gets none.
     """
 
     key: int
@@ -67,6 +68,7 @@ class Branch:
     is_up: bool = False
     has_left: bool = False
     standstill: Standstill | None = None
+    settled: Mapping[int, Member] = attrs.field(factory=dict)
 
     def renew(self) -> None:
         """Forget what was: the supervisor has died, and its next life begins afresh."""

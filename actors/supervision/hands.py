@@ -11,8 +11,8 @@ import selectors
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import NoReturn, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NoReturn, Protocol, TypeAlias
 
 import attrs
 
@@ -25,11 +25,15 @@ KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
 UNCLEAR_SECONDS = (
     0.002  # until it is asked again whose a process in the middle of an exec is
 )
+MAX_ENDED = 1000  # in one report, which is a datagram
 TRACED_SECONDS = 0.01  # until it is asked again whether a dead process may be reaped
 
 
+Ended: TypeAlias = Sequence[int]  # number of a child, and which incarnation of it
+
+
 class Reports(Protocol):
-    """Who hears what hands see; every report is about one incarnation of one child."""
+    """Who hears what hands see; every report but the last is about one incarnation of one child."""
 
     def forked(self, number: int, incarnation: int, pid: int, pidfd: int) -> None:
         """There is a process; *pidfd* is open until it is reaped."""
@@ -54,8 +58,8 @@ class Reports(Protocol):
     ) -> None:
         """It has ended, and its number may be somebody else's from now on; *uptime* is in seconds."""
 
-    def died(self, number: int, incarnation: int) -> None:
-        """Nothing is left of it."""
+    def died(self, ended: Sequence[Ended]) -> None:
+        """Nothing is left of these: all that were seen in one turn, because what follows is decided for all of them together."""
 
 
 @attrs.define(eq=False)
@@ -98,6 +102,7 @@ class Hands:
         self._spared: set[int] = set()  # strays that we may not kill
         self._dead: list[Body] = []  # reaped in this turn
         self._has_lost_children = False  # since we have looked who
+        self._ended: list[Ended] = []  # that is not reported yet
         self._reports = reports
         self._alarms = alarms
         self._selector = selector
@@ -165,7 +170,7 @@ class Hands:
             self._kill_strays(body)
         elif not body.is_reaped:
             self._on_death(body)
-            self.finish_turn()
+        self.finish_turn()
 
     def on_child_signal(self) -> None:
         """Somebody who was our child has ended: one that we watch, or an adopted one."""
@@ -173,8 +178,13 @@ class Hands:
 
     def finish_turn(self) -> None:
         """See to what the dead of this turn have left behind, all at once: of a hundred deaths, it takes one look at our children."""
-        if not self._dead and not self._has_lost_children:
-            return
+        if self._dead or self._has_lost_children:
+            self._look_for_strays()
+        while self._ended:
+            ended, self._ended = self._ended[:MAX_ENDED], self._ended[MAX_ENDED:]
+            self._reports.died(ended)
+
+    def _look_for_strays(self) -> None:
         dead, self._dead = self._dead, []
         with linux.file_reserve():
             adopted = linux.children().difference(self._known_pids())
@@ -250,7 +260,7 @@ class Hands:
         birth = body.birth
         self._alarms.clear(("strays", birth.number))
         del self._bodies[birth.number]
-        self._reports.died(birth.number, birth.incarnation)
+        self._ended.append((birth.number, birth.incarnation))
 
     def _strays_of(self, body: Body) -> tuple[list[int], list[int]]:
         if body.birth.keeps_others:

@@ -13,7 +13,7 @@ import os
 import random
 import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -37,7 +37,7 @@ from actors.supervision.child import ActorChild, Branch, Child, SupervisorChild
 from actors.supervision.endings import Endings
 from actors.supervision.events import Events
 from actors.supervision.group import Group, Phase
-from actors.supervision.hands import Hands
+from actors.supervision.hands import Ended, Hands
 from actors.supervision.kin import Kin
 from actors.supervision.line import Line
 from actors.supervision.nested import Life
@@ -212,7 +212,14 @@ class Lifecycle:
 
     def _put_down(self, branch: Branch) -> None:
         """See to those who have no process and will not get one as things are."""
-        for child in list(branch.kids.values()):
+        before, branch.settled = branch.settled, branch.group.members
+        # Whoever is what it was has been seen to: of many children, few change in a turn.
+        changed = [
+            child
+            for number, child in branch.kids.items()
+            if branch.settled.get(number) is not before.get(number, child)
+        ]
+        for child in changed:
             member = child.member
             if member is not None and (
                 member.has_process or member.phase is Phase.RESTARTING
@@ -491,16 +498,17 @@ class Lifecycle:
         used = max_rss_bytes, cpu_seconds
         child.reason = self._autopsy.examine(child, wait_status, uptime, *used)
 
-    def died(self, number: int, incarnation: int) -> None:
+    def died(self, ended: Sequence[Ended]) -> None:
         """See ``hands.Reports``."""
-        child = self._of(number, incarnation)
-        if child is None:
-            return
-        reason = self.reason_of(number)
-        if isinstance(child, SupervisorChild):
-            reason = self._fall(child, reason)
-        self._forget_process(child)
-        self._after_death(child, reason)
+        for number, incarnation in ended:
+            child = self._of(number, incarnation)
+            if child is None:
+                continue
+            reason = self.reason_of(number)
+            if isinstance(child, SupervisorChild):
+                reason = self._fall(child, reason)
+            self._forget_process(child)
+            self._after_death(child, reason)
 
     def damaged(self, number: int, inode: int) -> None:
         """A sender has found the mailbox *inode* of child *number* damaged."""

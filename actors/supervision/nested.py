@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from typing import NoReturn
 
 from actors.runtime import process
@@ -19,7 +20,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork, linux, orders, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import AsActor, Birth
-from actors.supervision.hands import Hands
+from actors.supervision.hands import Ended, Hands
 from actors.supervision.line import Line
 
 RETRY_SECONDS = 0.001  # how soon a full line is tried again
@@ -174,9 +175,9 @@ class Nested:
         facts = wait_status, uptime, max_rss_bytes, cpu_seconds
         self._report("reaped", number, incarnation, *facts)
 
-    def died(self, number: int, incarnation: int) -> None:
+    def died(self, ended: Sequence[Ended]) -> None:
         """See ``Reports``."""
-        self._report("died", number, incarnation)
+        self._line.send(orders.to_bytes("died", ended=ended))
 
     def _report(self, kind: str, *facts: float | str) -> None:
         named = dict(zip(orders.REPORTS[kind], facts, strict=True))

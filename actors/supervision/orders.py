@@ -21,7 +21,7 @@ REPORTS = {
     "stray": (*_NUMBERED, "pid", "name"),
     "spared": (*_NUMBERED, "pid"),
     "reaped": (*_NUMBERED, "wait_status", "uptime", "max_rss_bytes", "cpu_seconds"),
-    "died": _NUMBERED,
+    "died": ("ended",),
 }
 
 

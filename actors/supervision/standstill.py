@@ -9,12 +9,19 @@ from actors.supervision.child import ActorChild, Branch
 
 def show(branch: Branch) -> None:
     """Write it into the status pages of those in *branch*, where it has changed."""
-    found = progress.standstill(branch.group)
-    if found == branch.standstill:
+    before, found = branch.standstill, progress.standstill(branch.group)
+    if found == before:
         return
     branch.standstill = found
     mark = branch.key + 1
-    for number, child in branch.kids.items():
+    # Of many children, one start changes two.
+    changed = (
+        branch.kids.keys()
+        if before is None
+        else (found.holding ^ before.holding) | (found.down ^ before.down)
+    )
+    for number in changed:
+        child = branch.kids.get(number)
         if isinstance(child, ActorChild):
             words = child.estate.page.words
             words[status.HOLDS_UP] = mark if number in found.holding else 0

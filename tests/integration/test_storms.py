@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 
 import pytest
 
-from actors import ActorRef, ActorSystem, options
+from actors import ActorRef, ActorSystem, Pending, options
 from actors.supervision.settings import Strategy
 from actors.supervision.spec import ChildSpec
 from tests.support.gates import wait_until
+from tests.support.lives import is_alive
 from tests.support.procfs import is_asleep, switches_of
 from tests.support.trees import Member, is_gone
 
@@ -30,28 +30,13 @@ def ask_all(refs: list[ActorRef[Member]]) -> list[int]:
     return [each.result() for each in [ref.ask(Member.pid) for ref in refs]]
 
 
-def kill_with_a_queue(
-    refs: list[ActorRef[Member]], stopped: list[int], victims: list[int]
-) -> list[int]:
-    """Kill *victims* when nobody can take what is sent meanwhile to *refs*, and nobody sees one death without the others.
-
-    Args:
-        refs: Who gets messages.
-        stopped: Their processes, and those of supervisors that will live.
-        victims: Who is killed.
-
-    Returns:
-        The answers.
-    """
-    for pid in stopped:
+def ask_while_stopped(
+    refs: list[ActorRef[Member]], pids: list[int]
+) -> list[Pending[int]]:
+    """Return questions that nobody has taken: all of *pids* are stopped, and stay so."""
+    for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    asked = [ref.ask(Member.add, 1) for ref in refs for _ in range(QUEUED)]
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    for pid in set(stopped).difference(victims):
-        with contextlib.suppress(ProcessLookupError):  # it was below a victim
-            os.kill(pid, signal.SIGCONT)
-    return [each.result() for each in asked]
+    return [ref.ask(Member.add, 1) for ref in refs for _ in range(QUEUED)]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -66,9 +51,14 @@ def test_storm_of_deaths_costs_no_message_that_was_queued(
     before = ask_all(refs)
     parent = refs[0].ask(Member.parent).result()
 
-    answers = kill_with_a_queue(refs, [parent, *before], before)
+    asked = ask_while_stopped(refs, before)
+    os.kill(parent, signal.SIGSTOP)  # so that it sees all of them together
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, before)), "zombies")
+    os.kill(parent, signal.SIGCONT)
 
-    assert answers == [*range(1, QUEUED + 1)] * count
+    assert [each.result() for each in asked] == [*range(1, QUEUED + 1)] * count
     assert all(map(is_gone, before))
     assert not set(before) & set(ask_all(refs))
     assert refs[0].ask(Member.parent).result() == parent
@@ -109,9 +99,10 @@ def test_killed_supervisor_comes_back_with_four_levels_of_descendants_and_all_qu
     (victim,) = [child.pid for child in tree.children().result(SECONDS)]
     assert victim is not None
 
-    answers = kill_with_a_queue(refs, before, [victim])
+    asked = ask_while_stopped(refs, before)
+    os.kill(victim, signal.SIGKILL)
 
-    assert answers == [*range(1, QUEUED + 1)] * count
+    assert [each.result() for each in asked] == [*range(1, QUEUED + 1)] * count
     wait_until(lambda: all(map(is_gone, [victim, *before])), "the end of all")
     assert not set(before) & set(ask_all(refs))
     tree.stop().result(SECONDS)

@@ -20,7 +20,9 @@ from actors import (
     SystemFailedError,
     options,
 )
+from actors.supervision.settings import Strategy
 from tests.support.gates import wait_until
+from tests.support.lives import is_alive
 from tests.support.trees import (
     Hopeless,
     Member,
@@ -297,20 +299,25 @@ def test_stop_ends_the_children_in_order_and_everything_is_gone(
         assert ref.ended().result(20).requested
 
 
-def test_deaths_at_once_in_one_group_cost_one_round(system: ActorSystem) -> None:
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+def test_deaths_at_once_in_one_group_cost_one_round(
+    system: ActorSystem, strategy: Strategy
+) -> None:
     specs = members()
-    settings = system.options(strategy="one_for_all", intensity=1)
+    settings = system.options(strategy=strategy, intensity=1)
     tree = settings.supervise(*specs).result(20)
     refs = [tree.ref(spec) for spec in specs]
     before = pids(*refs)
     parent = refs[0].ask(Member.parent).result()
 
     os.kill(parent, signal.SIGSTOP)  # so that it sees all of them together
-    for pid in before:
+    for pid in reversed(before):
         os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, before)), "three zombies")
     os.kill(parent, signal.SIGCONT)
 
     for ref, old in zip(refs, before, strict=True):
         wait_until_renewed(ref, old)
+    assert {child.incarnation for child in tree.children().result(20)} == {2}
     assert refs[0].ask(Member.parent).result() == parent
     tree.stop().result(20)
