@@ -141,12 +141,17 @@ class Pool(Generic[A]):
         Raises:
             As ``ActorRef.ask``.
         """
-        name = message_name(self._crew.cls, method, self)
+        crew = self._crew
+        name = message_name(crew.cls, method, self)
         label = method.__qualname__
         if self._policy is None:
+            if crew.shared is not None:  # as _ask does, with a call less
+                return crew.client.ask(
+                    crew.shared, crew.name, name, label, (args, kwargs), self._timeout
+                )
             return self._ask(name, label, (args, kwargs), args, kwargs, self._timeout)
         send = functools.partial(self._ask, name, label, (args, kwargs), args, kwargs)
-        return Call(self._crew.client, send, self._policy, self._timeout).pending
+        return Call(crew.client, send, self._policy, self._timeout).pending
 
     def _ask(
         self,
