@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import struct
 import threading
 import time
@@ -26,6 +27,7 @@ from actors.errors import (
     NotSerializableError,
 )
 from actors.exits import ExitKind, ExitReason
+from actors.pending import Pending
 from actors.runtime import reports, services, status
 from actors.runtime.client import Client
 from actors.runtime.loopside import running_loop
@@ -298,8 +300,8 @@ class Cell:
                 page = self._page_of(lane)
             if page is not None and page.words[_WITHDRAWN] and is_marked(page, corr):
                 self._drop_blob(flags, data[body_at:])
-                self._answer(lane, Kind.WITHDRAWN, corr, b"")
-                self._done(slot, kind)
+                late = self._answer(lane, Kind.WITHDRAWN, corr, b"")
+                self._done_after(late, slot, kind)
                 return
         # After the mark was looked for: an asker takes it away once the deadline has passed.
         if (
@@ -405,13 +407,17 @@ class Cell:
         slot, kind, name, lane, corr = job
         if kind == _ASK:
             try:
-                self._answer(lane, _REPLY, corr, self._encode(result))
+                late = self._answer(lane, _REPLY, corr, self._encode(result))
             except (
                 NotSerializableError,
                 MessageTooLargeError,
                 TransportError,
             ) as exc:
-                self._answer_error(job, _unsent(exc, f"{self._name}.{_text(name)}"))
+                error = _unsent(exc, f"{self._name}.{_text(name)}")
+                late = self._answer_error(job, error)
+            if late is not None:
+                self._done_after(late, slot, kind)
+                return
         self._done(slot, kind)
 
     def failed(self, job: Job, error: BaseException) -> None:
@@ -421,21 +427,20 @@ class Cell:
         hint = None if self._may_write else messages.why_read_only(self._name, error)
         if hint:
             error.add_note(hint)
-        if kind == _ASK:
-            self._answer_error(job, error)
+        late = self._answer_error(job, error) if kind == _ASK else None
         if isinstance(error, SystemExit):
-            self._done(slot, kind)
+            self._done_after(late, slot, kind)
             self.end(goodbye.from_system_exit(error, during=method))
         elif self._is_fatal(kind, _text(name), error):
             # A tell stays in its slot as evidence: nobody else was told.
             if kind == _ASK:
-                self._done(slot, kind)
+                self._done_after(late, slot, kind)
             self.end(goodbye.from_exception(error, during=method))
         else:
             if kind != _ASK:
                 facts = {"method": method, **reports.of_exception(error)}
                 self._notify("handler_failed", facts)
-            self._done(slot, kind)
+            self._done_after(late, slot, kind)
 
     def _is_fatal(self, kind: int, name: str, error: BaseException) -> bool:
         # A CancelledError is what an awaited task raises when somebody has cancelled it: an ordinary failure of the handler.
@@ -448,21 +453,33 @@ class Cell:
     def _refuse(self, job: Job, cause: str, text: str) -> None:
         """Settle a message that no handler will see."""
         slot, kind, name, lane, corr = job
+        late = None
         if kind == _ASK and cause != "expired":  # its asker has seen to that itself
-            self._answer(lane, Kind.UNHANDLED, corr, reports.to_bytes({"text": text}))
+            body = reports.to_bytes({"text": text})
+            late = self._answer(lane, Kind.UNHANDLED, corr, body)
         if kind != _ASK or cause == "expired":
             facts = {"method": _text(name), "cause": cause, "text": text}
             self._notify("dead_letter", facts)
-        self._done(slot, kind)
+        self._done_after(late, slot, kind)
 
     def _refuse_bytes(self, slot: Slot, what: str) -> None:
         text = f"{self._name}: {what} cannot be read as a message"
         self._refuse((slot, Kind.TELL, b"", 0, 0), "unhandled", text)
 
-    def _answer_error(self, job: Job, error: BaseException) -> None:
+    def _answer_error(self, job: Job, error: BaseException) -> Pending[None] | None:
         _, _, _, lane, corr = job
         body = failure.pack(error, self._client.codec.try_dumps)
-        self._answer(lane, Kind.ERROR, corr, body)
+        return self._answer(lane, Kind.ERROR, corr, body)
+
+    def _done_after(self, late: Pending[None] | None, slot: Slot, kind: int) -> None:
+        """Empty the slot of a message once its answer, which finds no room at the moment, is accepted.
+
+        Until then it is in hand: should the process be killed, its asker is told.
+        """
+        if late is None:
+            self._done(slot, kind)
+        else:
+            late.when_settled(functools.partial(self._done, slot, kind))
 
     def _notify(self, operation: str, facts: dict[str, Any]) -> None:
         # Where not even this finds room, there are thousands before it that say the same.

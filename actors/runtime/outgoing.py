@@ -209,8 +209,10 @@ class Outgoing:
         corr: int,
         body: bytes | Parcel,
         codec: int = _PICKLE,
-    ) -> None:
+    ) -> Pending[None] | None:
         """Answer question *corr* of process *lane*; an asker that has ended needs no answer.
+
+        Returns what is settled once the answer is accepted, or nobody needs it any more; None where that is so at once.
 
         An answer that is too large, or finds no room in shared memory, becomes one that says so.
         """
@@ -229,9 +231,12 @@ class Outgoing:
                     route, Kind.REFUSAL, b"", text, frame.Codec.JSON, corr
                 )
             if route.outbox or route.put(*parts) is not _ACCEPTED:
-                self.post(route, parts, Pending(), is_question=False)
+                late: Pending[None] = Pending()
+                self.post(route, parts, late, is_question=False)
+                return late
         except GoneError:
             self.forget(lane)
+        return None
 
     def notify(self, lane: int, kind: int, body: bytes, method: bytes = b"") -> None:
         """Send a notice to process *lane*.
@@ -409,6 +414,8 @@ class Outgoing:
             self._discard(letter.parts)
             if is_mailbox:
                 self.on_undelivered(route.number, letter)
+            else:
+                letter.pending.resolve(None)
 
     def _count(self) -> None:
         self._status.words[status.OUTBOX] = sum(
@@ -429,6 +436,9 @@ class Outgoing:
                 if route is not None:
                     self.backlog.pop(id(route), None)
                     route.close()
+                    if table is self.lanes:  # nobody needs these answers
+                        for letter in route.outbox:
+                            letter.pending.resolve(None)
 
     def disown(self) -> list[Pending[Any]]:
         """Forget everything, in a process forked from the one it belongs to; return what was waiting for room."""

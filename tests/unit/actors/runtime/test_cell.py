@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -24,7 +25,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
 from actors.wire import frame
 from actors.wire.frame import Kind
-from transports.mailbox import Mailbox
+from transports.mailbox import Mailbox, Put
 
 NUMBER, CREW = 7, 9
 
@@ -224,6 +225,42 @@ def test_an_answer_counts_although_the_actor_has_ended_before_the_put_returned(
     ],
     ids=["short", "zeros", "ones", "another version", "no kind", "no message's kind"],
 )
+class Full:
+    """An outlet that has no room."""
+
+    def put(self, *_parts: bytes) -> Put:
+        return Put.FULL
+
+    def fileno(self) -> None:
+        return None
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def test_a_message_whose_answer_finds_no_room_is_in_hand_until_it_does(
+    bench: Bench,
+) -> None:
+    """Its slot was emptied at once, so a SIGKILL before there was room left its asker waiting for ever."""
+    asked = bench.sender.ask(NUMBER, "it", b"hear", "Listener.hear", ((7,), {}), None)
+    cell, listener, _ = bench.cell()
+    outgoing = cell._client.outgoing
+    route = outgoing.lane(1)
+    outlet, route._outlet = route._outlet, cast("Any", Full())
+    (slot,) = bench.estate.page.slots()
+
+    cell.drain()
+    was_in_hand = slot.filled and slot.started
+    route._outlet = outlet
+    outgoing.flush()
+    bench.sender.drain()
+
+    assert listener.heard == [7]
+    assert was_in_hand
+    assert not slot.filled
+    assert asked.done()
+
+
 def test_bytes_that_are_no_message_are_dropped_and_the_actor_goes_on(
     bench: Bench, data: bytes
 ) -> None:
