@@ -7,7 +7,18 @@ import pytest
 
 from tests.support import ring_model
 from tests.support.explorer import Exploration, explore
-from tests.support.ring_model import LIVE, PUT, Model, World, moved, replaced, without
+from tests.support.ring_model import (
+    LIVE,
+    PUT,
+    PUT_AT_ONCE,
+    Model,
+    Program,
+    Sender,
+    World,
+    moved,
+    replaced,
+    without,
+)
 
 
 def exploration(model: Model, first: World) -> Exploration[World]:
@@ -99,23 +110,21 @@ MISTAKES = {
         Model(put=replaced(PUT, "lock", ring_model.lock_unless_dead)),
         "a sender waits for ever",
     ),
-    "the head moves before the copy": Mistake(
-        Model(live=moved(LIVE, "move the head", before="copy to the slot")), "torn"
+    "the record is taken before the copy": Mistake(
+        Model(live=moved(LIVE, "mark it as taken", before="copy to the slot")), "torn"
     ),
-    "the head moves before the slot is marked": Mistake(
-        Model(live=moved(LIVE, "move the head", before="mark the slot")),
+    "the record is taken before the slot is marked": Mistake(
+        Model(live=moved(LIVE, "mark it as taken", before="mark the slot")),
         "lost without a word",
     ),
     "the slot is marked before the copy": Mistake(
         Model(live=moved(LIVE, "mark the slot", before="copy to the slot")), "torn"
     ),
-    "a new life does not settle what is in ring and slot": Mistake(
-        Model(live=replaced(LIVE, "settle", ring_model.adopt_without_settling)),
-        "handled twice",
+    "what a dead actor had claimed is not settled": Mistake(
+        Model(settle=ring_model.leave_unsettled), "asleep on a message"
     ),
     "started before the slot holds the message": Mistake(
-        Model(live=moved(LIVE, "start", before="copy to the slot")),
-        "reported and handled later",
+        Model(live=moved(LIVE, "start", before="copy to the slot")), "torn"
     ),
     "handled before it is started": Mistake(
         Model(
@@ -136,6 +145,50 @@ MISTAKES = {
         "handled twice",
     ),
 }
+
+
+def among_two(live: Program = LIVE) -> Model:
+    return Model(put=PUT_AT_ONCE, live=live)
+
+
+def two_actors(kills: int, first_message: int) -> World:
+    """Two actors and one sender, which begins with this message of two."""
+    senders = (Sender(message=first_message), ring_model.ONE_SENDER[1])
+    return World(kills=kills, senders=senders, actors=ring_model.TWO_ACTORS)
+
+
+@pytest.mark.parametrize(
+    ("kills", "first_message"),
+    [
+        pytest.param(0, 1, id="1-message"),
+        pytest.param(1, 1, id="1-kill-1-message", marks=pytest.mark.slow),
+        pytest.param(1, 0, id="1-kill-2-messages", marks=pytest.mark.slow),
+    ],
+)
+def test_two_actors_answer_every_committed_message_once_in_all_orders(
+    kills: int, first_message: int
+) -> None:
+    found = exploration(among_two(), two_actors(kills, first_message))
+
+    assert (found.wrong, found.trace) == (None, ())
+    assert found.states > 1000
+
+
+def test_two_actors_need_an_exchange_to_claim_a_message() -> None:
+    mistaken = replaced(LIVE, "claim", ring_model.claim_without_a_look)
+
+    found = exploration(among_two(mistaken), two_actors(1, 0))
+
+    assert found.wrong == "torn"
+
+
+@pytest.mark.slow
+def test_claim_of_a_dead_actor_is_lost_if_the_next_one_has_not_noted_it() -> None:
+    mistaken = without(LIVE, "note the last claim")
+
+    found = exploration(among_two(mistaken), two_actors(1, 0))
+
+    assert found.wrong == "asleep on a message"
 
 
 # These take hundreds of thousands of states each.
