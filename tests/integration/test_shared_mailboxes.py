@@ -68,15 +68,17 @@ def test_whoever_is_free_takes_the_next_message(
 
 
 def test_messages_are_shared_out_among_those_who_wait(
-    system: ActorSystem, path: str
+    system: ActorSystem, path: str, tmp_path: Path
 ) -> None:
     crew = hire(system, Worker, 3, path)
+    gates = [Gate(tmp_path / str(number)) for number in range(3)]
 
-    lingering = [crew.everybody.ask(Worker.linger, 0.01) for _ in range(30)]
-    shares = Counter(each.result() for each in lingering)
+    holding = [crew.everybody.ask(Worker.await_gate, gate.path) for gate in gates]
 
-    assert len(shares) == 3
-    assert min(shares.values()) >= 5
+    wait_until(lambda: all(map(is_busy, crew.workers)), "all of them to be busy")
+    for gate, each in zip(gates, holding, strict=True):
+        gate.open()
+        each.result()
     crew.stop()
 
 
@@ -145,7 +147,7 @@ def test_worker_that_dies_costs_the_message_in_hand(
         worker.ask(Worker.hold, each)
         for worker, each in zip(crew.workers, (gate.path, gate.path), strict=True)
     ]
-    wait_until(lambda: all(map(holds, crew.workers)), "both to be busy")
+    wait_until(lambda: all(map(is_busy, crew.workers)), "both to be busy")
     asked = [crew.everybody.ask(Worker.record, n) for n in range(3)]
 
     os.kill(pid, signal.SIGKILL)
@@ -158,9 +160,9 @@ def test_worker_that_dies_costs_the_message_in_hand(
     crew.stop()
 
 
-def holds(worker: ActorRef[Worker]) -> bool:
+def is_busy(worker: ActorRef[Worker]) -> bool:
     in_hand = worker.mailbox().inspect().result().in_hand
-    return [one.method for one in in_hand] == ["Worker.hold"]
+    return bool({one.method for one in in_hand} & {"Worker.hold", "Worker.await_gate"})
 
 
 @pytest.mark.parametrize("kills", KILLS)
