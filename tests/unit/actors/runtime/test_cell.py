@@ -213,18 +213,6 @@ def test_an_answer_counts_although_the_actor_has_ended_before_the_put_returned(
     assert asked.result(0) is None
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"short",
-        b"\0" * frame.HEADER_BYTES,
-        b"\xff" * (frame.HEADER_BYTES + 100),
-        b"\2" + frame.pack(Kind.STOP)[1:],  # of another version
-        frame.pack(0, b"hear"),
-        frame.pack(Kind.REPLY, b"hear"),
-    ],
-    ids=["short", "zeros", "ones", "another version", "no kind", "no message's kind"],
-)
 class Full:
     """An outlet that has no room."""
 
@@ -261,6 +249,18 @@ def test_a_message_whose_answer_finds_no_room_is_in_hand_until_it_does(
     assert asked.done()
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"short",
+        b"\0" * frame.HEADER_BYTES,
+        b"\xff" * (frame.HEADER_BYTES + 100),
+        b"\2" + frame.pack(Kind.STOP)[1:],  # of another version
+        frame.pack(0, b"hear"),
+        frame.pack(Kind.REPLY, b"hear"),
+    ],
+    ids=["short", "zeros", "ones", "another version", "no kind", "no message's kind"],
+)
 def test_bytes_that_are_no_message_are_dropped_and_the_actor_goes_on(
     bench: Bench, data: bytes
 ) -> None:
