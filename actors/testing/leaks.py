@@ -202,7 +202,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _of_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
-    """Return those of *names* that no test has made: a process that is not *ours* has it open, or made it.
+    """Return those of *names* that no test has made: a process that is not *ours* has it open or mapped, or made it.
 
     Other programs use the same folders, and two runs of the tests may go on at once.
     What stays of a system whose program was killed says only who that was; the next start of any system removes it.
@@ -211,6 +211,7 @@ def _of_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
     theirs = {name for name in names if _program_of(name) not in {None, *ours}}
     for pid in set(_pids()) - ours:
         paths = [entry.partition(" ")[2] for entry in _descriptors(pid)]
+        paths += _mapped(pid)  # as semaphores are, whose descriptor is closed
         theirs |= {
             name
             for name in names
@@ -235,6 +236,15 @@ def _program_of(name: str) -> int | None:
     if len(head) < status.WORDS_BYTES:
         return None
     return memoryview(head).cast("Q")[status.PID] or None
+
+
+def _mapped(pid: int) -> list[str]:
+    """Return the files that *pid* has mapped."""
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
+    except OSError:  # gone, or somebody else's
+        return []
+    return [line[line.index("/") :] for line in lines if "/" in line]
 
 
 def _descriptors(pid: int) -> Iterator[str]:

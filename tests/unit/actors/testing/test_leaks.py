@@ -96,13 +96,32 @@ def test_a_named_object_that_nobody_holds_is_a_leak(named_object: Path) -> None:
     assert leaks.left_since(before) == [Leak("file", str(named_object))]
 
 
-def test_a_named_object_that_a_stranger_has_open_is_no_leak(named_object: Path) -> None:
+KEEP = {
+    "open": "sleep 60 > '{path}' & echo $!",
+    "mapped": f"""{sys.executable} -c '
+import ctypes, os, signal
+path = "{{path}}.new"
+fd = os.open(path, os.O_RDWR | os.O_CREAT)
+ctypes.CDLL(None).mmap(None, 4096, 1, 1, fd, 0)  # the module would keep a descriptor
+os.close(fd)
+os.rename(path, "{{path}}")
+signal.pause()
+' > /dev/null & echo $!""",
+}
+
+
+@pytest.mark.parametrize("way", KEEP)
+def test_a_named_object_that_a_stranger_holds_is_no_leak(
+    named_object: Path, way: str
+) -> None:
     named_object.unlink()
     environment = {k: v for k, v in os.environ.items() if k != leaks.MARKER}
     before = leaks.look()
-    script = f"sleep 60 > {named_object} & echo $!"
     result = subprocess.run(
-        ["sh", "-c", script], env=environment, stdout=subprocess.PIPE, check=True
+        ["sh", "-c", KEEP[way].format(path=named_object)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
     )
     stranger = int(result.stdout)
 
