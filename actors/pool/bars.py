@@ -112,7 +112,9 @@ def _is_terminal(stream: object) -> bool:
 def _print(line: str) -> None:
     # Nobody's work ends because nobody reads how far it is.
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - that is what was asked for
+        # At once, with its end: else the root, which erases a bar, could come in between.
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 # What this program prints itself.
