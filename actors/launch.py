@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from actors.runtime import door, lanes, status
 from actors.runtime.client import MAIN, Client, loss_of
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
+from actors.settings import Settings
 
 EXIT_SECONDS = (
     5.0  # for the root to be gone after it has said that everything has ended
@@ -84,17 +84,8 @@ class Root:
         self.client.directory.close()
 
 
-def launch(
-    base: Path | None,
-    name: str,
-    transport: str,
-    max_message_bytes: int,
-    preload: Sequence[str] = (),
-    output: str = "labelled",
-) -> Root:
+def launch(settings: Settings) -> Root:
     """Start a root supervisor for a new system.
-
-    Its actors have mailboxes of *transport* by default, the modules *preload* imported, and their *output* is labelled or theirs alone.
 
     Raises:
         RuntimeDirectoryError: The directory is not one we may use.
@@ -102,7 +93,7 @@ def launch(
         OSError: No process could be made.
     """
     with contextlib.ExitStack() as undo:
-        directory = directories.create(base, name)
+        directory = directories.create(settings.directory, settings.name)
         undo.callback(directory.close)
         undo.callback(directory.remove)
         for number in (ROOT, MAIN):
@@ -111,7 +102,7 @@ def launch(
                 status.file_name(number), status.size(0, 0, questions)
             )
             page = status.StatusPage.format(
-                fd, 0, 0, "", max_message_bytes=max_message_bytes
+                fd, 0, 0, "", max_message_bytes=settings.max_message_bytes
             )
             if number == MAIN:  # the root enters itself
                 page.words[status.PID] = os.getpid()
@@ -122,18 +113,14 @@ def launch(
         page = status.StatusPage.open(directory.fd, ROOT)
         undo.callback(page.close)
         client.loss = functools.partial(loss_of, page)
-        process, pidfd = _execute(directory, name, transport, preload, output)
+        process, pidfd = _execute(directory, settings)
         undo.pop_all()
     client.waiting.root_pidfd = pidfd
     return Root(client, process, pidfd, page)
 
 
 def _execute(
-    directory: RuntimeDirectory,
-    name: str,
-    transport: str,
-    preload: Sequence[str],
-    output: str,
+    directory: RuntimeDirectory, settings: Settings
 ) -> tuple[subprocess.Popen[bytes], int]:
     path = _module_path()  # before anything is open: its warning may be an error
     with contextlib.ExitStack() as given:
@@ -147,10 +134,10 @@ def _execute(
         config = {
             "path": path,
             "directory": str(directory.path),
-            "name": name,
-            "transport": transport,
-            "preload": [*preload],
-            "output": output,
+            "name": settings.name,
+            "transport": settings.transport,
+            "preload": settings.preload,
+            "output": settings.output,
             **fds,
         }
         os.write(config_fd, json.dumps(config).encode())
@@ -184,7 +171,7 @@ def _module_path() -> list[str]:
             f"actors will not import modules from {', '.join(unsafe)}: anybody may write there; "
             "classes of the program itself work",
             RuntimeWarning,
-            stacklevel=6,  # the program's own line that starts the system
+            stacklevel=7,  # the program's own line that starts the system
         )
     return [entry for entry in entries if entry not in unsafe]
 

@@ -2,125 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-import atexit
 import contextlib
-import inspect
-import os
-import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import (
-    Any,
-    Literal,
-    Never,
-    ParamSpec,
-    Self,
-    TypeVar,
-    Unpack,
-    cast,
-    get_args,
-)
+from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
 
 from actors import (
     neighbour,  # noqa: F401 - first: it sees that everything below is ours
     planting,
+    spawner,
     spawning,
 )
 from actors.actor import Actor
-from actors.attach import Attachment, join
-from actors.errors import (
-    ForkedHandleError,
-    OptionError,
-    SystemClosedError,
-    SystemFailedError,
-)
+from actors.errors import SystemFailedError
 from actors.events import Events
-from actors.launch import Root, launch
-from actors.options import OptionKeywords, Options, check_names, refused, seconds, whole
+from actors.options import Options, check_names, refused, seconds
 from actors.pending import Pending
-from actors.pool.crew import Crew
-from actors.pool.pool import Pool, open_pool
-from actors.pool.settings import OF_POOLS, PoolKeywords
-from actors.pool.settings import split as split_pool
 from actors.quarantine import Quarantine
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.runtime.waiting import refuse_in_loop
-from actors.supervision.settings import SpecKeywords, split
-from actors.supervision.spec import OF_CHILDREN, OF_SUPERVISORS, Spec, SupervisorSpec
-from actors.supervision.spec import options as describe
+from actors.session import Session
+from actors.settings import DRAIN_SECONDS, Output, Settings, check_running_name
+from actors.spawner import Spawner, SystemKeywords
+from actors.supervision.spec import Spec
 from actors.supervisors import SupervisorRef
 from actors.wire.parcel import MAX_MESSAGE_BYTES
-from transports import registry
-from transports.errors import EndpointError
 
 A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
 T = TypeVar("T")
-Output = Literal["labelled", "inherit"]
 
-SYSTEM_NAME = re.compile(r"[a-z0-9_-]{1,32}")
-RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
-DRAIN_SECONDS = 5.0
-MIN_MAX_MESSAGE_BYTES = 2**20
-FLUSH_SECONDS = 0.001
-IN_ONE_PROCESS = "memory"  # the one transport that does not reach another process
-
-
-class SystemKeywords(SpecKeywords, PoolKeywords, total=False):
-    """What ``ActorSystem.options`` takes."""
-
-
-class Spawner:
-    """Settings that have been checked, ready to make actors and supervisors."""
-
-    def __init__(self, system: ActorSystem, settings: SystemKeywords) -> None:
-        self._system = system
-        self._settings: dict[str, Any] = {**settings}
-
-    def spawn(
-        self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Pending[ActorRef[A]]:
-        """Start an actor with these settings; see ``ActorSystem.spawn``.
-
-        Raises:
-            OptionError: A setting is one of supervisors, or of supervised actors.
-        """
-        for name in self._settings.keys() - Options.names():
-            raise refused(name, self._settings[name], _meant_for(name))
-        return self._system._spawn(Options(**self._settings), cls, args, kwargs)  # noqa: SLF001 - two halves of one call
-
-    def pool(
-        self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Pending[Pool[A]]:
-        """Start workers of class *cls* with these settings; settled with the pool when all of them are ready.
-
-        Args:
-            cls: A subclass of ``Actor``.
-            args: For the ``__init__`` of each; what is large is better shared: see ``ActorSystem.share``.
-            kwargs: Likewise.
-
-        Raises (when awaited):
-            SpawnError: A worker did not become ready; the others are stopped.
-            SystemClosedError: The system is closing.
-            SystemFailedError: It has ended by itself.
-
-        Raises (at the call):
-            OptionError: A setting is none of pools.
-            And what ``ActorSystem.spawn`` raises.
-        """
-        return self._system._pool(self._settings, cls, args, kwargs)  # noqa: SLF001 - two halves of one call
-
-    def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
-        """Start a supervisor of *children* with these settings; see ``ActorSystem.supervise``."""
-        for name in self._settings.keys() & OF_POOLS:
-            raise refused(name, self._settings[name], _meant_for(name))
-        settings = {"id": self._settings.get("name") or "supervisor", **self._settings}
-        spec = describe(**settings).supervisor(*children)
-        return self._system._supervise(spec)  # noqa: SLF001 - two halves of one call
+_TO_JOIN = {"name", "directory", "drain"}  # what attach takes
 
 
 class ActorSystem:
@@ -161,22 +75,17 @@ class ActorSystem:
         Raises:
             OptionError: An argument is not acceptable, or there is no such argument.
         """
-        check_names(unknown, _SETTINGS)
-        _check_name(name)
-        _check_transport(transport)
-        seconds("drain", drain)
-        whole("max_message_bytes", max_message_bytes, MIN_MAX_MESSAGE_BYTES)
-        _check_modules(preload)
-        _check_output(output)
-        self._output = output
-        self._preload = tuple(preload)
-        self._name = name
-        self._transport = transport
-        self._base = _checked_directory(directory)
-        self._drain = drain
-        self._max_message_bytes = max_message_bytes
-        self._part: Root | Attachment | None = None  # what there is to close
-        self._client: Client | None = None
+        check_names(unknown, Settings.names())
+        settings = Settings(
+            name=name,
+            transport=transport,
+            directory=directory,
+            drain=drain,
+            max_message_bytes=max_message_bytes,
+            preload=preload,
+            output=output,
+        )
+        self._session = Session(settings)
 
     @classmethod
     def attach(
@@ -208,33 +117,21 @@ class ActorSystem:
             RuntimeDirectoryError: Its directory is not one we may use.
             OptionError: An argument is not acceptable, or there is no such argument.
         """
-        check_names(unknown, _SETTINGS_TO_JOIN)
-        _check_running_name(name)
+        check_names(unknown, _TO_JOIN)
+        check_running_name(name)
         system = cls(name.partition(".")[0], directory=directory, drain=drain)
-        system._part = join(system._base, name)
-        system._client = system._part.client
-        _open.add(system)
+        system._session.join(name)
         return system
-
-    def _is_attached(self) -> bool:
-        return isinstance(self._part, Attachment)
 
     @classmethod
     def _joined(cls, client: Client) -> ActorSystem:
         """Return the system as seen by one of its actors."""
         system = cls()
-        system._client = client
+        system._session.enter(client)
         return system
 
     def __repr__(self) -> str:
-        state = (
-            "not started"
-            if self._client is None
-            else "open"
-            if self._client.ended_with is None
-            else "closed"
-        )
-        return f"<ActorSystem {self._name} {state}>"
+        return f"<ActorSystem {self._session.settings.name} {self._session.state}>"
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - the pickle protocol
         msg = "an ActorSystem cannot be sent; an actor has its own: self.system"
@@ -252,13 +149,7 @@ class ActorSystem:
             SystemClosedError: It was started before; a system is opened once.
             OSError: No process could be made.
         """
-        hello = self._launch()
-        try:
-            with self._standing_still():
-                hello.result()
-        except BaseException:
-            self._end(at_once=True)
-            raise
+        self._session.start()
         return self
 
     def close(self, *, drain: float | None = None) -> None:
@@ -275,74 +166,11 @@ class ActorSystem:
         """
         if drain is not None:
             seconds("drain", drain)
-        if not self._is_ours():
-            return
-        limit = self._drain if drain is None else drain
-        deadline = time.monotonic() + limit
-        try:
-            with self._standing_still():
-                self._flush(deadline)
-                self._ask_to_close(limit).result()
-        except BaseException:  # a second Ctrl-C: it has waited long enough
-            self._end(at_once=True)
-            raise
-        self._end()
-
-    def _launch(self) -> Pending[Any]:
-        if self._client is not None:
-            msg = "the system was started before; make a new ActorSystem"
-            raise SystemClosedError(msg)
-        self._part = launch(
-            self._base,
-            self._name,
-            self._transport,
-            self._max_message_bytes,
-            self._preload,
-            self._output,
-        )
-        self._client = self._part.client
-        _open.add(self)
-        return self._client.request("hello", {})
-
-    def _ask_to_close(self, drain: float) -> Pending[Any]:
-        assert self._part is not None  # noqa: S101 - seen by whoever calls; for the checkers
-        return self._part.finish(drain)
-
-    @contextlib.contextmanager
-    def _standing_still(self) -> Iterator[None]:
-        """Let this thread block although a loop may run in it: in a notebook one always does."""
-        waiting = self._opened().waiting
-        before, waiting.in_hook = waiting.in_hook, True
-        try:
-            yield
-        finally:
-            waiting.in_hook = before
-
-    def _has_backlog(self) -> bool:
-        return bool(self._opened().outgoing.backlog)
-
-    def _flush(self, deadline: float) -> None:
-        """Wait for room for what this process still has to send; questions wait for answers to others as well."""
-        client = self._opened()
-        for letter in list(client.outgoing.waiting()):
-            client.block(letter.pending, max(0.0, deadline - time.monotonic()))
-
-    def _is_ours(self) -> bool:
-        """Return whether there is something to close, in the process that started it."""
-        is_copy = self._client is not None and isinstance(
-            self._client.ended_with, ForkedHandleError
-        )
-        return self._part is not None and not is_copy
-
-    def _end(self, *, at_once: bool = False) -> None:
-        part, self._part = self._part, None
-        _open.discard(self)
-        if part is not None:
-            part.end(at_once=at_once)
+        self._session.close(self._session.settings.drain if drain is None else drain)
 
     def __enter__(self) -> Self:
         refuse_in_loop("'with'", "use 'async with'")
-        return self if self._is_attached() else self.start()
+        return self if self._session.is_joined else self.start()
 
     def __exit__(
         self,
@@ -354,14 +182,8 @@ class ActorSystem:
             self.close(drain=None if exc_type is None else 0)
 
     async def __aenter__(self) -> Self:
-        if self._is_attached():
-            return self
-        hello = self._launch()
-        try:
-            await hello
-        except BaseException:
-            self._end(at_once=True)
-            raise
+        if not self._session.is_joined:
+            await self._session.start_in_loop()
         return self
 
     async def __aexit__(
@@ -371,23 +193,8 @@ class ActorSystem:
         traceback: TracebackType | None,
     ) -> None:
         with _told_once(exc):
-            await self._close(self._drain if exc_type is None else 0)
-
-    async def _close(self, limit: float) -> None:
-        if not self._is_ours():
-            return
-        deadline = time.monotonic() + limit
-        try:
-            while self._has_backlog() and time.monotonic() < deadline:  # noqa: ASYNC110 - room is nobody's event
-                # The loop flushes what waits for room.
-                await asyncio.sleep(FLUSH_SECONDS)
-            await self._ask_to_close(limit)
-            if isinstance(self._part, Root):
-                await self._part.exited()
-        except BaseException:  # a second Ctrl-C: it has waited long enough
-            self._end(at_once=True)
-            raise
-        self._end()
+            drain = self._session.settings.drain if exc_type is None else 0
+            await self._session.close_in_loop(drain)
 
     # Actors.
 
@@ -399,15 +206,7 @@ class ActorSystem:
         Raises:
             OptionError: A setting is not acceptable.
         """
-        if options.keys() & OF_POOLS:
-            split_pool(options)
-        elif (options.keys() - Options.names()) & (OF_CHILDREN | OF_SUPERVISORS):
-            describe(**cast("SpecKeywords", options))
-        else:
-            Options.from_keywords(cast("OptionKeywords", options))
-        if (transport := options.get("transport")) is not None:
-            _check_transport(transport)
-        return Spawner(self, options)
+        return Spawner(self._opened, options)
 
     def spawn(
         self, cls: Callable[P, A], /, *args: P.args, **kwargs: P.kwargs
@@ -437,17 +236,7 @@ class ActorSystem:
         Cancellation:
             Only the waiting ends; the actor starts all the same.
         """
-        return self._spawn(Options(), cls, args, kwargs)
-
-    def _spawn(
-        self,
-        options: Options,
-        cls: Callable[..., A],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Pending[ActorRef[A]]:
-        cls = spawning.check(cls, args, kwargs)
-        return planting.spawn(self._opened(), split(options), cls, args, kwargs)
+        return spawner.spawn(self._opened, Options(), cls, args, kwargs)
 
     def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
         """Start a supervisor, a process of its own, with *children*; settled when the last of them is ready.
@@ -473,31 +262,7 @@ class ActorSystem:
             SystemClosedError: The system is not running.
             SystemFailedError: It has ended by itself.
         """
-        return Spawner(self, {}).supervise(*children)
-
-    def _supervise(self, spec: SupervisorSpec) -> Pending[SupervisorRef]:
-        client = self._opened()
-
-        def started(facts: dict[str, Any]) -> SupervisorRef:
-            known = planting.known(spec, facts["planted"])
-            return SupervisorRef(client, facts["number"], facts["name"], known)
-
-        return planting.send(client, "supervise", spec, started)
-
-    def _pool(
-        self,
-        settings: dict[str, Any],
-        cls: Callable[..., A],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Pending[Pool[A]]:
-        own, worker, supervisor = split_pool(settings)
-        checked = spawning.check(cls, args, kwargs)
-        name = settings.get("name") or checked.__name__
-        crew = Crew(
-            self._opened(), name, (worker, supervisor), checked, (args, kwargs), own
-        )
-        return open_pool(crew, own)
+        return Spawner(self._opened, {}).supervise(*children)
 
     def lookup(self, name: str, cls: type[A]) -> Pending[ActorRef[A]]:
         """Return the ref of the actor that was spawned with this name.
@@ -561,16 +326,7 @@ class ActorSystem:
         return Quarantine(self._opened())
 
     def _opened(self) -> Client:
-        if self._client is None:
-            msg = "the system is not running: use 'async with ActorSystem() as system', 'with', or start()"
-            raise SystemClosedError(msg)
-        return self._client
-
-
-def _meant_for(option: str) -> str:
-    if option in OF_POOLS:
-        return "an option of pools only; use pool"
-    return "an option of supervisors and their children only; use supervise"
+        return self._session.client
 
 
 @contextlib.contextmanager
@@ -583,95 +339,12 @@ def _told_once(left_by: BaseException | None) -> Iterator[None]:
             raise
 
 
-def _settings(function: Callable[..., object]) -> set[str]:
-    """Return the names of what *function* takes; a name that nobody knows goes elsewhere in it."""
-    known = inspect.signature(function).parameters.values()
-    return {each.name for each in known if each.kind is not each.VAR_KEYWORD}
-
-
-_SETTINGS = _settings(ActorSystem)
-_SETTINGS_TO_JOIN = _settings(ActorSystem.attach)
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not SYSTEM_NAME.fullmatch(name):
-        msg = f"name={name!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
-        raise OptionError(msg)
-
-
-def _check_running_name(name: object) -> None:
-    if not isinstance(name, str) or not RUNNING_NAME.fullmatch(name):
-        msg = f"name={name!r}: the name of a running system, as 'actors ls' shows it, with or without its number"
-        raise OptionError(msg)
-
-
-def _checked_directory(directory: object) -> Path | None:
-    if directory is not None and not isinstance(directory, str | Path):
-        msg = f"directory={directory!r}: a path, as str or Path"
-        raise OptionError(msg)
-    return None if directory is None else Path(directory)
-
-
-def _check_modules(preload: object) -> None:
-    if (
-        isinstance(preload, str | bytes)
-        or not isinstance(preload, Sequence)
-        or not all(_is_module(each) for each in preload)
-    ):
-        msg = f"preload={preload!r}: a sequence of module names, such as ('numpy',)"
-        raise OptionError(msg)
-
-
-def _check_output(output: object) -> None:
-    if output not in get_args(Output):
-        accepted = " or ".join(map(repr, get_args(Output)))
-        raise refused("output", output, accepted)
-
-
-def _is_module(name: object) -> bool:
-    return isinstance(name, str) and all(
-        part.isidentifier() for part in name.split(".")
-    )
-
-
 def _check_actor_name(name: object) -> None:
     if not isinstance(name, str):
-        msg = f"name={name!r}: the name that was given to options(name=…)"
-        raise OptionError(msg)
+        raise refused("name", name, "the name that was given to options(name=…)")
 
 
 def _check_class(value: object) -> None:
     if not isinstance(value, type):
         msg = f"cls={value!r}: the actor's class, or a base of it"
         raise TypeError(msg)
-
-
-def _check_transport(scheme: str) -> None:
-    """Refuse a transport that actors cannot use."""
-    try:
-        if scheme != IN_ONE_PROCESS:
-            registry.get(scheme)
-            return
-    except EndpointError as exc:
-        if scheme in registry.schemes():  # of a package that has it wrong
-            msg = f"transport={scheme!r}: {exc}"
-            raise OptionError(msg) from exc
-    usable = [repr(name) for name in registry.schemes() if name != IN_ONE_PROCESS]
-    msg = f"transport={scheme!r}: one of {', '.join(usable)}"
-    raise OptionError(msg)
-
-
-# Held strongly: refs go on working when a program keeps them alone.
-_open: set[ActorSystem] = set()
-
-
-@atexit.register
-def _close_all() -> None:
-    """Close what a program forgot to close, so that its actors get their orderly end."""
-    for system in list(_open):
-        # The program ends, and there is nobody left to tell.
-        with contextlib.suppress(Exception):
-            system.close()
-
-
-os.register_at_fork(after_in_child=_open.clear)  # the parent closes its own

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 from actors import ActorRef, ActorSystem
-from actors.launch import Root
 from tests.bench import measuring, ours
 from tests.bench.echo import Echo
 from tests.bench.measuring import Cores, Values
+from tests.support.inside import root_pid
 
 AT_ONCE = 50  # whose starting overlaps
 IDLE_SECONDS = 10.0
@@ -34,7 +34,7 @@ async def _measure(count: int) -> Values:
         spawned = time.perf_counter() - begin
         among = await _ask_us(first)
         pss = measuring.pss_mib(pids)["pss_mib"]
-        idle = await _cpu_while_idle([*pids, _root_of(system)])
+        idle = await _cpu_while_idle([*pids, root_pid(system)])
         begin = time.perf_counter()
     return {
         "spawn_all_s": spawned,
@@ -67,9 +67,3 @@ async def _cpu_while_idle(pids: list[int]) -> float:
 
 def _cpu_ns(pid: int) -> int:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
-
-
-def _root_of(system: ActorSystem) -> int:
-    root = system._part
-    assert isinstance(root, Root)
-    return root.process.pid

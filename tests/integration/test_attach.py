@@ -29,12 +29,12 @@ from actors import (
     SystemNotFoundError,
 )
 from actors.errors import RuntimeDirectoryError
-from actors.launch import Root
 from actors.runtime import door
 from actors.runtime.client import Client
-from actors.system import _open
+from actors.session import _open
 from tests.support.actors_under_test import Blocker, Counter, Inbox
 from tests.support.gates import SECONDS, Gate, wait_until
+from tests.support.inside import directory_of, root_pid
 from tests.support.programs import SCRIPTS, Program
 from transports import shm
 
@@ -85,14 +85,7 @@ def start(base: Path) -> Iterator[Callable[..., Program]]:
 
 
 def files(system: ActorSystem) -> set[str]:
-    assert system._client is not None
-    return {path.name for path in system._client.directory.path.rglob("*")}
-
-
-def root_pid(system: ActorSystem) -> int:
-    root = system._part
-    assert isinstance(root, Root)
-    return root.process.pid
+    return {path.name for path in directory_of(system).rglob("*")}
 
 
 def text_of(error: pytest.ExceptionInfo[BaseException]) -> str:
@@ -117,18 +110,13 @@ async def test_an_attachment_works_in_a_coroutine(
     shop: ActorSystem, counter: ActorRef[Counter]
 ) -> None:
     async with ActorSystem.attach(
-        "shop", directory=counter_directory(shop).parent
+        "shop", directory=directory_of(shop).parent
     ) as attached:
         same = await attached.lookup("counter", Counter)
         results = await asyncio.gather(*(same.ask(Counter.add, 1) for _ in range(100)))
 
     assert results == list(range(1, 101))
     assert await counter.ask(Counter.add, 0) == 100
-
-
-def counter_directory(system: ActorSystem) -> Path:
-    assert system._client is not None
-    return system._client.directory.path
 
 
 def test_a_pickled_ref_works_in_another_program_and_comes_back_equal(
@@ -167,7 +155,7 @@ def test_an_actor_spawned_by_an_attached_program_takes_the_transport_of_the_syst
     ):
         spawned = attached.spawn(Counter).result()
 
-        mail = counter_directory(shop) / f"{spawned._number}.mail"
+        mail = directory_of(shop) / f"{spawned._number}.mail"
         assert mail.is_socket()
 
 
@@ -205,7 +193,7 @@ def test_refs_work_when_a_program_keeps_nothing_else(
 
     assert counter.ask(Counter.add, 1).result() == 1
     (attached,) = _open - others
-    attached.close()
+    attached.close(0)
 
 
 # Leaving.
@@ -232,11 +220,11 @@ def test_what_waits_for_room_is_sent_before_an_attachment_ends(
     gate.wait_until_entered()
     attached = ActorSystem.attach("shop", directory=base)
     ref: ActorRef[Inbox] = ActorRef(
-        attached._client, inbox._system, inbox._number, inbox.name, Inbox
+        attached._opened(), inbox._system, inbox._number, inbox.name, Inbox
     )
     for number in range(100):
         ref.tell(Inbox.keep, number, bytes(1000))
-    assert attached._has_backlog()
+    assert attached._opened().outgoing.backlog
     gate.open()
     assert blocked.result() == "released"
 
@@ -306,9 +294,7 @@ def test_a_signal_to_an_attached_program_does_not_hurry_the_system(
 ) -> None:
     pid = counter.ask(Counter.pid).result()
     with ActorSystem.attach("shop", directory=base) as attached:
-        assert attached._client is not None
-
-        attached._client.notify_root("hurry", {})
+        attached._opened().notify_root("hurry", {})
 
         attached.lookup("counter", Counter).result()
         assert counter.ask(Counter.pid).result() == pid
@@ -325,7 +311,7 @@ def test_a_system_that_does_not_run_is_an_error_that_names_those_that_do(
 
     assert "name='shops'" in text_of(failure)
     assert str(base) in text_of(failure)
-    assert counter_directory(shop).name in text_of(failure)
+    assert directory_of(shop).name in text_of(failure)
 
 
 def test_a_base_that_does_not_exist_has_no_systems(tmp_path: Path) -> None:
@@ -337,7 +323,7 @@ def test_of_several_systems_of_a_name_one_is_joined_by_its_full_name(
     shop: ActorSystem, base: Path
 ) -> None:
     with ActorSystem("shop", directory=base, drain=0) as other:
-        names = [counter_directory(system).name for system in (shop, other)]
+        names = [directory_of(system).name for system in (shop, other)]
 
         with pytest.raises(SystemNotFoundError) as failure:
             ActorSystem.attach("shop", directory=base)
@@ -368,7 +354,7 @@ def test_a_bad_drain_is_refused_before_anything_is_joined(drain: float) -> None:
 def test_a_system_that_others_can_enter_is_not_joined(
     shop: ActorSystem, base: Path
 ) -> None:
-    counter_directory(shop).chmod(0o755)
+    directory_of(shop).chmod(0o755)
 
     with pytest.raises(
         RuntimeDirectoryError, match=r"mode 0755; required: .* mode 070"
@@ -425,8 +411,7 @@ def test_a_system_that_is_closing_lets_nobody_in(
     blocker = shop.spawn(Blocker).result()
     blocked = blocker.within(None).ask(Blocker.wait_for, gate.path)
     gate.wait_until_entered()
-    assert shop._client is not None
-    closing = shop._client.finish(SECONDS)
+    closing = shop._opened().finish(SECONDS)
 
     with pytest.raises(SystemClosedError, match="is closing"):
         ActorSystem.attach("shop", directory=base)
@@ -439,7 +424,7 @@ def test_a_system_that_is_closing_lets_nobody_in(
 def test_a_stranger_at_the_door_does_no_harm(
     shop: ActorSystem, base: Path, counter: ActorRef[Counter]
 ) -> None:
-    path = counter_directory(shop) / door.NAME
+    path = directory_of(shop) / door.NAME
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
         stranger.connect(str(path))
         stranger.send(b"hello")
@@ -529,8 +514,7 @@ def test_a_program_that_has_never_slept_is_told_that_the_system_has_ended(
 ) -> None:
     """The bell was opened by the first wait, and its file was gone by then."""
     with ActorSystem.attach("shop", directory=base) as attached:
-        assert attached._client is not None
-        lane = counter_directory(shop) / f"{attached._client.number}.lane"
+        lane = directory_of(shop) / f"{attached._opened().number}.lane"
         first = attached.lookup("counter", Counter)
         with lane.open("rb") as file:
             wait_until(lambda: shm.depth(file.fileno()).frames, "the answer")
@@ -564,9 +548,9 @@ async def test_a_loop_is_told_of_the_end_of_its_system_once(
         await asyncio.to_thread(shop.close)
         await waiting  # the first of several
         await drained(events)
-        mine = losses.count(attached._client)  # type: ignore[arg-type]  # open
+        mine = losses.count(attached._opened())
 
         for _ in range(100):
             await asyncio.sleep(0)
 
-        assert losses.count(attached._client) == mine  # type: ignore[arg-type]  # likewise
+        assert losses.count(attached._opened()) == mine

@@ -33,8 +33,7 @@ def inbox(system: ActorSystem) -> Iterator[ActorRef[Inbox]]:
 def smash(system: ActorSystem, ref: ActorRef[Any], seed: int) -> None:
     """Write random bytes over the whole ring, or over a part of it that every sender and receiver reads."""
     chance = random.Random(seed)
-    assert system._client is not None
-    path = system._client.directory.path / f"{ref._number}.mail"
+    path = system._opened().directory.path / f"{ref._number}.mail"
     fd = os.open(path, os.O_RDWR)
     size = os.fstat(fd).st_size if seed % 2 else 512
     os.pwrite(fd, chance.randbytes(size), 0)

@@ -10,6 +10,7 @@ import pytest
 from actors import ActorRef, ActorSystem, AskTimeoutError, DeadlockError
 from tests.support.asking_actors import Node, Wide
 from tests.support.gates import SECONDS, wait_until
+from tests.support.inside import transport_of
 
 pytestmark = pytest.mark.parametrize(
     "system", ["shm", "unix"], indirect=True, scope="module"
@@ -93,7 +94,7 @@ def test_two_that_ask_each_other_independently(
     """No message leads from one to the other, but a mailbox that can be read shows what waits in it."""
     one, other = spawn(2)
     files = [str(tmp_path / name) for name in "ab"]
-    is_visible = system._transport == "shm"
+    is_visible = transport_of(system) == "shm"
 
     asks = [
         one.ask(Node.cross, other.within(SECONDS if is_visible else 1), *files),

@@ -525,8 +525,7 @@ def test_a_tell_that_is_accepted_while_its_actor_ends_is_one_dead_letter(
     inbox = system.spawn(Inbox).result()
     holding = inbox.ask(Inbox.wait_for, gate.path)
     gate.wait_until_entered()
-    assert system._client is not None
-    route = system._client.outgoing.route(inbox._number)
+    route = system._opened().outgoing.route(inbox._number)
     assert route._outlet is not None
     route._outlet = SlowOutlet(route._outlet, lambda: inbox.kill().result())
 

@@ -46,8 +46,7 @@ def parent_of(pid: int) -> int:
 def page_of(
     system: ActorSystem, ref: ActorRef[Attentive] | ActorRef[Source]
 ) -> StatusPage:
-    assert system._client is not None
-    return StatusPage.open(system._client.directory.fd, ref._number)
+    return StatusPage.open(system._opened().directory.fd, ref._number)
 
 
 def test_frozen_actor_runs_nothing_and_handles_its_queue_once_it_is_thawed(

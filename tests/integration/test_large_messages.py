@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from actors.runtime import status
 from tests.support.actors_under_test import Inbox
 from tests.support.gallery import Gallery, Image, Studio
 from tests.support.gates import SECONDS, Gate, wait_until
+from tests.support.inside import blobs_of, transport_of
 
 MIB = 2**20
 
@@ -37,14 +37,9 @@ def gallery(system: ActorSystem) -> Iterator[ActorRef[Gallery]]:
 @pytest.fixture
 def small_system(system: ActorSystem) -> Iterator[ActorSystem]:
     """A system that takes messages of a MiB."""
-    transport = system._transport
+    transport = transport_of(system)
     with ActorSystem(transport=transport, drain=0, max_message_bytes=MIB) as small:
         yield small
-
-
-def blobs_of(system: ActorSystem) -> Path:
-    assert system._client is not None
-    return system._client.directory.path / "blob"
 
 
 def files(system: ActorSystem) -> set[str]:
@@ -196,8 +191,7 @@ def test_killed_receivers_leave_nothing(
 
 def busy_pid(system: ActorSystem, ref: ActorRef[Gallery], last: int) -> int:
     """Return the process of *ref* that comes after *last*, once it handles a message."""
-    assert system._client is not None
-    page = status.StatusPage.open(system._client.directory.fd, ref._number)
+    page = status.StatusPage.open(system._opened().directory.fd, ref._number)
     slot = next(iter(page.slots()))
     wait_until(
         lambda: slot.started and page.words[status.PID] not in {0, last},

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from actors import ActorRef, ActorSystem, Event
-from actors.launch import Root
 from tests.support.actors_under_test import Counter, Proxy
 from tests.support.gates import SECONDS, wait_until
+from tests.support.inside import directory_of, root_pid
 from tests.support.lives import Parent, is_alive, notes
 from tests.support.programs import SCRIPTS, Program
 
@@ -28,13 +28,6 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def parent(system: ActorSystem, log: Path) -> ActorRef[Parent]:
     return system.spawn(Parent, str(log)).result()
-
-
-def root_of(system: ActorSystem) -> int:
-    """Return the pid of the root supervisor."""
-    root = system._part
-    assert isinstance(root, Root)
-    return root.process.pid
 
 
 def children_of(pid: int) -> set[int]:
@@ -87,7 +80,7 @@ def test_what_an_actor_started_is_gone_when_it_has_ended(
     parent.ended().result(SECONDS)
 
     assert not Path(f"/proc/{started}").exists()
-    assert started not in children_of(root_of(system))
+    assert started not in children_of(root_pid(system))
 
 
 def test_a_process_without_a_trace_of_its_actor_ends_with_the_system(
@@ -138,7 +131,7 @@ def test_an_adopted_process_that_ends_by_itself_is_reaped(
 ) -> None:
     stranger = parent.ask(Parent.start, "stranger").result()
     parent.kill().result()
-    assert stranger in children_of(root_of(system))
+    assert stranger in children_of(root_pid(system))
 
     os.kill(stranger, signal.SIGKILL)
 
@@ -155,7 +148,7 @@ def test_no_zombie_is_left_by_a_hundred_deaths(system: ActorSystem) -> None:
     for counter in counters:
         counter.ended().result(SECONDS)
 
-    assert not children_of(root_of(system)).intersection(pids)
+    assert not children_of(root_pid(system)).intersection(pids)
 
 
 # Descriptors and memory.
@@ -169,16 +162,11 @@ def mappings_of(pid: int, directory: Path) -> int:
     return Path(f"/proc/{pid}/maps").read_text().count(str(directory))
 
 
-def directory_of(system: ActorSystem) -> Path:
-    assert system._client is not None
-    return system._client.directory.path
-
-
 @pytest.mark.parametrize("transport", ["shm", "unix", "pipe", "mq"])
 def test_the_root_keeps_nothing_of_a_hundred_incarnations(
     system: ActorSystem, transport: str
 ) -> None:
-    root = root_of(system)
+    root = root_pid(system)
     spawner = system.options(transport=transport, intensity=float("inf"))
     counter = spawner.spawn(Counter).result()
     os.kill(counter.ask(Counter.pid).result(), signal.SIGKILL)
@@ -208,7 +196,7 @@ def test_nobody_keeps_anything_of_a_hundred_actors_that_have_ended(
         counter.ended().result(SECONDS)
 
     def kept() -> list[int]:
-        both = os.getpid(), root_of(system)
+        both = os.getpid(), root_pid(system)
         return [
             *(descriptors_of(pid) for pid in both),
             *(mappings_of(pid, directory) for pid in both),

@@ -18,6 +18,7 @@ from actors import (
 from tests.support.actors_under_test import Blocker, Inbox
 from tests.support.controlled import Attentive, Pump, Sink
 from tests.support.gates import SECONDS, Gate, wait_until
+from tests.support.inside import transport_of
 
 TRANSPORTS = ["shm", "unix", "pipe", "mq"]
 SHOWN = {"shm", "unix", "pipe"}  # the kernel shows the messages of the others to nobody
@@ -55,7 +56,7 @@ def test_inspecting_shows_what_waits_and_what_is_in_hand(
         ("tell", "Inbox.wait_for")
     ]
     assert (state.in_hand[0].running or 0) > 0
-    if system._transport not in SHOWN:
+    if transport_of(system) not in SHOWN:
         assert (state.waiting, state.age) == (None, None)
         return
     assert state.waiting is not None
@@ -74,7 +75,7 @@ def test_inspecting_counts_more_than_it_lists(
 
     assert state.messages == 3
     assert state.waiting is None or len(state.waiting) == 1
-    assert (state.waiting is None) == (system._transport not in SHOWN)
+    assert (state.waiting is None) == (transport_of(system) not in SHOWN)
 
 
 async def test_an_idle_actor_has_nothing_waiting_and_nothing_in_hand(
@@ -102,7 +103,7 @@ def test_a_sender_is_named_as_people_know_it(
         state = inbox.mailbox().inspect().result()
         return [one for one in state.waiting or () if one.kind == "ask"]
 
-    if system._transport in SHOWN:
+    if transport_of(system) in SHOWN:
         wait_until(asks, "the question")
         assert [one.sender for one in asks()] == ["asker"]
     inbox.kill().result()

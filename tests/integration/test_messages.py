@@ -29,6 +29,7 @@ from tests.support.actors_under_test import (
 )
 from tests.support.actors_under_test import Gate as ThreeAtOnce
 from tests.support.gates import SECONDS, Gate, wait_until
+from tests.support.inside import transport_of
 
 pytestmark = pytest.mark.parametrize(
     "system", ["shm", "unix", "pipe", "mq"], indirect=True, scope="module"
@@ -293,7 +294,7 @@ async def test_an_actor_with_concurrency_three_does_not_take_a_fourth_message(
 
 @pytest.fixture
 def transport(system: ActorSystem) -> str:
-    return system._transport
+    return transport_of(system)
 
 
 def test_a_normal_end_lets_actors_finish_what_is_queued(

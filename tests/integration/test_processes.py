@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorSystem, Event, ExitKind, SystemFailedError
-from actors.launch import Root
 from actors.supervision.linux import status_of
 from tests.support.gates import SECONDS, wait_until
+from tests.support.inside import root_pid
 from tests.support.lives import is_alive
 from tests.support.programs import SCRIPTS, Program
 
@@ -111,12 +111,6 @@ def test_a_root_of_a_program_that_blocks_signals_ends_by_sigterm_in_order(
 # What a program may do about children, as libraries do.
 
 
-def root_of(system: ActorSystem) -> int:
-    root = system._part
-    assert isinstance(root, Root)
-    return root.process.pid
-
-
 class Quick(Actor):
     """Answers."""
 
@@ -127,8 +121,8 @@ class Quick(Actor):
 def test_a_system_does_not_mind_that_somebody_else_reaps_its_root() -> None:
     system = ActorSystem().start()
     quick = system.spawn(Quick).result()
-    os.kill(root_of(system), signal.SIGKILL)
-    os.waitpid(root_of(system), 0)
+    os.kill(root_pid(system), signal.SIGKILL)
+    os.waitpid(root_pid(system), 0)
 
     with pytest.raises(SystemFailedError, match="root supervisor died"):
         quick.ask(Quick.greet).result(SECONDS)
@@ -143,7 +137,7 @@ def test_a_system_does_not_mind_that_its_program_ignores_the_deaths_of_children(
     try:
         with ActorSystem() as system:
             greeting = system.spawn(Quick).result().ask(Quick.greet).result()
-            root = root_of(system)
+            root = root_pid(system)
     finally:
         signal.signal(signal.SIGCHLD, before)
 

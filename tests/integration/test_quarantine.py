@@ -20,6 +20,7 @@ from actors import (
 )
 from tests.support.fragile import Fragile
 from tests.support.gates import wait_until
+from tests.support.inside import blobs_of
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ def poison(
     return system.quarantine.messages().result()[-1]
 
 
-def blobs_of(system: ActorSystem) -> list[str]:
-    assert system._client is not None
-    folder = system._client.directory.path / "blob"
-    return [each.name for each in folder.iterdir() if each.name.startswith("0.2+")]
+def payloads_of(system: ActorSystem) -> list[str]:
+    return [
+        each.name for each in blobs_of(system).iterdir() if each.name.startswith("0.2+")
+    ]
 
 
 def test_poison_is_listed_with_what_each_process_died_of(
@@ -118,7 +119,7 @@ def test_large_poison_is_replayed_with_its_payload(
 
     wait_until(lambda: len(path.read_text().split()) == 3, "the message")
     fragile.ask(Fragile.note, "alive").result()
-    assert blobs_of(system) == []
+    assert payloads_of(system) == []
 
 
 def test_poison_that_is_dropped_leaves_nothing(
@@ -127,11 +128,11 @@ def test_poison_that_is_dropped_leaves_nothing(
     with pytest.raises(ActorCrashedError):
         fragile.ask(Fragile.weigh, 9, np.ones(200_000, np.uint8)).result()
     message = system.quarantine.messages().result()[0]
-    assert len(blobs_of(system)) == 1
+    assert len(payloads_of(system)) == 1
 
     system.quarantine.drop(message).result()
 
-    assert blobs_of(system) == []
+    assert payloads_of(system) == []
     assert system.quarantine.messages().result() == []
 
 

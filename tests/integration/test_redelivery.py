@@ -20,6 +20,7 @@ from actors import (
 )
 from tests.support.fragile import Fragile, FragileThree
 from tests.support.gates import SECONDS, wait_until
+from tests.support.inside import blobs_of
 
 NextEvent = Callable[[str, str], Event]
 
@@ -112,8 +113,7 @@ def test_large_message_is_tried_again_with_its_payload(
 
     assert fragile.ask(Fragile.weigh, 2, array).result() == size
 
-    assert system._client is not None
-    blobs = system._client.directory.path / "blob"
+    blobs = blobs_of(system)
     wait_until(
         lambda: not [each for each in blobs.iterdir() if "@" in each.name],
         "the payload to go",
@@ -126,8 +126,7 @@ def test_payload_of_poison_is_not_left_behind(
     with pytest.raises(ActorCrashedError):
         fragile.ask(Fragile.weigh, 100, np.ones(100_000, np.uint8)).result()
 
-    assert system._client is not None
-    blobs = system._client.directory.path / "blob"
+    blobs = blobs_of(system)
     wait_until(
         lambda: not [each for each in blobs.iterdir() if "@" in each.name],
         "the payload to go",

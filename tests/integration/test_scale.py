@@ -9,21 +9,14 @@ from pathlib import Path
 import pytest
 
 from actors import ActorNotFoundError, ActorRef, ActorSystem, SpawnError
-from actors.launch import Root
 from tests.bench.echo import Echo
 from tests.support.actors_under_test import Counter
+from tests.support.inside import root_pid
 
 MANY = 1_000
 AT_ONCE = 50  # whose starting overlaps
 REQUESTS = 500
 TRIES = 5  # the first after a fork copies memory, and others use the machine
-
-
-def root_of(system: ActorSystem) -> int:
-    """Return the pid of the root supervisor."""
-    root = system._part
-    assert isinstance(root, Root)
-    return root.process.pid
 
 
 def cpu_ns(pid: int) -> int:
@@ -37,11 +30,11 @@ def cost_of_requests(system: ActorSystem) -> int:
 
 
 def _cost_once(system: ActorSystem) -> int:
-    before = cpu_ns(root_of(system))
+    before = cpu_ns(root_pid(system))
     for _ in range(REQUESTS):
         with pytest.raises(ActorNotFoundError):
             system.lookup("nobody", Counter).result()
-    return cpu_ns(root_of(system)) - before
+    return cpu_ns(root_pid(system)) - before
 
 
 def memory_of(pid: int) -> dict[str, int]:
@@ -63,7 +56,7 @@ def spawn_many(system: ActorSystem) -> list[ActorRef[Counter]]:
 def test_spawn_without_descriptors_names_the_limit_and_harms_nobody() -> None:
     with ActorSystem() as system:
         first = system.spawn(Counter).result()
-        root = root_of(system)
+        root = root_pid(system)
         limits = resource.prlimit(root, resource.RLIMIT_NOFILE)
         used = {int(fd.name) for fd in Path(f"/proc/{root}/fd").iterdir()}
         # One more is free; some of those in use have numbers far above.

@@ -20,6 +20,7 @@ from actors import ActorCrashedError, ActorRef, ActorSystem, SpawnError
 from actors.errors import MessageTooLargeError, NotSerializableError
 from tests.support.gallery import Gallery, Image, Painter, Reader
 from tests.support.gates import SECONDS, wait_until
+from tests.support.inside import blobs_of
 
 MIB = 2**20
 WORKERS = 8
@@ -32,14 +33,8 @@ def gallery(system: ActorSystem) -> Iterator[ActorRef[Gallery]]:
     ref.kill().result()
 
 
-def blobs_of(system: ActorSystem) -> Path:
-    assert system._client is not None
-    return system._client.directory.path / "blob"
-
-
 def names(system: ActorSystem) -> set[str]:
-    assert system._client is not None
-    system._client.blobs.close()  # memory that we would use again for the next message
+    system._opened().blobs.close()  # memory that we would use again for the next message
     return {path.name for path in blobs_of(system).iterdir()}
 
 
@@ -270,7 +265,7 @@ def test_shared_memory_of_a_killed_program_goes_with_its_system(
         "system = ActorSystem('shared-killed').start()\n"
         "shared = system.share(numpy.ones(2**20))\n"
         "worker = system.spawn(Reader, shared).result()\n"
-        "print(system._client.directory.path, flush=True)\n"
+        "print(system._opened().directory.path, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
 

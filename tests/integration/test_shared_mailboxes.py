@@ -28,6 +28,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.supervision.settings import split
 from tests.support.crews import Worker, hire
 from tests.support.gates import SECONDS, Gate, wait_until
+from tests.support.inside import transport_of
 from tests.support.lives import notes
 
 TRANSPORTS = [
@@ -259,7 +260,7 @@ def test_nobody_can_join_a_mailbox_that_has_ended(
 def test_damaged_mailbox_is_replaced_and_everybody_goes_on(
     system: ActorSystem, path: str
 ) -> None:
-    if system._transport != "shm":
+    if transport_of(system) != "shm":
         pytest.skip("the kernel's own are out of reach")
     crew = hire(system, Worker, 2, path, intensity=10**6)
     crew.everybody.ask(Worker.pid).result()
@@ -283,7 +284,7 @@ def test_damaged_mailbox_is_replaced_and_everybody_goes_on(
 def test_closing_waits_until_the_shared_mailbox_is_empty(
     system: ActorSystem, path: str
 ) -> None:
-    with ActorSystem(transport=system._transport) as other:
+    with ActorSystem(transport=transport_of(system)) as other:
         crew = hire(other, Worker, 2, path)
         for number in range(100):
             crew.everybody.tell(Worker.record, number).result()

@@ -11,6 +11,7 @@ import pytest
 from actors import ActorRef, ActorSystem, AskTimeoutError, Pending
 from tests.support.actors_under_test import Inbox, Proxy, SlowSecondStart
 from tests.support.gates import SECONDS, Gate
+from tests.support.inside import transport_of
 
 pytestmark = pytest.mark.parametrize(
     "system", ["shm", "unix"], indirect=True, scope="module"
@@ -40,7 +41,7 @@ def test_queued_says_behind_how_many_and_what_runs(
 
     where = text_of(held.within(SHORT).ask(Inbox.kept))
 
-    is_seen = system._transport in {"shm", "pipe"}
+    is_seen = transport_of(system) in {"shm", "pipe"}
     queued = "queued behind 6" if is_seen else "queued"
     assert re.fullmatch(rf"{queued}, running 0\.\d s in Inbox\.wait_for", where), where
     gate.open()

@@ -139,9 +139,8 @@ def test_a_sender_of_large_messages_killed_at_random_points_loses_nothing_that_w
 
 def left_over(system: ActorSystem) -> list[str]:
     """Return the payloads that are there, without the memory that we use again."""
-    assert system._client is not None
-    system._client.blobs.close()
-    blobs = system._client.directory.path / "blob"
+    system._opened().blobs.close()
+    blobs = system._opened().directory.path / "blob"
     return [path.name for path in blobs.iterdir()]
 
 

@@ -24,10 +24,10 @@ from actors import (
     SystemFailedError,
     options,
 )
-from actors.launch import Root
 from actors.supervision.settings import Strategy
 from tests.support.accounts import problems
 from tests.support.gates import SECONDS
+from tests.support.inside import root_pid
 from tests.support.lives import Ledger, notes
 
 STRATEGIES: tuple[Strategy, ...] = ("one_for_one", "one_for_all", "rest_for_one")
@@ -153,9 +153,7 @@ class Forest:
     @property
     def root(self) -> int:
         """The pid of the root supervisor."""
-        part = self.system._part
-        assert isinstance(part, Root)
-        return part.process.pid
+        return root_pid(self.system)
 
     def run(self, seconds: float) -> None:
         """Send and kill for some time."""

@@ -6,12 +6,11 @@ import os
 import signal
 
 from actors import ActorSystem
-from actors.launch import Root
+from tests.support.inside import root_of
 
 
 def kill_root(system: ActorSystem) -> None:
     """SIGKILL the root supervisor and wait until it is dead; the system is to reap it."""
-    root = system._part
-    assert isinstance(root, Root)
+    root = root_of(system)
     os.kill(root.process.pid, signal.SIGKILL)
     os.waitid(os.P_PIDFD, root.pidfd, os.WEXITED | os.WNOWAIT)

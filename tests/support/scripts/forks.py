@@ -59,8 +59,7 @@ def fork() -> int:
 
 def has_answer(system: ActorSystem) -> bool:
     """Return whether the parent's lane holds something."""
-    assert system._client is not None
-    lane = system._client.directory.path / lanes.file_name(MAIN)
+    lane = system._opened().directory.path / lanes.file_name(MAIN)
     with lane.open("rb") as file:
         return shm.depth(file.fileno()).frames > 0
 

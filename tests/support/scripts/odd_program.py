@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import Actor, ActorSystem
-from actors.launch import Root
+from tests.support.inside import root_pid
 
 PR_GET_PDEATHSIG = 2
 SHOWN = [signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1]
@@ -67,12 +67,10 @@ if __name__ == "__main__":
     be_odd()
     with ActorSystem() as system:
         facts = system.spawn(Witness).result().ask(Witness.facts).result()
-        root = system._part
-        assert isinstance(root, Root)
         streams = [str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in range(3)]
         told = {
             **facts,
-            "root": root.process.pid,
+            "root": root_pid(system),
             "streams_of_program": streams,
             "core_limit_of_program": resource.getrlimit(resource.RLIMIT_CORE),
             "oom_score_adj_of_program": int(

@@ -10,8 +10,19 @@ from pathlib import Path
 import pytest
 
 from actors.launch import launch
+from actors.settings import Settings
 
-MIB = 2**20
+
+def settings(tmp_path: Path, name: str) -> Settings:
+    return Settings(
+        name=name,
+        transport="shm",
+        directory=tmp_path / "base",
+        drain=0,
+        max_message_bytes=2**20,
+        preload=(),
+        output="labelled",
+    )
 
 
 @pytest.mark.parametrize("failing", [1, 2], ids=["before", "behind"])
@@ -30,7 +41,7 @@ def test_descriptors_that_run_out_around_the_start_of_the_root_leave_nothing(
     monkeypatch.setattr(os, "pidfd_open", fail)
 
     with pytest.raises(OSError, match="Too many open files"):
-        launch(tmp_path / "base", "unlucky", "shm", MIB)
+        launch(settings(tmp_path, "unlucky"))
 
     assert list((tmp_path / "base").iterdir()) == []
 
@@ -39,7 +50,7 @@ async def test_the_loop_runs_on_while_the_root_takes_its_time_to_exit(
     tmp_path: Path,
 ) -> None:
     """It stood still for up to five seconds."""
-    root = launch(tmp_path / "base", "slow", "shm", MIB)
+    root = launch(settings(tmp_path, "slow"))
     try:
         task = asyncio.create_task(root.exited())
         for _ in range(10):
