@@ -22,8 +22,11 @@ from actors.supervision.shared import SharedMailbox
 from actors.supervision.strategy import Death
 from actors.wire.frame import Header
 
+TOP = 0  # in the place of a number: the root's own group
 MAX_LISTED = 4  # kinds of messages that one line of a log names
 Asker = tuple[int, int]  # process number of the lane, and correlation id
+# What carries out a request: of whom, from which process, its facts and its payload.
+Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 class Orders(Protocol):
@@ -69,6 +72,11 @@ class Branch:
     has_left: bool = False
     standstill: Standstill | None = None
     settled: Mapping[int, Member] = attrs.field(factory=dict)
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it is a plainly spawned actor, which is a group of its own."""
+        return self.owner is None and self.key != TOP
 
     def renew(self) -> None:
         """Forget what was: the supervisor has died, and its next life begins afresh."""
@@ -172,3 +180,9 @@ class SupervisorChild(Child):
     below: Branch
     remote: RemoteHands | None = None
     line_end: socket.socket | None = None  # its own, until it has it
+
+    def close_line_end(self) -> None:
+        """Let it have the only end that is its own."""
+        if self.line_end is not None:
+            self.line_end.close()
+            self.line_end = None

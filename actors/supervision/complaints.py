@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from actors.supervision.child import Asker
+from actors.supervision.child import Asker, Handle
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.repeats import Repeats
 from actors.wire.frame import Kind
-
-Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 class Complaints:
@@ -44,13 +41,13 @@ class Complaints:
             )
             text = "the actor has ended"
             self._repeats.warn("dead_letter", number, facts["name"], **told, text=text)
-        reason = lifecycle.reason_of(number)
+        reason = lifecycle.census.reason_of(number)
         lifecycle.askers.answer(asker, Kind.ANSWER, {"reason": reason.to_json()})
 
     def _on_dead_letter(
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        child = self._lifecycle.children.get(facts["number"])
+        child = self._lifecycle.census.children.get(facts["number"])
         if child is not None:
             method = child.method(facts["method"])
             told = {"method": method, "cause": facts["cause"], "text": facts["text"]}
@@ -60,7 +57,7 @@ class Complaints:
     def _on_handler_failed(
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        child = self._lifecycle.children.get(facts["number"])
+        child = self._lifecycle.census.children.get(facts["number"])
         if child is not None:
             told = {key: facts[key] for key in ("method", "type", "text")}
             self._events.publish("handler_failed", child, **told)
@@ -69,9 +66,9 @@ class Complaints:
     def _on_mailbox_full(
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        child = self._lifecycle.children.get(facts["number"])
+        child = self._lifecycle.census.children.get(facts["number"])
         if child is not None:
-            waiting = self._lifecycle.children.get(sender)
+            waiting = self._lifecycle.census.children.get(sender)
             told = {
                 "sender": "a program" if waiting is None else waiting.label,
                 "waiters": facts["waiters"],

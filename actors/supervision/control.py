@@ -13,15 +13,13 @@ from actors.runtime import limits, reports
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import freezing, reaper, stacks, threads
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import ActorChild, Asker
+from actors.supervision.child import ActorChild, Asker, Handle
 from actors.supervision.freezing import Freezing
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.mailboxes import Mailboxes
 from actors.supervision.request import Act, Request
 from actors.supervision.stacks import Stacks
 from actors.wire.frame import Codec, Kind
-
-Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 class Control:
@@ -72,9 +70,9 @@ class Control:
         def handle(
             asker: Asker, sender: int, facts: dict[str, Any], payload: bytes
         ) -> None:
-            child = self._lifecycle.living_actor(facts["number"])
+            child = self._lifecycle.census.living_actor(facts["number"])
             if child is None:
-                reason = self._lifecycle.reason_of(facts["number"])
+                reason = self._lifecycle.census.reason_of(facts["number"])
                 self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
                 return
             request = Request(
@@ -108,9 +106,9 @@ class Control:
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         """Somebody wants to know when the process of an actor is to be replaced."""
-        child = self._lifecycle.living_actor(facts["number"])
+        child = self._lifecycle.census.living_actor(facts["number"])
         if child is None:
-            reason = self._lifecycle.reason_of(facts["number"])
+            reason = self._lifecycle.census.reason_of(facts["number"])
             self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
             return
         child.heirs.append(asker)
@@ -121,7 +119,7 @@ class Control:
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         """A process says that it is to be replaced."""
-        child = self._lifecycle.living_actor(facts["number"])
+        child = self._lifecycle.census.living_actor(facts["number"])
         if child is not None and child.incarnation == facts["incarnation"]:
             child.due = facts["cause"]
             self._lifecycle.askers.due(child)

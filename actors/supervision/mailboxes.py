@@ -79,7 +79,7 @@ class Mailboxes:
         }
 
     def _name(self, number: int) -> str:
-        sender = self._lifecycle.children.get(number)
+        sender = self._lifecycle.census.children.get(number)
         if sender is not None:
             return sender.label
         return "main program" if number == MAIN else f"process {number}"

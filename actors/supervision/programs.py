@@ -46,7 +46,7 @@ class Programs:
         take_number: Callable[[], int],
     ) -> None:
         """Watch the door *door_fd* and the programs in *selector*; *take_number* returns a new process number."""
-        self.is_closing = False  # nobody is let in any more
+        self._is_closing = False
         self._directory = directory
         self._door = socket.socket(fileno=door_fd)
         self._outgoing = outgoing
@@ -58,11 +58,15 @@ class Programs:
         self._inside: dict[int, Program] = {}
         selector.register(self._door, selectors.EVENT_READ, self._on_knock)
 
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._is_closing = True
+
     def _on_knock(self) -> None:
         visitor = door.take(self._door)
         if visitor is None:
             return
-        if self.is_closing:
+        if self._is_closing:
             visitor.refuse("closing", "the system is closing: nobody may join")
             return
         number = self._take_number()

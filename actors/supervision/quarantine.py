@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -20,7 +19,7 @@ from actors.runtime import reports
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import GoneError, Outgoing
-from actors.supervision.child import ActorChild, Asker
+from actors.supervision.child import ActorChild, Asker, Handle
 from actors.supervision.events import Events
 from actors.wire import frame, parcel
 from actors.wire.frame import Codec, Header, Kind
@@ -30,8 +29,6 @@ from transports.errors import NoSpaceError
 MAX_MESSAGES = 1000
 MAX_BYTES = 64 * 2**20
 OWNER = f"{ROOT}.2"  # of their payloads
-
-Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 @attrs.frozen(eq=False)

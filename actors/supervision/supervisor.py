@@ -12,35 +12,31 @@ import math
 import os
 import selectors
 import time
-from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from actors import messages
-from actors.errors import ActorError, MailboxFullError
-from actors.exits import ExitKind, ExitReason
+from actors.errors import MailboxFullError
 from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN, unpack_request
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import GoneError, Outgoing
-from actors.runtime.process import Arguments
 from actors.runtime.questions import Questions
 from actors.runtime.rooms import LOOK_AGAIN_SECONDS, Rooms
 from actors.runtime.route import Route
 from actors.runtime.withdrawn import Withdrawn
-from actors.supervision import console, delay, log, reaper, repeats, watchdog
+from actors.supervision import console, log, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
-from actors.supervision.child import ActorChild, Asker, Branch, Child
+from actors.supervision.child import ActorChild, Asker, Handle
+from actors.supervision.closing import Closing
 from actors.supervision.complaints import Complaints
 from actors.supervision.console import Console
 from actors.supervision.control import Control
-from actors.supervision.estate import Estate
 from actors.supervision.events import Events
-from actors.supervision.forest import Forest, limits_of
-from actors.supervision.group import Fate, group_of_one
+from actors.supervision.forest import Forest
+from actors.supervision.inquiries import Inquiries
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.mailboxes import Mailboxes
 from actors.supervision.outputs import Outputs
@@ -49,21 +45,17 @@ from actors.supervision.payloads import Payloads
 from actors.supervision.preload import Preloaded
 from actors.supervision.programs import Programs
 from actors.supervision.repeats import Repeats
-from actors.supervision.settings import ChildOptions, SupervisorOptions
+from actors.supervision.spawns import Spawns
 from actors.supervision.trees import Trees
 from actors.supervision.watchdog import Watchdog
 from actors.supervision.watching import Watching
 from actors.wire import frame, parcel
-from actors.wire.frame import Codec, Header, Kind
+from actors.wire.frame import Header, Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
-from transports.errors import TransportError, limit_behind
 
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
-QUIET_SECONDS = 0.002  # between two looks whether everybody has finished
 MAX_FAILURE_BYTES = 4096  # of why the system has failed, for all who use it
-MAX_COUNTS_BYTES = 512  # of names in the answer to a close
-ORPHAN_SECONDS = 1.5  # for everything, once the main program has died
 
 
 @attrs.frozen
@@ -150,17 +142,12 @@ class Supervisor:
             self._payloads,
             lambda: next(self._numbers),
         )
-        self._closers: list[Asker] = []
-        self._is_closing = False  # nothing is started any more
-        self._is_stopping = False  # and everybody is being stopped
+        self._closing = Closing(
+            self.lifecycle, self._events, self._alarms, self._programs.close
+        )
         self._is_orphaned = False  # because the program that owns the system has died
-        self._handled = -1
-        self._requests: dict[
-            str, Callable[[Asker, int, dict[str, Any], bytes], None]
-        ] = {
+        self._requests: dict[str, Handle] = {
             "hello": lambda asker, *_: self._on_hello(asker, preloaded),
-            "spawn": self._on_spawn,
-            "open_shared": self._on_open_shared,
             "rouse": lambda _asker, _sender, facts, _payload: (
                 self.lifecycle.sharing.rouse(facts["number"])
             ),
@@ -171,22 +158,27 @@ class Supervisor:
             "damaged": lambda _asker, _sender, facts, _payload: self.lifecycle.damaged(
                 facts["number"], facts["inode"]
             ),
-            "kill": self._on_kill,
-            "restart": self._on_restart,
-            "ended": self._on_ended,
-            "lookup": self._on_lookup,
             "subscribe": self._on_subscribe,
             "acknowledge": lambda _asker, sender, facts, _payload: (
                 self._events.acknowledge(sender, facts["count"])
             ),
-            **self._trees().requests,
-            "close": self._on_close,
-            "hurry": self._on_hurry,
             "bar": self._on_bar,
+            **self._spawns().requests,
+            **self._trees().requests,
+            **self._closing.requests,
             **self._control.requests,
+            **Inquiries(self.lifecycle).requests,
             **Watching(self.lifecycle).requests,
             **Complaints(self.lifecycle, self._events, self._repeats).requests,
             **self.lifecycle.settling.quarantine.requests,
+        }
+        self._on_alarms = {
+            PAYLOADS: lambda _: self._payloads.look(),
+            repeats.ALARM: self._repeats.on_alarm,
+            watchdog.ALARM: self._watchdog.look,
+            console.ALARM: self._console.on_alarm,
+            **self._control.alarms,
+            **self._closing.alarms,
         }
         self._rooms = Rooms(self._watch_room, self._selector.unregister)
         self._selector.register(
@@ -197,6 +189,17 @@ class Supervisor:
             wakeup_fd, selectors.EVENT_READ, lambda: self._on_signal(wakeup_fd)
         )
 
+    def _spawns(self) -> Spawns:
+        return Spawns(
+            self.lifecycle,
+            self._directory,
+            self._payloads,
+            self._transport,
+            self._outgoing.max_message_bytes,
+            lambda: next(self._numbers),
+            lambda: self._closing.has_begun,
+        )
+
     def _trees(self) -> Trees:
         forest = Forest(
             self._directory,
@@ -204,10 +207,10 @@ class Supervisor:
             self._transport,
             self._outgoing.max_message_bytes,
             lambda: next(self._numbers),
-            self.lifecycle.names.__contains__,
+            self.lifecycle.census.names.__contains__,
         )
         askers = self.lifecycle.askers
-        return Trees(self.lifecycle, askers, forest, lambda: self._is_closing)
+        return Trees(self.lifecycle, askers, forest, lambda: self._closing.has_begun)
 
     # The loop.
 
@@ -219,7 +222,7 @@ class Supervisor:
                 self._fail()
             if self.lifecycle.hands.to_fork:
                 return Start(self.lifecycle.hands.to_fork.popleft())
-            if self._is_stopping and self.lifecycle.is_over():
+            if self._closing.is_stopping and self.lifecycle.is_over():
                 self.lifecycle.give_up()
                 return Leave()
             self._turn()
@@ -231,7 +234,7 @@ class Supervisor:
             self._on_alarm(kind, number)
         self.lifecycle.decide()
         if self.lifecycle.hands.to_fork or (
-            self._is_stopping and self.lifecycle.is_over()
+            self._closing.is_stopping and self.lifecycle.is_over()
         ):
             return
         self._rooms.follow(self._outgoing.backlog.values())
@@ -284,7 +287,9 @@ class Supervisor:
                     text = (
                         f"{header.method}: the root supervisor could not do it: {exc!r}"
                     )
-                    self._refuse((header.lane, header.corr), "refused", text=text[:500])
+                    self.lifecycle.askers.refuse(
+                        (header.lane, header.corr), "refused", text=text[:500]
+                    )
 
     def _handle(self, header: Header, body: bytes) -> None:
         if header.flags & frame.BLOB:
@@ -294,51 +299,20 @@ class Supervisor:
         handle((header.lane, header.corr), header.sender, facts, payload)
 
     def _on_alarm(self, kind: str, number: int) -> None:
-        if kind == "quiet":
-            self._stop_when_quiet()
-        elif kind == "drained":
-            self._stop_all()
-        elif kind == PAYLOADS:
-            self._payloads.look()
-        elif kind == repeats.ALARM:
-            self._repeats.on_alarm(number)
-        elif kind == watchdog.ALARM:
-            self._watchdog.look(number)
-        elif kind in self._control.alarms:
-            self._control.alarms[kind](number)
-        elif kind == console.ALARM:
-            self._console.on_alarm(number)
-        elif kind == delay.ALARM:
-            self._explain_delay()
-        elif kind == "orphans":
-            self.lifecycle.kill_all("orphan")
-        else:
+        act = self._on_alarms.get(kind)
+        if act is None:
             self.lifecycle.on_alarm(kind, number)
+        else:
+            act(number)
 
     def _is_quiet(self, number: int) -> bool:
         """Return whether nothing waits for process *number*."""
-        child = self.lifecycle.children.get(number)
+        child = self.lifecycle.census.children.get(number)
         if isinstance(child, ActorChild):
             return child.estate.is_quiet()
         if self.lifecycle.sharing.get(number) is not None:
-            return self._is_everybody_quiet()
+            return self._closing.is_everybody_quiet()
         return lanes.is_empty(self._directory.fd, number)
-
-    def _answer(self, asker: Asker, facts: dict[str, Any] | None = None) -> None:
-        lane, corr = asker
-        self._outgoing.answer(
-            lane, Kind.ANSWER, corr, reports.to_bytes(facts or {}), Codec.JSON
-        )
-
-    def _refuse(self, asker: Asker, error: str, **facts: Any) -> None:  # noqa: ANN401 - JSON
-        lane, corr = asker
-        self._outgoing.answer(
-            lane,
-            Kind.REFUSAL,
-            corr,
-            reports.to_bytes({"error": error, **facts}),
-            Codec.JSON,
-        )
 
     # Requests.
 
@@ -349,91 +323,11 @@ class Supervisor:
                 "preload_left_threads", module=module, threads=left, text=text
             )
         if preloaded.failure is None:
-            self._answer(asker)
+            self.lifecycle.askers.answer(asker, Kind.ANSWER, {})
         else:
-            self._refuse(asker, "failed", reason=preloaded.failure.to_json())
-
-    def _on_spawn(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
-    ) -> None:
-        arguments = self._payloads.hold(facts, payload)
-        if not self._add(asker, facts, arguments):
-            self._payloads.release(arguments)
-
-    def _on_open_shared(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        number, label = next(self._numbers), facts["label"]
-        limit = self._outgoing.max_message_bytes
-        try:
-            self.lifecycle.sharing.open(number, facts, self._transport, limit)
-        except (TransportError, OSError) as exc:
-            self._refuse_start(asker, label, exc)
-        else:
-            self._answer(asker, {"number": number})
-
-    def _refuse_start(self, asker: Asker, label: str, error: Exception) -> None:
-        limit = limit_behind(error, label) if isinstance(error, OSError) else None
-        reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or error))
-        self._refuse(asker, "spawn", name=label, reason=reason.to_json())
-
-    def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
-        """Make a child, or tell *asker* why not; return whether there is one."""
-        if self._is_closing:
-            self._refuse(
-                asker,
-                "closing",
-                text="the system is closing: nothing is started any more",
+            self.lifecycle.askers.refuse(
+                asker, "failed", reason=preloaded.failure.to_json()
             )
-            return False
-        options = ChildOptions.from_json(facts["settings"])
-        if options.name is not None and options.name in self.lifecycle.names:
-            self._refuse(
-                asker,
-                "name_taken",
-                text=f"name={options.name!r}: an actor of this name runs already",
-            )
-            return False
-        number = next(self._numbers)
-        options = attrs.evolve(
-            options, id=str(number), transport=options.transport or self._transport
-        )
-        label = options.name or facts.get("label") or f"{facts['class_name']}-{number}"
-        try:
-            shared = self.lifecycle.sharing.join(number, facts.get("shared"))
-            if shared is not None:  # one kind of slots for both
-                scheme = shared.estate.transport.scheme
-                options = attrs.evolve(options, transport=scheme)
-            estate = Estate.create(
-                self._directory,
-                number,
-                options,
-                facts["slots"],
-                (label, facts["class_name"]),
-                max_message_bytes=self._outgoing.max_message_bytes,
-            )
-        except (TransportError, ActorError, OSError) as exc:
-            self.lifecycle.sharing.leave(number, facts.get("shared"))
-            self._refuse_start(asker, label, exc)
-            return False
-        own = SupervisorOptions(**facts["supervisor"])
-        group = group_of_one(number, options, own)
-        child = ActorChild(
-            number,
-            label,
-            options,
-            Branch(number, group, self.lifecycle.hands),
-            facts["class_name"],
-            facts["classes"],
-            spawner=asker,
-            arguments=arguments,
-            estate=estate,
-            limits=limits_of(options, facts),
-            resources=options.resources(),
-            shared=shared,
-        )
-        self.lifecycle.add(child)
-        return True
 
     def _on_ready(
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
@@ -441,105 +335,13 @@ class Supervisor:
         self.lifecycle.ready(facts["number"], facts["incarnation"])
         self._watchdog.watch(facts["number"])
 
-    def _on_kill(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        child = self._find(asker, facts["number"])
-        if child is not None:
-            child.mourners.append(asker)
-            self.lifecycle.endings.kill(child, "api")
-            self.lifecycle.stop(child)
-
-    def _on_restart(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        child = self.lifecycle.children.get(facts["number"])
-        if child is None or child.fate in {Fate.STOP, Fate.REMOVE}:
-            reason = self.lifecycle.reason_of(facts["number"])
-            lane, corr = asker
-            body = reports.to_bytes({"reason": reason.to_json()})
-            self._outgoing.answer(lane, Kind.STOPPED, corr, body, Codec.JSON)
-            return
-        child.restarters.append(asker)
-        self.lifecycle.restart(child)
-
-    def _on_ended(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        child = self._find(asker, facts["number"])
-        if child is not None:
-            child.mourners.append(asker)
-
-    def _find(self, asker: Asker, number: int) -> Child | None:
-        """Return the child, or answer with the reason of its end."""
-        child = self.lifecycle.living(number)
-        if child is None:
-            self._answer(asker, {"reason": self.lifecycle.reason_of(number).to_json()})
-        return child
-
-    def _on_lookup(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        name, wanted = facts["name"], facts["class"]
-        number = self.lifecycle.names.get(name)
-        if number is None:
-            self._refuse(
-                asker,
-                "not_found",
-                text=f"name={name!r}: no actor of this name runs in the system",
-            )
-            return
-        child = self.lifecycle.children[number]
-        if wanted is not None and wanted not in child.classes:
-            text = messages.wrong_class(child.classes[0], wanted)
-            self._refuse(asker, "not_found", text=f"name={name!r}: {text}")
-            return
-        self._answer(asker, {"number": number, "name": child.label})
-
     def _on_subscribe(
         self, asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
     ) -> None:
         self._events.subscribe(sender)
-        self._answer(asker)
+        self.lifecycle.askers.answer(asker, Kind.ANSWER, {})
 
     # Closing.
-
-    def _on_close(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        self._closers.append(asker)
-        self._alarms.set((delay.ALARM, 0), time.monotonic() + delay.SECONDS)
-        self._refuse_newcomers()
-        self.lifecycle.settling.take_dropped()
-        if facts["drain"] and not self._is_stopping:
-            self._alarms.set(("drained", 0), time.monotonic() + facts["drain"])
-            self._stop_when_quiet()
-        else:
-            self._stop_all()
-
-    def _explain_delay(self) -> None:
-        busy = delay.describe(self.lifecycle.actors())
-        if busy:
-            self._events.warn("closing_takes_long", waits_for=busy, text=delay.HINT)
-
-    def _stop_when_quiet(self) -> None:
-        """Stop everybody once two looks in a row find nothing to do and nothing done in between."""
-        is_quiet = self._is_everybody_quiet()
-        estates = [child.estate for child in self.lifecycle.actors()]
-        handled = sum(estate.handled() for estate in estates) if is_quiet else -1
-        if is_quiet and handled == self._handled:
-            self._stop_all()
-            return
-        self._handled = handled
-        self._alarms.set(
-            ("quiet", 0), time.monotonic() + (0 if is_quiet else QUIET_SECONDS)
-        )
-
-    def _is_everybody_quiet(self) -> bool:
-        # First where messages come from: what is taken meanwhile is in a slot then.
-        return self.lifecycle.sharing.is_quiet() and all(
-            child.estate.is_quiet() for child in self.lifecycle.actors()
-        )
 
     def _fail(self) -> None:
         """The trees have crashed more often than is put up with: tell everybody why, and end."""
@@ -551,25 +353,9 @@ class Supervisor:
         for number in lanes.owners(self._directory.fd):
             # Who has ended waits for nothing, nor does one that takes none of what we send.
             with contextlib.suppress(GoneError, MailboxFullError, OSError):
-                if number != ROOT and number not in self.lifecycle.children:
+                if number != ROOT and number not in self.lifecycle.census.children:
                     self._outgoing.notify_last(number, Kind.FAILED, body)
-        self._stop_all()
-
-    def _stop_all(self) -> None:
-        self._refuse_newcomers()
-        self._is_stopping = True
-        self._alarms.clear(("quiet", 0))
-        self._alarms.clear(("drained", 0))
-        self.lifecycle.stop_all()
-
-    def _refuse_newcomers(self) -> None:
-        self._is_closing = self._programs.is_closing = True
-
-    def _on_hurry(
-        self, _asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        if sender == MAIN:  # a signal to another program is not for the system
-            self.lifecycle.kill_all("second_signal")
+        self._closing.stop_all()
 
     def _on_bar(
         self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
@@ -580,18 +366,17 @@ class Supervisor:
     def _on_main_died(self) -> None:
         self._selector.unregister(self._main_pidfd)
         self._is_orphaned = True
-        self._stop_all()
-        self._alarms.set(("orphans", 0), time.monotonic() + ORPHAN_SECONDS)
+        self._closing.stop_orphans()
 
     def _on_signal(self, wakeup_fd: int) -> None:
         os.read(wakeup_fd, 4096)
         self.lifecycle.hands.on_child_signal()
-        if self.should_stop and not self._is_stopping:
-            self._stop_all()
+        if self.should_stop and not self._closing.is_stopping:
+            self._closing.stop_all()
 
     def show_end(self) -> None:
         """Show why everything ends to programs that see no more than our death."""
-        if self._closers:
+        if self._closing.was_asked_for:
             self._page.words[status.CLOSED] = status.BY_OWNER
         elif self._is_orphaned:
             self._page.words[status.CLOSED] = status.WITH_OWNER
@@ -606,23 +391,4 @@ class Supervisor:
         system = self._directory.path.name
         for pid in reaper.kill_adopted(self.lifecycle.unkillable, system):
             self._events.warn("unkillable", pid=pid, reason="no permission")
-        dropped = self.lifecycle.settling.take_dropped()
-        if dropped:
-            self._events.warn("messages_dropped", counts=dropped)
-        self._console.finish()
-        for asker in self._closers:
-            self._answer(asker, {"dropped": shortened(dropped)})
-
-
-def shortened(counts: dict[str, int]) -> dict[str, int]:
-    """Return *counts* for the answer to a close, with those that it has no room for as ``others``.
-
-    A larger answer would have to be a file, and the directory is gone by then.
-    """
-    kept: dict[str, int] = {}
-    room = MAX_COUNTS_BYTES
-    for name, count in counts.items():
-        room -= len(reports.to_bytes({name: count}))
-        key = name if room >= 0 else "others"
-        kept[key] = kept.get(key, 0) + count
-    return kept
+        self._closing.finish(self._console.finish)

@@ -9,13 +9,11 @@ from actors.errors import NameTakenError, SpawnError
 from actors.supervision import administration
 from actors.supervision.administration import Reply
 from actors.supervision.askers import Askers
-from actors.supervision.child import Asker, Branch, Child, SupervisorChild
+from actors.supervision.child import Asker, Branch, Child, Handle, SupervisorChild
 from actors.supervision.forest import Forest
 from actors.supervision.group import Member, Trial
 from actors.supervision.lifecycle import Lifecycle
 from actors.wire.frame import Kind
-
-Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 class Trees:
@@ -110,9 +108,9 @@ class Trees:
         if owner is not None:
             group = owner.below.group
             children = [
-                _described(self._lifecycle.children[member.key], member)
+                _described(self._lifecycle.census.children[member.key], member)
                 for member in group.members.values()
-                if member.key in self._lifecycle.children
+                if member.key in self._lifecycle.census.children
             ]
             told = {"children": children, "is_pool": group.is_pool}
             self._askers.answer(asker, Kind.ANSWER, told)
@@ -157,7 +155,7 @@ class Trees:
     def _on_stop(
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
-        child = self._lifecycle.living(facts["number"])
+        child = self._lifecycle.census.living(facts["number"])
         if child is None:
             self._askers.answer(asker, Kind.ANSWER, {})
             return
@@ -167,7 +165,7 @@ class Trees:
     # Whom it is about.
 
     def _supervisor(self, asker: Asker, number: int) -> SupervisorChild | None:
-        child = self._lifecycle.children.get(number)
+        child = self._lifecycle.census.children.get(number)
         if isinstance(child, SupervisorChild):
             return child
         text = "the supervisor has ended"
@@ -185,7 +183,7 @@ class Trees:
                 asker, facts["id"], Reply.POOL if group.is_pool else Reply.NOT_FOUND
             )
             return None
-        return self._lifecycle.children[member.key]
+        return self._lifecycle.census.children[member.key]
 
     def _refuse(self, asker: Asker, child_id: str, reply: Reply) -> None:
         self._askers.refuse(asker, "child", id=child_id, state=str(reply))

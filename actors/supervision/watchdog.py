@@ -79,7 +79,7 @@ class Watchdog:
 
     def watch(self, number: int) -> None:
         """Child *number* is ready: watch it, if it has a limit."""
-        child = self._lifecycle.living_actor(number)
+        child = self._lifecycle.census.living_actor(number)
         if child is None or not child.is_running:
             return
         known = self._watches.get(number)

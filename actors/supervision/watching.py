@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from actors.supervision.child import Asker
+from actors.supervision.child import Asker, Handle
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.links import Tie
 from actors.supervision.watches import Watcher
-
-Handle = Callable[[Asker, int, dict[str, Any], bytes], None]
 
 
 class Watching:
@@ -31,12 +28,12 @@ class Watching:
     ) -> None:
         lifecycle, number = self._lifecycle, facts["number"]
         watcher = Watcher(sender, facts["watch"], facts["method"], facts["is_close"])
-        if lifecycle.living(number) is not None:
+        if lifecycle.census.living(number) is not None:
             lifecycle.kin.watches.add(watcher, number)
             return
-        child = lifecycle.children.get(number)
+        child = lifecycle.census.children.get(number)
         incarnation = 0 if child is None else child.incarnation
-        reason = lifecycle.reason_of(number)
+        reason = lifecycle.census.reason_of(number)
         lifecycle.kin.watches.tell_end(
             watcher, reason.incarnation or incarnation, reason
         )
@@ -51,11 +48,11 @@ class Watching:
     ) -> None:
         lifecycle, number = self._lifecycle, facts["number"]
         tie = Tie(sender, facts["watch"], facts["method"])
-        child = lifecycle.living(number)
+        child = lifecycle.census.living(number)
         if child is not None:
             lifecycle.kin.link(tie, child)
             return
-        reason = lifecycle.reason_of(number)
+        reason = lifecycle.census.reason_of(number)
         lifecycle.kin.refuse(tie, facts["name"], reason.incarnation or 0, reason)
 
     def _on_unlink(

@@ -1,6 +1,6 @@
 """Imported by the root supervisor as it starts, where this folder is on PYTHONPATH: kills it at one line of its work after a death.
 
-``ROOT_DIES_AT`` is the number of the line, counted from the first that ``Lifecycle._after_death`` executes, in the modules that clean up.
+``ROOT_DIES_AT`` is the number of the line, counted from the first that ``Deaths._settle_and_ask`` executes, in the modules that clean up.
 The file ``ROOT_GOT_THROUGH`` is made when all that work was done before.
 """
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # only checkers know it
     from _typeshed import TraceFunction
 
-WATCHED = ("lifecycle.py", "estate.py", "outgoing.py", "route.py", "events.py")
-BEGIN = "_after_death"
+WATCHED = ("deaths.py", "estate.py", "outgoing.py", "route.py", "events.py")
+BEGIN = "_settle_and_ask"
 root = os.getpid()
 left = int(os.environ.get("ROOT_DIES_AT", "-1"))
 depth = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.runtime import reports
-from actors.supervision.supervisor import MAX_COUNTS_BYTES, shortened
+from actors.supervision.closing import MAX_COUNTS_BYTES, shortened
 
 
 def test_few_counts_are_told_as_they_are() -> None:

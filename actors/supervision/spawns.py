@@ -1,0 +1,133 @@
+"""The requests to start a plainly spawned actor, and to make a mailbox that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from actors.errors import ActorError
+from actors.exits import ExitKind, ExitReason
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.process import Arguments
+from actors.supervision.child import ActorChild, Asker, Branch, Handle
+from actors.supervision.estate import Estate
+from actors.supervision.forest import limits_of
+from actors.supervision.group import group_of_one
+from actors.supervision.lifecycle import Lifecycle
+from actors.supervision.payloads import Payloads
+from actors.supervision.settings import ChildOptions, SupervisorOptions
+from actors.wire.frame import Kind
+from transports.errors import TransportError, limit_behind
+
+
+class Spawns:
+    """Carries out the requests to spawn in one system."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one supervisor
+        self,
+        lifecycle: Lifecycle,
+        directory: RuntimeDirectory,
+        payloads: Payloads,
+        transport: str,
+        max_message_bytes: int,
+        take_number: Callable[[], int],
+        is_closing: Callable[[], bool],
+    ) -> None:
+        """Make actors in *directory*, with mailboxes of *transport* unless they say otherwise, until it *is_closing*."""
+        self._lifecycle = lifecycle
+        self._directory = directory
+        self._payloads = payloads
+        self._transport = transport
+        self._max_message_bytes = max_message_bytes
+        self._take_number = take_number
+        self._is_closing = is_closing
+        self.requests: dict[str, Handle] = {
+            "spawn": self._on_spawn,
+            "open_shared": self._on_open_shared,
+        }
+
+    def _on_spawn(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
+    ) -> None:
+        arguments = self._payloads.hold(facts, payload)
+        if not self._add(asker, facts, arguments):
+            self._payloads.release(arguments)
+
+    def _on_open_shared(
+        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        number, label = self._take_number(), facts["label"]
+        limit = self._max_message_bytes
+        try:
+            self._lifecycle.sharing.open(number, facts, self._transport, limit)
+        except (TransportError, OSError) as exc:
+            self._refuse_start(asker, label, exc)
+        else:
+            self._lifecycle.askers.answer(asker, Kind.ANSWER, {"number": number})
+
+    def _refuse_start(self, asker: Asker, label: str, error: Exception) -> None:
+        limit = limit_behind(error, label) if isinstance(error, OSError) else None
+        reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or error))
+        self._lifecycle.askers.refuse(
+            asker, "spawn", name=label, reason=reason.to_json()
+        )
+
+    def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
+        """Make a child, or tell *asker* why not; return whether there is one."""
+        if self._is_closing():
+            self._lifecycle.askers.refuse(
+                asker,
+                "closing",
+                text="the system is closing: nothing is started any more",
+            )
+            return False
+        options = ChildOptions.from_json(facts["settings"])
+        if options.name is not None and options.name in self._lifecycle.census.names:
+            self._lifecycle.askers.refuse(
+                asker,
+                "name_taken",
+                text=f"name={options.name!r}: an actor of this name runs already",
+            )
+            return False
+        number = self._take_number()
+        options = attrs.evolve(
+            options, id=str(number), transport=options.transport or self._transport
+        )
+        label = options.name or facts.get("label") or f"{facts['class_name']}-{number}"
+        try:
+            shared = self._lifecycle.sharing.join(number, facts.get("shared"))
+            if shared is not None:  # one kind of slots for both
+                scheme = shared.estate.transport.scheme
+                options = attrs.evolve(options, transport=scheme)
+            estate = Estate.create(
+                self._directory,
+                number,
+                options,
+                facts["slots"],
+                (label, facts["class_name"]),
+                max_message_bytes=self._max_message_bytes,
+            )
+        except (TransportError, ActorError, OSError) as exc:
+            self._lifecycle.sharing.leave(number, facts.get("shared"))
+            self._refuse_start(asker, label, exc)
+            return False
+        own = SupervisorOptions(**facts["supervisor"])
+        group = group_of_one(number, options, own)
+        child = ActorChild(
+            number,
+            label,
+            options,
+            Branch(number, group, self._lifecycle.hands),
+            facts["class_name"],
+            facts["classes"],
+            spawner=asker,
+            arguments=arguments,
+            estate=estate,
+            limits=limits_of(options, facts),
+            resources=options.resources(),
+            shared=shared,
+        )
+        self._lifecycle.add(child)
+        return True
