@@ -18,9 +18,10 @@ from actors.errors import (
 from actors.pending import Pending, settled
 from actors.runtime import directory as directories
 from actors.runtime import door, status
-from actors.runtime.client import Client, loss_of
+from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
+from actors.runtime.losses import loss_of
 
 
 @attrs.define(eq=False)

@@ -73,7 +73,7 @@ class Events:
         self._takers: deque[Pending[Event]] = deque()
         # Events come in whichever thread looks at the lane. Reentrant: that may be a signal handler.
         self._lock = threading.RLock()
-        client.listen(self._on_event)
+        client.subscription.listen(self._on_event)
 
     def _on_event(self, record: dict[str, Any]) -> None:
         event = Event.from_json(record)
@@ -110,7 +110,7 @@ class Events:
                 return failed(_closed())
             taker: Pending[Event] = Pending(self._client)
             self._takers.append(taker)
-        self._client.await_event(taker)
+        self._client.end_with_system(taker)
         return taker
 
     def _next_waiting(self) -> Event:
@@ -134,7 +134,7 @@ class Events:
 
     def close(self) -> None:
         """Listen no more; what has come already can still be taken."""
-        self._client.unlisten(self._on_event)
+        self._client.subscription.unlisten(self._on_event)
         with self._lock:
             self._is_closed = True
             takers, self._takers = self._takers, deque()

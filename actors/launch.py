@@ -20,9 +20,10 @@ from actors.errors import RuntimeDirectoryError
 from actors.pending import Pending
 from actors.runtime import directory as directories
 from actors.runtime import door, lanes, status
-from actors.runtime.client import MAIN, Client, loss_of
+from actors.runtime.client import MAIN, Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
+from actors.runtime.losses import loss_of
 from actors.settings import Settings
 
 EXIT_SECONDS = (

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from actors.attach import join
-from actors.errors import ForkedHandleError, OptionError, again
+from actors.errors import ForkedHandleError, OptionError
 from actors.executor.call import Call
 from actors.executor.foreman import MAILBOX_BYTES, Ending, Foreman, Settings
 from actors.executor.worker import call_chunk
@@ -191,8 +191,7 @@ class Executor(concurrent.futures.Executor):
         if foreman.ending is not Ending.NOT_AT_ALL:
             msg = "cannot schedule new futures after shutdown"
             raise RuntimeError(msg)
-        if self._client.ended_with is not None:
-            raise again(self._client.ended_with)
+        self._client.check()
 
     def _encode(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -288,8 +287,7 @@ def _join(system: object) -> tuple[Client, Callable[[], None]]:
         msg = f"system={system!r}: an ActorSystem, or None for one of its own"
         raise TypeError(msg)
     theirs = system._opened()  # noqa: SLF001
-    if theirs.ended_with is not None:
-        raise again(theirs.ended_with)
+    theirs.check()
     path = theirs.directory.path
     part = join(path.parent, path.name)
     clients[str(path)] = theirs  # refs that arrive are still the program's business

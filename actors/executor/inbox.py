@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from actors.errors import again
 from actors.pending import WAITING, Pending
 from actors.runtime.client import Client
 
@@ -51,12 +50,11 @@ class Inbox:
         self._thread = threading.get_ident()
         alarm: Pending[None] = Pending(self._client)
         self._alarm = alarm
-        self._client.await_event(alarm)  # fails when the system ends
+        self._client.end_with_system(alarm)
         if not self._posts:
             left = None if due is None else max(0.0, due - time.monotonic())
             self._client.block(alarm, left)
-        if self._client.ended_with is not None:
-            raise again(self._client.ended_with)
+        self._client.check()
 
     def work(self) -> None:
         """Do what has been posted."""

@@ -6,34 +6,32 @@ It knows frames and bodies, not actors; nothing here runs user code except while
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
-import struct
 import weakref
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from actors import exits
 from actors.errors import (
-    ActorStoppedError,
-    DeadlockError,
     DecodeError,
     ForkedHandleError,
-    MailboxFullError,
     SystemClosedError,
     SystemFailedError,
     again,
 )
 from actors.pending import Pending
-from actors.runtime import lanes, status
+from actors.runtime import lanes, requests, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.evidence import Evidence
 from actors.runtime.lanes import ROOT
+from actors.runtime.losses import system_lost
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.questions import Questions
-from actors.runtime.route import Letter, Route
+from actors.runtime.route import Route
+from actors.runtime.subscription import Subscription
+from actors.runtime.undelivered import STOP, Undelivered, sent_ns
 from actors.runtime.waiting import Waiting, refuse_in_loop
 from actors.runtime.waits import Place, Waits
 from actors.runtime.withdrawn import Withdrawn
@@ -45,8 +43,6 @@ from actors.wire.parcel import Parcel
 from transports.blob import BlobStore
 from transports.mailbox import Put
 
-EVENTS_PER_ACKNOWLEDGEMENT = 4
-STOP = "stop"  # no name of a message: those have their class in front
 MAIN = 1  # process number of the program that started the system
 # Looked up once: each is used for every message.
 _TELL = int(Kind.TELL)
@@ -54,7 +50,6 @@ _ASK = int(Kind.ASK)
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _UNPACK = frame.HEADER.unpack_from
-_LENGTH = struct.Struct("<I")
 
 # By system, for refs that arrive.
 clients: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
@@ -94,20 +89,16 @@ class Client:
         # Shared: most tells are accepted at once, and nothing in it can change.
         self._accepted: Pending[None] = Pending(self)
         self._accepted.resolve(None)
-        self._listeners: list[Callable[[dict[str, Any]], None]] = []
-        self._takers: list[
-            Pending[Any]
-        ] = []  # of events; they are no questions, but end with the system as well
-        self._unacknowledged = 0
+        self.subscription = Subscription(self)
+        self._undelivered = Undelivered(self, self.outgoing, self.questions)
+        # No questions, but what is to fail when the system ends as well.
+        self._ending_with_us: list[Pending[Any]] = []
         self.loss: Callable[[], Exception] = system_lost  # what the root's death means
         self.outgoing.on_backlog = self.waiting.watch_rooms
         self.questions.on_later = self.waiting.watch_deadlines
-        self.outgoing.on_undelivered = self._on_undelivered
-        self.outgoing.on_expired = self._on_expired
         self.outgoing.on_damaged = lambda number, inode: self.notify_root(
             "damaged", {"number": number, "inode": inode}
         )
-        self.outgoing.on_full = self._on_full
         clients[str(directory.path)] = self
         _all.add(self)
 
@@ -143,7 +134,7 @@ class Client:
             outgoing.post(route, parts, pending, is_question=False)
             self._end_too(pending)
         except GoneError:
-            return self._undeliverable(number, name, label, _sent_ns(parts))
+            return self._undelivered.report(number, name, label, sent_ns(parts))
         return pending
 
     def ask(
@@ -180,7 +171,7 @@ class Client:
             route = self.outgoing.routes.get(number) or self._route(number)
             self._question(route, pending, _ASK, method, body)
         except GoneError:
-            self._give_up(pending, number, None)
+            self._undelivered.give_up(pending, number, None)
         return pending
 
     def resend(
@@ -208,7 +199,7 @@ class Client:
                 )
             self._end_too(pending)
         except GoneError:
-            return self._undeliverable(number, name, label, _sent_ns(parts))
+            return self._undelivered.report(number, name, label, sent_ns(parts))
         return pending  # the last: they are accepted in order
 
     def stop(self, number: int, name: str) -> Pending[None]:
@@ -238,7 +229,7 @@ class Client:
             MessageTooLargeError: The payload is larger than the system takes.
             NoSpaceError: It is large, and shared memory has no room for it.
         """
-        self._check()
+        self.check()
         if isinstance(payload, Parcel):
             body = self.outgoing.parcel_for(ROOT, payload)
             try:
@@ -250,7 +241,7 @@ class Client:
         pending: Pending[Any] = Pending(self)
         pending.convert = convert
         self.questions.describe(pending, ROOT, about, operation, None)
-        body = pack_request(facts, payload)
+        body = requests.pack(facts, payload)
         try:
             self._question(
                 self.outgoing.lane(ROOT),
@@ -273,7 +264,7 @@ class Client:
             NotSerializableError: It cannot travel.
             NoSpaceError: Shared memory has no room for it.
         """
-        self._check()
+        self.check()
         split = self.codec.split(obj)
         if not split.buffers:
             msg = (
@@ -288,15 +279,22 @@ class Client:
         # Without a root there is nobody left to tell.
         with contextlib.suppress(GoneError):
             self.outgoing.notify(
-                ROOT, Kind.REQUEST, pack_request(facts, b""), operation.encode()
+                ROOT, Kind.REQUEST, requests.pack(facts), operation.encode()
             )
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse what nobody can be asked any more.
+
+        Raises:
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+            ForkedHandleError: This process was forked from the one that opened it.
+        """
         if self.ended_with is not None:
             raise again(self.ended_with)
 
     def _route(self, number: int) -> Route:
-        self._check()
+        self.check()
         return self.outgoing.route(number)
 
     def _question(
@@ -322,80 +320,6 @@ class Client:
         if self.ended_with is not None:
             self.questions.leave(pending.corr)
             pending.fail(again(self.ended_with))
-
-    def _undeliverable(
-        self, number: int, name: str, method: str, told_ns: int | None
-    ) -> Pending[Any]:
-        """Report a message to somebody who has ended; fails with the reason the root supervisor remembers.
-
-        Args:
-            number: Who has ended.
-            name: The same, for people.
-            method: What was to be called.
-            told_ns: When a tell was sent, by which the root knows it if it was accepted after all; None for a question.
-        """
-
-        def stopped(facts: dict[str, Any]) -> None:
-            raise ActorStoppedError(name, exits.from_json(facts["reason"]))
-
-        self.outgoing.forget(number)
-        facts = {
-            "number": number,
-            "name": name,
-            "method": method,
-            "told_ns": told_ns,
-        }
-        return self.request("undeliverable", facts, convert=stopped)
-
-    def _on_undelivered(self, number: int, letter: Letter) -> None:
-        """A letter has waited for room in the mailbox of somebody who has ended meanwhile."""
-        pending = letter.pending
-        if pending.method == STOP:
-            pending.resolve(None)  # that it has ended is what was asked for
-            return
-        told_ns = None if letter.is_question else _sent_ns(letter.parts)
-        self._give_up(pending, number, told_ns)
-
-    def _give_up(self, pending: Pending[Any], number: int, told_ns: int | None) -> None:
-        """Fail *pending* with the reason why actor *number* has ended, unless its answer comes first.
-
-        An actor may take a message, answer and end before the sender sees that its put succeeded.
-        The root's word comes after that answer, because the actor was dead before the root spoke.
-        """
-        if told_ns is None and not pending.corr:
-            self.questions.number(pending)
-        fate = self._undeliverable(number, pending.target, pending.method, told_ns)
-
-        def settle() -> None:
-            self.questions.leave(pending.corr)
-            pending.fail(fate.value)
-
-        if fate.done():
-            settle()
-        else:
-            fate.wakers = [settle]
-
-    def _on_expired(self, number: int, letter: Letter) -> None:
-        """A letter has waited for room longer than it may; whoever asked has been told, of a tell nobody has."""
-        pending = letter.pending
-        is_withdrawn = isinstance(pending.value, asyncio.CancelledError)
-        if letter.is_question or pending.method == STOP or is_withdrawn:
-            return
-        facts = {
-            "number": number,
-            "method": pending.method.rpartition(".")[2],
-            "cause": "expired",
-            "text": "its mailbox had no room for it in time",
-        }
-        # Where not even this finds room, there are as many before it that say the same.
-        with contextlib.suppress(MailboxFullError):
-            self.notify_root("dead_letter", facts)
-
-    def _on_full(self, route: Route) -> None:
-        """What waits for room in the mailbox of an actor has waited for long."""
-        facts = {"number": route.number, "waiters": len(route.outbox)}
-        with contextlib.suppress(MailboxFullError):
-            self.notify_root("mailbox_full", facts)
 
     # Receiving and waiting.
 
@@ -432,7 +356,7 @@ class Client:
                 return
             body = bytes(opened.data)
         if kind == Kind.EVENT:
-            self._on_event(json.loads(body))
+            self.subscription.receive(json.loads(body))
         elif kind == Kind.FAILED:
             reason = exits.from_json(json.loads(body)["reason"])
             self.loss = lambda: SystemFailedError(reason)
@@ -441,41 +365,20 @@ class Client:
         else:
             self.questions.settle(corr, kind, body)
 
-    def _on_event(self, record: dict[str, Any]) -> None:
-        for listener in list(self._listeners):
-            listener(record)
-        self._unacknowledged += 1
-        if self._unacknowledged == EVENTS_PER_ACKNOWLEDGEMENT:
-            self._unacknowledged = 0
-            self.notify_root("acknowledge", {"count": EVENTS_PER_ACKNOWLEDGEMENT})
-
-    def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Call *listener* with every event from now on."""
-        self._check()
-        if not self._listeners:
-            # Not waited for: whatever is asked after it is done after it.
-            _ = self.request("subscribe", {})
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Call it no more."""
-        with contextlib.suppress(ValueError):
-            self._listeners.remove(listener)
-
-    def await_event(self, taker: Pending[Any]) -> None:
-        """Fail *taker* when the system ends before its event."""
-        self._takers = [other for other in self._takers if not other.done()]
-        self._takers.append(taker)
+    def end_with_system(self, pending: Pending[Any]) -> None:
+        """Fail *pending*, which is no question of ours, when the system ends before it is settled."""
+        still = [other for other in self._ending_with_us if not other.done()]
+        self._ending_with_us = [*still, pending]
         # After it is entered: another thread may be ending the system, and have been through the list.
         if self.ended_with is not None:
-            taker.fail(again(self.ended_with))
+            pending.fail(again(self.ended_with))
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
         if self.waits is None:
             return self.waiting.suspend(pending)
         if self.status.words[status.HOLDS_UP]:
-            self._refuse_in_vain(pending)
+            self.waits.refuse(pending)
         return self._suspend_handler(pending, self.waits)
 
     def _suspend_handler(
@@ -498,7 +401,7 @@ class Client:
             self.waiting.block(pending, timeout)
             return
         refuse_in_loop("result()", "await the Pending instead")
-        self._refuse_in_vain(pending)
+        self.waits.refuse(pending)
         at = self.waits.begin(pending, has_timeout=timeout is not None)
         try:
             self.waiting.block(pending, timeout)
@@ -506,28 +409,19 @@ class Client:
             if at is not None:
                 self.waits.end(at)
 
-    def refuse_all_in_vain(self) -> None:
+    def refuse_in_vain(self) -> None:
         """Fail what siblings were asked that wait for this process to end before they are started again."""
-        for pending in list(self.questions.open.values()):
-            self._refuse_in_vain(pending)
-
-    def _refuse_in_vain(self, pending: Pending[Any]) -> None:
-        mark = self.status.words[status.HOLDS_UP]
-        route = self.outgoing.routes.get(getattr(pending, "number", ROOT))
-        if not mark or route is None or route.page is None or not pending.corr:
-            return
-        if route.page.words[status.HELD_UP] != mark:
-            return
-        self.drain()  # it may have answered before it went down
-        if not pending.done():
-            cycle = self.status.name, f"{pending.target} (down until that is over)"
-            pending.fail(DeadlockError(pending.target, pending.method, cycle))
-            self.outgoing.withdraw(pending)
+        if self.waits is not None:
+            self.waits.refuse_all()
 
     def show_waits(self, place: Callable[[], Place | None]) -> None:
         """Show in the status page what handlers wait for; *place* says which one runs."""
         self.waits = Waits(
-            self.status, self.evidence, place, self.drain, self.outgoing.withdraw
+            self.status,
+            self.evidence,
+            place,
+            self.drain,
+            (self.outgoing, self.questions),
         )
 
     def withdraw(self, pending: Pending[Any]) -> None:
@@ -563,8 +457,8 @@ class Client:
             letter.pending.fail(again(self.ended_with))
         self.questions.fail_all(self.ended_with)
         self.outgoing.close()
-        for taker in list(self._takers):
-            taker.fail(again(self.ended_with))
+        for pending in list(self._ending_with_us):
+            pending.fail(again(self.ended_with))
         self.waiting.wake_all()
 
     def close(self) -> None:
@@ -598,51 +492,12 @@ class Client:
         for pending in [
             *self.questions.all(),
             *self.outgoing.disown(),
-            *self._takers,
+            *self._ending_with_us,
         ]:
             # Loops and threads of the parent: a call could wake its loop, or wait for a lock that a thread held
             # which is not here to release it.
             pending.wakers = None
             pending.fail(again(self.ended_with))
-
-
-def system_lost() -> SystemFailedError:
-    """Return the error for a root supervisor that died."""
-    return SystemFailedError(
-        exits.ExitReason(
-            exits.ExitKind.SUPERVISOR_DIED, message="the root supervisor died"
-        )
-    )
-
-
-def loss_of(page: status.StatusPage) -> Exception:
-    """Return what the death of the root means, whose status page is *page*."""
-    how = page.words[status.CLOSED]
-    if how == status.BY_OWNER:
-        return SystemClosedError("the system was closed by the program that owns it")
-    if how == status.BY_SIGNAL:
-        return SystemFailedError(exits.ExitReason(exits.ExitKind.SHUTDOWN))
-    if how == status.WITH_OWNER:
-        return SystemFailedError(
-            exits.ExitReason(
-                exits.ExitKind.SUPERVISOR_DIED,
-                message="the program that owns the system has ended without closing it",
-            )
-        )
-    return system_lost()
-
-
-def pack_request(facts: dict[str, Any], payload: bytes) -> bytes:
-    """Return the body of a request: u32 length of the JSON, the JSON, and bytes the root hands on unread."""
-    text = json.dumps(facts).encode()
-    return _LENGTH.pack(len(text)) + text + payload
-
-
-def unpack_request(body: bytes) -> tuple[dict[str, Any], bytes]:
-    """Take the body of a request apart."""
-    (length,) = _LENGTH.unpack_from(body)
-    end = _LENGTH.size + length
-    return json.loads(body[_LENGTH.size : end]), body[end:]
 
 
 def _disown_all() -> None:
@@ -651,8 +506,3 @@ def _disown_all() -> None:
 
 
 os.register_at_fork(after_in_child=_disown_all)
-
-
-def _sent_ns(parts: tuple[bytes, ...]) -> int:
-    """Return when the frame of *parts* was sent, 0 for one that was not made."""
-    return frame.read(parts[0] + parts[1]).sent_ns if parts else 0

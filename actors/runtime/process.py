@@ -304,7 +304,7 @@ class Process:
 
     def _on_sigterm(self, *_: object) -> None:
         self.cell.end(ExitReason(ExitKind.SHUTDOWN))
-        self.loop.call_soon_threadsafe(self.client.refuse_all_in_vain)
+        self.loop.call_soon_threadsafe(self.client.refuse_in_vain)
 
     # What the actor may use: ``actor.Context``.
 

@@ -11,6 +11,9 @@ from actors.errors import DeadlockError
 from actors.pending import WAITING, Pending
 from actors.runtime import status
 from actors.runtime.evidence import PERHAPS, Evidence
+from actors.runtime.lanes import ROOT
+from actors.runtime.outgoing import Outgoing
+from actors.runtime.questions import Questions
 
 # The slot of the handler that runs, and whether it is the handler itself and not a task that it has made.
 Place = tuple[int, bool]
@@ -25,7 +28,7 @@ class Waits:
         evidence: Evidence,
         place: Callable[[], Place | None],
         drain: Callable[[], object],
-        withdraw: Callable[[Pending[Any]], None],
+        sent: tuple[Outgoing, Questions],
     ) -> None:
         """Write to *page*.
 
@@ -34,13 +37,14 @@ class Waits:
             evidence: Shows the others.
             place: Says which handler runs, None where no handler does or in another thread.
             drain: Takes in the answers that have come.
-            withdraw: Takes back a question.
+            sent: What this process has asked.
         """
+        self._page = page
         self._words = page.waits
         self._evidence = evidence
         self._place = place
         self._drain = drain
-        self._withdraw = withdraw
+        self._outgoing, self._questions = sent
         self._fence = threading.Lock()
 
     def begin(self, pending: Pending[Any], *, has_timeout: bool = False) -> int | None:
@@ -64,16 +68,34 @@ class Waits:
         words[at + status.SINCE] = time.monotonic_ns()
         words[at + status.CORR] = pending.corr
         if is_certain:
-            with (
-                self._fence
-            ):  # of those that close a circle at once, one must see the others
+            # Of those that close a circle at once, one must see the others.
+            with self._fence:
                 pass
             cycle = self._evidence.deadlock(index)
             if cycle:
                 pending.fail(DeadlockError(pending.target, pending.method, cycle))
-                self._withdraw(pending)
+                self._outgoing.withdraw(pending)
         return at
 
     def end(self, at: int) -> None:
         """The wait is over."""
         self._words[at + status.CORR] = 0
+
+    def refuse_all(self) -> None:
+        """Do what ``refuse`` does for each question that is open."""
+        for pending in list(self._questions.open.values()):
+            self.refuse(pending)
+
+    def refuse(self, pending: Pending[Any]) -> None:
+        """Fail a question to a sibling that waits for this process to end before it is started again."""
+        mark = self._page.words[status.HOLDS_UP]
+        route = self._outgoing.routes.get(getattr(pending, "number", ROOT))
+        if not mark or route is None or route.page is None or not pending.corr:
+            return
+        if route.page.words[status.HELD_UP] != mark:
+            return
+        self._drain()  # it may have answered before it went down
+        if not pending.done():
+            cycle = self._page.name, f"{pending.target} (down until that is over)"
+            pending.fail(DeadlockError(pending.target, pending.method, cycle))
+            self._outgoing.withdraw(pending)

@@ -17,8 +17,8 @@ from typing import Any
 import attrs
 
 from actors.errors import MailboxFullError
-from actors.runtime import lanes, reports, status
-from actors.runtime.client import MAIN, unpack_request
+from actors.runtime import lanes, reports, requests, status
+from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import GoneError, Outgoing
@@ -294,7 +294,7 @@ class Supervisor:
     def _handle(self, header: Header, body: bytes) -> None:
         if header.flags & frame.BLOB:
             body = bytes(parcel.receive(body, self._blobs).data)
-        facts, payload = unpack_request(body)
+        facts, payload = requests.unpack(body)
         handle = self._requests[header.method]
         handle((header.lane, header.corr), header.sender, facts, payload)
 

@@ -19,11 +19,12 @@ class Sender:
     def __init__(self) -> None:
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self.takers: list[Pending[Event]] = []
+        self.subscription = self
 
     def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
         self.listeners.append(listener)
 
-    def await_event(self, taker: Pending[Event]) -> None:
+    def end_with_system(self, taker: Pending[Event]) -> None:
         self.takers.append(taker)
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from actors.runtime import directory as directories
-from actors.runtime import door, lanes, status
-from actors.runtime.client import MAIN, pack_request
+from actors.runtime import door, lanes, requests, status
+from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.supervision.preload import Preloaded
@@ -56,7 +56,7 @@ def test_requests_that_come_without_end_have_to_wait_for_their_turn(
     def handle(*_: object) -> None:
         handled.append(True)
         if len(handled) < 100:
-            outlet.put(request, b"hello", pack_request({}, b""))
+            outlet.put(request, b"hello", requests.pack({}))
 
     supervisor._requests["hello"] = handle
     handle()
