@@ -16,8 +16,7 @@ from actors.errors import (
     SystemNotFoundError,
 )
 from actors.pending import Pending, settled
-from actors.runtime import directory as directories
-from actors.runtime import door, status
+from actors.runtime import door, status, systems
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
@@ -80,7 +79,7 @@ def join(base: Path | None, name: str) -> Attachment:
 
 def _find(base: Path | None, name: str) -> Path:
     system, _, incarnation = name.partition(".")
-    running = directories.find_live(base)
+    running = systems.find_live(base)
     found = [path for path in running if path.name.partition(".")[0] == system]
     if incarnation:
         found = [path for path in found if path.name == name]
@@ -92,7 +91,7 @@ def _find(base: Path | None, name: str) -> Path:
         msg = f"name={name!r}: several systems of this name run: {names}; pass one of these"
     else:
         names = ", ".join(path.name for path in running) or "none"
-        where = base or directories.default_base()
+        where = base or systems.default_base()
         msg = f"name={name!r}: no system of this name runs for user {os.geteuid()} in {where}; running: {names}"
     raise SystemNotFoundError(msg)
 
@@ -103,7 +102,7 @@ def _refuse_unfit(base: Path | None, system: str) -> None:
     Raises:
         RuntimeDirectoryError: There is one.
     """
-    for path in (base or directories.default_base()).glob(f"{system}.*"):
+    for path in (base or systems.default_base()).glob(f"{system}.*"):
         try:
             RuntimeDirectory.open(path).close()
         except RuntimeDirectoryError:

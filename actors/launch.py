@@ -18,8 +18,7 @@ import attrs
 
 from actors.errors import RuntimeDirectoryError
 from actors.pending import Pending
-from actors.runtime import directory as directories
-from actors.runtime import door, lanes, status
+from actors.runtime import door, lanes, status, systems
 from actors.runtime.client import MAIN, Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
@@ -81,7 +80,7 @@ class Root:
         self._page.close()
         # Normally gone; else the next start sweeps it.
         with contextlib.suppress(OSError, RuntimeDirectoryError):
-            directories.sweep(self.client.directory.path.parent)
+            systems.sweep(self.client.directory.path.parent)
         self.client.directory.close()
 
 
@@ -94,7 +93,7 @@ def launch(settings: Settings) -> Root:
         OSError: No process could be made.
     """
     with contextlib.ExitStack() as undo:
-        directory = directories.create(settings.directory, settings.name)
+        directory = systems.create(settings.directory, settings.name)
         undo.callback(directory.close)
         undo.callback(directory.remove)
         for number in (ROOT, MAIN):

@@ -21,7 +21,7 @@ from actors.cli.choice import FAILED, NOT_FOUND, CommandError
 from actors.cli.reading import Reader
 from actors.cli.snapshot import Process, System, tree_of
 from actors.errors import ActorError, RuntimeDirectoryError
-from actors.runtime import directory
+from actors.runtime import systems
 from transports.errors import TransportError
 
 INTERRUPTED = 130  # as of a program that SIGINT has ended
@@ -60,7 +60,7 @@ def _failed(reason: str, status: int) -> int:
 def _ls(given: argparse.Namespace) -> None:
     found = []
     processes = procfs.processes()
-    for path in directory.find_live(given.directory):
+    for path in systems.find_live(given.directory):
         try:
             with _reading(path, processes) as reader:
                 found.append(reader.system())
@@ -131,7 +131,7 @@ def _act(given: argparse.Namespace) -> None:
 
 
 def _sweep(given: argparse.Namespace) -> None:
-    swept = directory.sweep(given.directory)
+    swept = systems.sweep(given.directory)
     for name in swept.removed:
         print(f"removed {name}")
     for left in swept.left:
@@ -142,7 +142,7 @@ def _sweep(given: argparse.Namespace) -> None:
 
 
 def _path(given: argparse.Namespace, wanted: str | None, example: str) -> Path:
-    running = {path.name: path for path in directory.find_live(given.directory)}
+    running = {path.name: path for path in systems.find_live(given.directory)}
     return running[choice.system_of(list(running), wanted, f"actors {example}")]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.runtime import directory
+from actors.runtime import systems
 from tests.support.gates import SECONDS, wait_until
 from tests.support.ordinary_actors import Report
 from tests.support.ordinary_user import FIRST_UID
@@ -45,7 +45,7 @@ def user() -> Iterator[int]:
 
 
 def base_of(uid: int) -> Path:
-    return Path(str(directory.default_base()).replace(str(os.geteuid()), str(uid)))
+    return Path(str(systems.default_base()).replace(str(os.geteuid()), str(uid)))
 
 
 def processes_of(uid: int) -> list[int]:

@@ -26,8 +26,7 @@ import attrs
 from actors import Actor, ActorRef
 from actors.options import Options
 from actors.pending import Pending
-from actors.runtime import directory as directories
-from actors.runtime import lanes, status
+from actors.runtime import lanes, status, systems
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -96,7 +95,7 @@ def new_system(transport: str) -> Iterator[tuple[RuntimeDirectory, Estate, Clien
     """Make the files of a system with one actor and one that asks it."""
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm"))
-        directory = directories.create(Path(base) / "base", "bench")
+        directory = systems.create(Path(base) / "base", "bench")
         stack.callback(directory.close)
         stack.callback(directory.remove)
         for number in (ROOT, ASKER):

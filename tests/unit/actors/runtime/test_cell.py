@@ -14,8 +14,7 @@ import pytest
 from actors import Actor, ActorRef
 from actors.exits import ExitKind, ExitReason
 from actors.options import Options
-from actors.runtime import directory as directories
-from actors.runtime import lanes, status
+from actors.runtime import lanes, status, systems
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -81,7 +80,7 @@ class Bench:
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
-        directory = directories.create(tmp_path / "base", "bench")
+        directory = systems.create(tmp_path / "base", "bench")
         stack.callback(directory.close)
         stack.callback(directory.remove)
         for number in (ROOT, 1):

@@ -14,8 +14,7 @@ import attrs
 import pytest
 
 from actors.options import Options
-from actors.runtime import directory as directories
-from actors.runtime import status
+from actors.runtime import status, systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.evidence import Evidence
 from actors.runtime.outgoing import mailbox_name
@@ -205,7 +204,7 @@ class World:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = directories.create(tmp_path / "base", "evidence")
+    made = systems.create(tmp_path / "base", "evidence")
     yield made
     made.remove()
     made.close()

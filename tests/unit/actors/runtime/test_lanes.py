@@ -9,8 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from actors.runtime import directory as directories
-from actors.runtime import lanes, status
+from actors.runtime import lanes, status, systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import Lane
 from actors.runtime.outgoing import Outgoing
@@ -37,7 +36,7 @@ class Bench:
 
 @pytest.fixture(params=[lanes.ACTOR_LANE_BYTES, lanes.MAIN_LANE_BYTES])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    directory = directories.create(tmp_path / "base", "bench")
+    directory = systems.create(tmp_path / "base", "bench")
     fd = directory.create_file(status.file_name(ANSWERER), status.size(0, 0, 9))
     page = status.StatusPage.format(fd, 0, 0, "")
     os.close(fd)

@@ -12,8 +12,7 @@ import pytest
 from actors.errors import DecodeError, MailboxFullError, MailboxLostError
 from actors.options import Options
 from actors.pending import Pending
-from actors.runtime import directory as directories
-from actors.runtime import lanes, route, status
+from actors.runtime import lanes, route, status, systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
 from actors.runtime.questions import Questions
@@ -84,7 +83,7 @@ class Bench:
 
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    directory = directories.create(tmp_path / "base", "bench")
+    directory = systems.create(tmp_path / "base", "bench")
     fd = directory.create_file(status.file_name(SENDER), status.size(0, 0, 9))
     page = status.StatusPage.format(fd, 0, 0, "")
     os.close(fd)

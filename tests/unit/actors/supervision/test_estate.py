@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.options import Options
-from actors.runtime import directory as directories
-from actors.runtime import lanes, status
+from actors.runtime import lanes, status, systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
@@ -26,7 +25,7 @@ NUMBER = 7
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = directories.create(tmp_path / "base", "estate")
+    made = systems.create(tmp_path / "base", "estate")
     yield made
     made.remove()
     made.close()

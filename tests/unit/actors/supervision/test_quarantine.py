@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from actors.exits import ExitKind, ExitReason
-from actors.runtime import directory as directories
+from actors.runtime import systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import Outgoing
 from actors.supervision import quarantine
@@ -44,7 +44,7 @@ class Somebody:
 
 @pytest.fixture
 def directory() -> Iterator[RuntimeDirectory]:
-    made = directories.create(Path(f"/dev/shm/actors-test-{os.getpid()}"), "quarantine")
+    made = systems.create(Path(f"/dev/shm/actors-test-{os.getpid()}"), "quarantine")
     yield made
     made.remove()
     made.close()

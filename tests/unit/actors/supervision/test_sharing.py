@@ -10,8 +10,7 @@ import attrs
 import pytest
 
 from actors.options import Options
-from actors.runtime import directory as directories
-from actors.runtime import status
+from actors.runtime import status, systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import HOLDER_SEAT, Estate
@@ -65,7 +64,7 @@ class Bench:
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
-        directory = directories.create(tmp_path / "base", "bench")
+        directory = systems.create(tmp_path / "base", "bench")
         stack.callback(directory.close)
         stack.callback(directory.remove)
         options = Options(transport=request.param)

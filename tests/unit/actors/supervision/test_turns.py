@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.runtime import directory as directories
-from actors.runtime import door, lanes, requests, status
+from actors.runtime import door, lanes, requests, status, systems
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
@@ -21,7 +20,7 @@ from actors.wire.frame import Codec, Kind
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = directories.create(tmp_path / "base", "supervisor")
+    made = systems.create(tmp_path / "base", "supervisor")
     for number in (ROOT, MAIN):
         fd = made.create_file(status.file_name(number), status.size(0, 0, 9))
         status.StatusPage.format(fd, 0, 0, "")

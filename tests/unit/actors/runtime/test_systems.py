@@ -1,3 +1,5 @@
+"""The directories of systems: making, opening, finding, sweeping and removing them."""
+
 from __future__ import annotations
 
 import contextlib
@@ -17,8 +19,9 @@ import posix_ipc
 import pytest
 
 from actors.errors import OptionError, RuntimeDirectoryError
-from actors.runtime import directory
-from actors.runtime.directory import Leftover, RuntimeDirectory, Swept
+from actors.runtime import systems
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.systems import Leftover, Swept
 from transports import registry
 from transports.errors import NoSpaceError
 
@@ -36,7 +39,7 @@ def base(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def system(base: Path) -> Iterator[RuntimeDirectory]:
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
     yield made
     made.close()
 
@@ -62,9 +65,9 @@ def holder(
     script = """
 import sys
 from pathlib import Path
-from actors.runtime import directory
+from actors.runtime import systems
 
-made = directory.create(Path(sys.argv[1]), sys.argv[2])
+made = systems.create(Path(sys.argv[1]), sys.argv[2])
 print(made.path, flush=True)
 sys.stdin.read()
 """
@@ -106,7 +109,7 @@ def mode(path: Path) -> int:
 
 
 def test_default_base_is_in_shared_memory_and_belongs_to_the_user() -> None:
-    assert directory.default_base() == Path(f"/dev/shm/actors-{os.geteuid()}")
+    assert systems.default_base() == Path(f"/dev/shm/actors-{os.geteuid()}")
 
 
 def test_created_directory_can_be_entered_by_its_user_alone(
@@ -151,11 +154,11 @@ def test_no_descriptor_is_inherited_unless_it_is_passed(
 def test_path_of_the_longest_name_is_short_for_every_user(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = directory.create(base, "s" * 32)
+    made = systems.create(base, "s" * 32)
     made.close()
     monkeypatch.setattr(os, "geteuid", lambda: 2**32 - 2)
 
-    path = directory.default_base() / made.name
+    path = systems.default_base() / made.name
 
     assert len(os.fsencode(path)) < 80
 
@@ -177,7 +180,7 @@ def test_name_that_is_no_system_name_is_refused_before_anything_is_made(
     base: Path, name: str
 ) -> None:
     with pytest.raises(OptionError, match=r"^system=.*1 to 32 characters"):
-        directory.create(base, name)
+        systems.create(base, name)
 
     assert not base.exists()
 
@@ -185,7 +188,7 @@ def test_name_that_is_no_system_name_is_refused_before_anything_is_made(
 def test_two_systems_may_have_the_same_name(
     base: Path, system: RuntimeDirectory
 ) -> None:
-    other = directory.create(base, "shop")
+    other = systems.create(base, "shop")
     other.close()
 
     assert other.path != system.path
@@ -195,8 +198,8 @@ def test_incarnations_grow_even_when_the_clock_was_set_back(base: Path) -> None:
     future = 9_000_000_000_000_000
     stale(base, f"shop.{future}", "actors 99\n")
 
-    first = directory.create(base, "shop")
-    second = directory.create(base, "other")
+    first = systems.create(base, "shop")
+    second = systems.create(base, "other")
     first.close()
     second.close()
 
@@ -208,7 +211,7 @@ def test_relative_base_makes_an_absolute_path(
 ) -> None:
     monkeypatch.chdir(base.parent)
 
-    made = directory.create(Path("base"), "shop")
+    made = systems.create(Path("base"), "shop")
     made.close()
 
     assert made.path.parent == base
@@ -222,11 +225,11 @@ def check_refused(base: Path, found: str) -> None:
     required = f"required: a real directory of user {os.geteuid()} with mode 0700"
 
     with pytest.raises(RuntimeDirectoryError) as caught:
-        directory.create(base, "shop")
+        systems.create(base, "shop")
     with pytest.raises(RuntimeDirectoryError):
-        directory.find_live(base, "shop")
+        systems.find_live(base, "shop")
     with pytest.raises(RuntimeDirectoryError):
-        directory.sweep(base)
+        systems.sweep(base)
 
     assert str(caught.value) == f"{base}: found: {found}; {required}"
     assert descriptors() == open_before
@@ -278,7 +281,7 @@ def test_base_of_another_user_is_refused(base: Path) -> None:
 
 def test_base_whose_parent_is_missing_is_refused_with_the_reason(base: Path) -> None:
     with pytest.raises(RuntimeDirectoryError, match="cannot be made: No such file"):
-        directory.create(base / "below", "shop")
+        systems.create(base / "below", "shop")
 
 
 def test_umask_that_takes_our_own_rights_is_refused_and_nothing_stays(
@@ -289,7 +292,7 @@ def test_umask_that_takes_our_own_rights_is_refused_and_nothing_stays(
 
     try:
         with pytest.raises(RuntimeDirectoryError, match="with mode 0500"):
-            directory.create(base, "shop")
+            systems.create(base, "shop")
     finally:
         os.umask(before)
 
@@ -301,7 +304,7 @@ def test_umask_that_takes_the_rights_of_others_changes_nothing(base: Path) -> No
     before = os.umask(0o077)
 
     try:
-        made = directory.create(base, "shop")
+        made = systems.create(base, "shop")
     finally:
         os.umask(before)
     made.close()
@@ -454,7 +457,7 @@ def small_tmpfs(tmp_path: Path) -> Iterator[Path]:
 
 @as_root
 def test_file_on_a_full_tmpfs_is_refused_and_leaves_nothing(small_tmpfs: Path) -> None:
-    made = directory.create(small_tmpfs, "shop")
+    made = systems.create(small_tmpfs, "shop")
     before = descriptors()
 
     with pytest.raises(NoSpaceError, match="1000000") as caught:
@@ -482,7 +485,7 @@ def test_system_on_a_full_tmpfs_is_refused_and_leaves_nothing(
     before = descriptors()
 
     with pytest.raises(NoSpaceError, match="--shm-size"):
-        directory.create(small_tmpfs, "shop")
+        systems.create(small_tmpfs, "shop")
 
     assert names_in(small_tmpfs) == ["filler"]
     assert descriptors() == before
@@ -516,8 +519,8 @@ def test_file_that_cannot_be_allocated_is_not_left_behind(
 
 def test_system_is_live_while_its_process_lives(base: Path) -> None:
     with holder(base) as (_, path):
-        assert directory.find_live(base, "shop") == [path]
-        assert directory.sweep(base) == Swept()
+        assert systems.find_live(base, "shop") == [path]
+        assert systems.sweep(base) == Swept()
         assert path.exists()
 
 
@@ -526,8 +529,8 @@ def test_system_is_swept_once_its_process_was_killed(base: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-        assert directory.find_live(base, "shop") == []
-        assert directory.sweep(base) == Swept(removed=(path.name,))
+        assert systems.find_live(base, "shop") == []
+        assert systems.sweep(base) == Swept(removed=(path.name,))
         assert list(base.iterdir()) == []
 
 
@@ -536,11 +539,11 @@ def test_system_of_a_stopped_process_is_live(base: Path) -> None:
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
-        assert directory.find_live(base, "shop") == [path]
+        assert systems.find_live(base, "shop") == [path]
 
 
 def test_lock_goes_over_to_the_process_that_inherits_it(base: Path) -> None:
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
     script = "import sys; print(flush=True); sys.stdin.read()"
 
     with python(script, pass_fds=(made.lock_fd,)) as heir:
@@ -549,26 +552,26 @@ def test_lock_goes_over_to_the_process_that_inherits_it(base: Path) -> None:
         made.release_lock()
         made.close()
 
-        assert directory.find_live(base, "shop") == [made.path]
+        assert systems.find_live(base, "shop") == [made.path]
 
         heir.kill()
         heir.wait()
 
-        assert directory.sweep(base).removed == (made.name,)
+        assert systems.sweep(base).removed == (made.name,)
 
 
 def test_inherited_lock_is_held_until_it_is_released(base: Path) -> None:
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
     copy = os.dup(made.lock_fd)
     os.set_inheritable(copy, True)  # noqa: FBT003 - positional only
     heir = RuntimeDirectory.open(made.path, lock_fd=copy)
     made.close()
 
     is_passed_on = os.get_inheritable(heir.lock_fd)
-    live = directory.find_live(base, "shop")
+    live = systems.find_live(base, "shop")
     heir.release_lock()
     heir.release_lock()
-    after = directory.find_live(base, "shop")
+    after = systems.find_live(base, "shop")
     heir.close()
 
     assert live == [made.path]
@@ -577,11 +580,11 @@ def test_inherited_lock_is_held_until_it_is_released(base: Path) -> None:
 
 
 def test_live_systems_are_listed_oldest_first(base: Path) -> None:
-    made = [directory.create(base, "shop") for _ in range(3)]
+    made = [systems.create(base, "shop") for _ in range(3)]
     for each, name in zip(made, ("shop.99", "shop.100", "shop.9"), strict=True):
         each.path.rename(base / name)
 
-    found = [path.name for path in directory.find_live(base, "shop")]
+    found = [path.name for path in systems.find_live(base, "shop")]
     for each in made:
         each.close()
 
@@ -589,12 +592,12 @@ def test_live_systems_are_listed_oldest_first(base: Path) -> None:
 
 
 def test_only_running_systems_of_that_name_are_listed(base: Path) -> None:
-    made = [directory.create(base, name) for name in ("shop", "shop-2", "other")]
+    made = [systems.create(base, name) for name in ("shop", "shop-2", "other")]
     stale(base, "shop.1")
     (base / "shop.2").symlink_to(made[0].path)
     (base / "shop.3").write_text("no directory")
 
-    found = directory.find_live(base, "shop")
+    found = systems.find_live(base, "shop")
     for each in made:
         each.close()
 
@@ -602,8 +605,8 @@ def test_only_running_systems_of_that_name_are_listed(base: Path) -> None:
 
 
 def test_nothing_is_live_or_stale_where_there_is_no_base(base: Path) -> None:
-    assert directory.find_live(base, "shop") == []
-    assert directory.sweep(base) == Swept()
+    assert systems.find_live(base, "shop") == []
+    assert systems.sweep(base) == Swept()
     assert not base.exists()
 
 
@@ -614,10 +617,9 @@ def test_creation_sweeps_what_killed_systems_left(base: Path) -> None:
     stale(base, "shop.1")
     stale(base, "other.2")
 
-    made = directory.create(base, "third")
+    made = systems.create(base, "third")
     made.close()
 
-    assert made.swept == Swept(removed=("other.2", "shop.1"))
     assert names_in(base) == [made.name]
 
 
@@ -626,7 +628,7 @@ def test_creation_sweeps_what_killed_systems_left(base: Path) -> None:
 KILLED_AT_EVERY_CALL = """
 import fcntl, os, shutil, signal, sys
 from pathlib import Path
-from actors.runtime import directory
+from actors.runtime import systems
 
 base = Path(sys.argv[1])
 left = 0
@@ -652,7 +654,7 @@ def run(operation, prepare):
             operation()
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        swept = directory.sweep(base)
+        swept = systems.sweep(base)
         print(status, len(swept.left), os.listdir(base) if base.exists() else [])
         if status != signal.SIGKILL:
             break
@@ -669,7 +671,7 @@ def killed_at_every_call(base: Path, script: str) -> list[str]:
 
 def test_creator_killed_at_any_call_leaves_nothing_for_ever(base: Path) -> None:
     lines = killed_at_every_call(
-        base, 'run(lambda: directory.create(base, "shop"), lambda: None)'
+        base, 'run(lambda: systems.create(base, "shop"), lambda: None)'
     )
 
     assert lines[-1] == "0 0 []"
@@ -680,11 +682,11 @@ def test_creator_killed_at_any_call_leaves_nothing_for_ever(base: Path) -> None:
 def test_sweeper_killed_at_any_call_leaves_the_rest_to_the_next(base: Path) -> None:
     script = """
 def prepare():
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
     os.close(made.create_file("17.mail", 4096))
     made.close()
 
-run(lambda: directory.sweep(base), prepare)
+run(lambda: systems.sweep(base), prepare)
 """
 
     lines = killed_at_every_call(base, script)
@@ -698,13 +700,14 @@ def test_systems_that_start_at_once_never_sweep_each_other(base: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from actors.runtime import directory
+from actors.runtime import systems
 
 sys.stdin.read()
 for _ in range(30):
-    made = directory.create(Path(sys.argv[1]), "shop")
-    assert made.path in directory.find_live(Path(sys.argv[1]), "shop")
-    assert made.swept.left == (), made.swept
+    swept = systems.sweep(Path(sys.argv[1]))
+    assert swept.left == (), swept
+    made = systems.create(Path(sys.argv[1]), "shop")
+    assert made.path in systems.find_live(Path(sys.argv[1]), "shop")
     made.create_file("17.mail", 4096)
     if len(sys.argv) > 2:
         made.remove()
@@ -722,7 +725,7 @@ print("done")
         process.stdin.close()
         process.stdin = None
     outputs = [process.communicate()[0] for process in processes]
-    directory.sweep(base)
+    systems.sweep(base)
 
     assert outputs == ["done\n"] * 3
     assert list(base.iterdir()) == []
@@ -732,19 +735,19 @@ print("done")
 def test_half_made_directory_is_swept(base: Path, manifest: str | None) -> None:
     stale(base, "shop.1", manifest)
 
-    assert directory.sweep(base) == Swept(removed=("shop.1",))
+    assert systems.sweep(base) == Swept(removed=("shop.1",))
 
 
 def test_directory_without_a_lock_is_swept(base: Path) -> None:
     (stale(base, "shop.1") / "lock").unlink()
 
-    assert directory.sweep(base) == Swept(removed=("shop.1",))
+    assert systems.sweep(base) == Swept(removed=("shop.1",))
 
 
 def test_directory_of_another_version_is_left_alone_and_reported(base: Path) -> None:
     path = stale(base, "shop.1", "actors 2\nsomething\n")
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert swept == Swept(left=(Leftover("shop.1", "of another version: 'actors 2'"),))
     assert {entry.name for entry in path.iterdir()} == {
@@ -761,7 +764,7 @@ def test_directory_with_a_foreign_name_is_left_alone_and_reported(
 ) -> None:
     stale(base, name)
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert swept == Swept(left=(Leftover(name, "not a name of ours"),))
     assert (base / name).exists()
@@ -777,7 +780,7 @@ def test_entry_that_is_no_directory_is_left_alone_and_reported(
     (base / "shop.1").symlink_to(target)
     (base / "shop.2").touch()
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert [entry.name for entry in swept.left] == ["shop.1", "shop.2"]
     assert "a symbolic link" in swept.left[0].why
@@ -789,7 +792,7 @@ def test_entry_that_is_no_directory_is_left_alone_and_reported(
 def test_directory_of_another_user_is_left_alone_and_reported(base: Path) -> None:
     os.chown(stale(base, "shop.1"), NOBODY, NOBODY)
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert swept.removed == ()
     assert f"user {NOBODY}" in swept.left[0].why
@@ -804,7 +807,7 @@ def test_directory_with_a_link_in_place_of_a_file_is_left_alone(
     (path / part).unlink()
     (path / part).symlink_to(tmp_path / "victim")
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert [entry.name for entry in swept.left] == ["shop.1"]
     assert not (tmp_path / "victim").exists()
@@ -818,7 +821,7 @@ def test_fifo_in_place_of_a_file_does_not_block_the_sweep(
     (path / part).unlink()
     os.mkfifo(path / part, 0o600)
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert swept.removed == ()
     assert f"{part} is not a regular file" in swept.left[0].why
@@ -846,12 +849,12 @@ def has_queue(name: str) -> bool:
 
 
 def test_queue_of_a_killed_system_is_removed_with_its_directory(base: Path) -> None:
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
     made.announce("mq", "17.mail")
     queue = a_queue(made.fd)
     made.close()
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert not has_queue(queue)
     assert swept == Swept(removed=(made.name,))
@@ -874,7 +877,7 @@ def test_creation_removes_queues_of_killed_systems_too(base: Path) -> None:
     queue = a_queue(fd)
     os.close(fd)
 
-    directory.create(base, "shop").close()
+    systems.create(base, "shop").close()
 
     assert not has_queue(queue)
 
@@ -882,7 +885,7 @@ def test_creation_removes_queues_of_killed_systems_too(base: Path) -> None:
 def test_announced_mailbox_that_was_never_made_is_no_obstacle(base: Path) -> None:
     stale(base, "shop.1", f"actors 1\n{ANNOUNCED}\n")
 
-    assert directory.sweep(base) == Swept(removed=("shop.1",))
+    assert systems.sweep(base) == Swept(removed=("shop.1",))
 
 
 def test_mailbox_of_a_transport_that_is_not_installed_keeps_its_directory(
@@ -890,7 +893,7 @@ def test_mailbox_of_a_transport_that_is_not_installed_keeps_its_directory(
 ) -> None:
     path = stale(base, "shop.1", "actors 1\nzmq 17.mail\n")
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     assert [entry.name for entry in swept.left] == ["shop.1"]
     assert "no transport for 'zmq'" in swept.left[0].why
@@ -903,7 +906,7 @@ def test_foreign_line_in_a_manifest_is_reported_and_never_touched(
 ) -> None:
     stale(base, "shop.1", f"actors 1\n{line}\n")
 
-    swept = directory.sweep(base)
+    swept = systems.sweep(base)
 
     why = "not a mailbox of ours, in the manifest of shop.1"
     assert swept == Swept(removed=("shop.1",), left=(Leftover(line, why),))
@@ -912,14 +915,14 @@ def test_foreign_line_in_a_manifest_is_reported_and_never_touched(
 def test_announcement_that_was_cut_short_is_ignored(base: Path) -> None:
     stale(base, "shop.1", "actors 1\nzmq 17.mail")
 
-    assert directory.sweep(base) == Swept(removed=("shop.1",))
+    assert systems.sweep(base) == Swept(removed=("shop.1",))
 
 
 def test_manifest_that_is_no_text_is_another_version(base: Path) -> None:
     path = stale(base, "shop.1")
     (path / "manifest").write_bytes(b"\xff\xfe\n\x00\n")
 
-    assert "another version" in directory.sweep(base).left[0].why
+    assert "another version" in systems.sweep(base).left[0].why
 
 
 @pytest.mark.parametrize(
@@ -986,7 +989,7 @@ def test_removal_finds_that_somebody_else_has_removed_the_base(
 def test_removal_leaves_the_other_systems_alone(
     base: Path, system: RuntimeDirectory
 ) -> None:
-    other = directory.create(base, "shop")
+    other = systems.create(base, "shop")
 
     other.remove()
     other.close()
@@ -1031,21 +1034,21 @@ def test_sweep_does_not_report_a_system_that_ends_under_its_eyes(
 ) -> None:
     """A system that ends in order does so without the lock of the base."""
     path = stale(base, "shop.1")
-    listed = directory._names
+    listed = systems._names
 
     def list_and_remove(fd: int) -> list[str]:
         names = listed(fd)
         shutil.rmtree(path, ignore_errors=True)
         return names
 
-    monkeypatch.setattr(directory, "_names", list_and_remove)
+    monkeypatch.setattr(systems, "_names", list_and_remove)
 
-    assert directory.sweep(base).left == ()
+    assert systems.sweep(base).left == ()
 
 
 def test_closing_may_be_repeated_and_leaves_no_descriptor(base: Path) -> None:
     before = descriptors()
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
 
     made.close()
     made.close()
@@ -1070,7 +1073,7 @@ def test_creation_waits_for_the_lock_of_the_base(base: Path) -> None:
     timer = threading.Timer(0.05, give_back)
     timer.start()
 
-    made = directory.create(base, "shop")
+    made = systems.create(base, "shop")
     waited = is_given_back.is_set()
     timer.join()
     made.close()
@@ -1082,13 +1085,13 @@ def test_lock_of_the_base_that_is_never_given_back_is_an_error(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base.mkdir(0o700)
-    monkeypatch.setattr(directory, "BASE_LOCK_SECONDS", 0.02)
+    monkeypatch.setattr(systems, "BASE_LOCK_SECONDS", 0.02)
     fd = os.open(base, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     before = descriptors()
 
     with pytest.raises(RuntimeDirectoryError, match=r"locked for 0\.02 s"):
-        directory.create(base, "shop")
+        systems.create(base, "shop")
     after = descriptors()
     os.close(fd)
 
@@ -1100,12 +1103,12 @@ def test_lock_of_the_base_does_not_stay_with_a_process_forked_meanwhile(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base.mkdir(0o700)
-    monkeypatch.setattr(directory, "BASE_LOCK_SECONDS", 0.02)
+    monkeypatch.setattr(systems, "BASE_LOCK_SECONDS", 0.02)
 
-    with directory._locked_base(base) as fd:
+    with systems._locked_base(base) as fd:
         child = python("import sys; sys.stdin.read()", pass_fds=(fd,))
     with child:
-        swept = directory.sweep(base)
+        swept = systems.sweep(base)
         child.kill()
 
     assert swept == Swept()
