@@ -84,6 +84,8 @@ class Settling:
                 reports.to_bytes(facts),
                 Codec.JSON,
             )
+        elif header.kind == Kind.TELL:
+            self._remember_tell(header)
         poison = self._redelivery.poison(child, header)
         if poison is None:
             self._dead_letter(child, header, "crashed")
@@ -211,7 +213,7 @@ class Settling:
             del self._dropped_tells[next(iter(self._dropped_tells))]
 
     def has_dropped(self, sender: int, sent_ns: int) -> bool:
-        """Return whether a tell has been found in the mailbox of somebody who was ending, and is a dead letter already.
+        """Return whether a tell has been found in the hands or the mailbox of somebody who was ending, and is a dead letter already.
 
         Its sender, who saw the mailbox close while it put, does not know that it was accepted.
         """
