@@ -44,7 +44,8 @@ MailboxOnRestart = Literal["keep", "clear"]
 BRUTAL_KILL = "brutal_kill"
 Shutdown = float | Literal["brutal_kill"]
 
-MAX_START_CONCURRENCY = 8
+# Once: it reads a file.
+MAX_START_CONCURRENCY = min(8, os.cpu_count() or 1)
 
 
 def _one_of(words: Any) -> Any:  # noqa: ANN401 - a Literal in, a validator out
@@ -219,7 +220,7 @@ class SupervisorOptions:
     @property
     def starts_at_once(self) -> int:
         """How many children may start at once where their order does not matter."""
-        return self.start_concurrency or min(MAX_START_CONCURRENCY, os.cpu_count() or 1)
+        return self.start_concurrency or MAX_START_CONCURRENCY
 
     def never_gives_up(self, child: ChildOptions) -> bool:
         """Return whether *child* could fail for ever without either a limit or a word from anybody."""
