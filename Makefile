@@ -20,6 +20,9 @@ COVERED_BY_lint := lint test run
 COVERED_BY_test := test run
 COVERED_BY_run := run
 
+# Tests wait for processes a fifth of their time.
+TEST_PROCESSES := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
+
 # The compiler that was checked is the one that builds.
 export CC
 
@@ -36,7 +39,7 @@ demo: $(call stamp,run) ## count words with actors while they are being killed
 	$(RUN) examples/wordcount.py --kill 0.2 --repeat 5
 
 test: $(call stamp,test) ## run the tests; PYTEST_ARGS="-k name" for some
-	$(RUN) -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+	$(RUN) -m pytest --numprocesses $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 soak: SECONDS := 600
 soak: $(call stamp,test) ## run the long tests, thousands of kills, and kill at random in a tree under load; SECONDS=600

@@ -17,7 +17,7 @@ from tests.support.lives import Ledger
 
 Restart = Literal["temporary", "permanent"]
 SCRIPTS = Path(__file__).parents[1] / "support" / "scripts"
-STRIDE = 23  # lines; --run-slow takes those between
+STRIDE = 41  # lines; --run-slow takes those between
 
 
 @pytest.mark.parametrize("restart", ["temporary", "permanent"])
