@@ -2,7 +2,6 @@
 
 from actors import neighbour as neighbour
 from actors.actor import Actor as Actor
-from actors.actor import handler as handler
 from actors.errors import ActorCrashedError as ActorCrashedError
 from actors.errors import ActorError as ActorError
 from actors.errors import ActorNotFoundError as ActorNotFoundError
@@ -33,6 +32,7 @@ from actors.events import Events as Events
 from actors.executor.executor import Executor as Executor
 from actors.exits import ExitKind as ExitKind
 from actors.exits import ExitReason as ExitReason
+from actors.handlers import handler as handler
 from actors.mailbox import ActorMailbox as ActorMailbox
 from actors.mailbox import MailboxState as MailboxState
 from actors.mailbox import QueuedMessage as QueuedMessage

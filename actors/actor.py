@@ -1,7 +1,6 @@
 """The base class of actors: what a user's class gets, and what the runtime reads from it.
 
-Nothing here talks to a process.
-Inside an actor process the runtime installs a ``Context``; outside of one (in a unit test, say) an actor is a plain object.
+Nothing here talks to a process: what an actor may use is its ``context``, and outside of an actor's process it is a plain object.
 """
 
 from __future__ import annotations
@@ -16,20 +15,19 @@ from typing import (
     Concatenate,
     Literal,
     ParamSpec,
-    Protocol,
     Self,
     TypeVar,
-    get_args,
     overload,
 )
 
 from actors import signals
+from actors.context import Timer, context
 from actors.errors import OptionError
+from actors.handlers import check_limit, check_on_error
 from actors.options import (
     MAX_CONCURRENCY,
     OnError,
     above_zero,
-    is_time,
     is_whole,
     refused,
     seconds,
@@ -45,139 +43,13 @@ if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run 
 
 P = ParamSpec("P")
 R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., Any])
 
-_ON_ERROR = "__actors_on_error__"
-_TIMEOUT = "__actors_timeout__"
 _LEVELS = "actor", "incarnation"
-
-
-class Timer(Protocol):
-    """A timer that can be called off."""
-
-    def cancel(self) -> None:
-        """Call it off; a tick that is due already is dropped as well."""
-
-
-class Context(Protocol):
-    """The runtime around the actor of this process; ``Actor`` says what each part does."""
-
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """See ``Actor.ref``."""
-        ...
-
-    @property
-    def system(self) -> ActorSystem:
-        """See ``Actor.system``."""
-        ...
-
-    @property
-    def log(self) -> Any:  # noqa: ANN401 - structlog's loggers have no common type
-        """See ``Actor.log``."""
-        ...
-
-    @property
-    def worker_index(self) -> int | None:
-        """See ``Actor.worker_index``; None outside a pool."""
-        ...
-
-    def stop(self) -> None:
-        """See ``Actor.stop``."""
-
-    def after(
-        self, delay: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Timer:
-        """See ``Actor.after``."""
-        ...
-
-    def every(
-        self, period: float, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Timer:
-        """See ``Actor.every``."""
-        ...
-
-    def watch(self, ref: ActorRef[Any], method: str, *, is_close: bool) -> Watch:
-        """See ``Actor.watch``."""
-        ...
-
-    def link(self, ref: ActorRef[Any], method: str | None) -> Link:
-        """See ``Actor.link``."""
-        ...
-
-    def on_signal(self, signum: int, method: str) -> None:
-        """See ``Actor.on_signal``."""
-
-    def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
-        """See ``Actor.start_task``."""
-        ...
-
-
-_context: Context | None = None
-
-
-def install(context: Context | None) -> None:
-    """Make *context* the one of this process; called by the runtime."""
-    global _context  # noqa: PLW0603 - a process is one actor, so this is its state
-    _context = context
-
-
-def context() -> Context:
-    """Return the runtime around this process's actor.
-
-    Raises:
-        RuntimeError: This process is not an actor.
-    """
-    if _context is None:
-        msg = "this object does not run as an actor: only an actor started by system.spawn has a ref, a system, timers and a log"
-        raise RuntimeError(msg)
-    return _context
-
-
-def handler(
-    *, on_error: OnError | None = None, timeout: float | None = None
-) -> Callable[[F], F]:
-    """Set how this method is handled, over the settings of its class and over options.
-
-    Args:
-        on_error: What an exception does: ``crash`` ends the process after the asker was told; ``continue`` goes on with the next
-            message. None leaves that to the class.
-        timeout: Seconds that it may take; then its process is ended, as a crash. ``math.inf`` sets no limit, None leaves that to
-            ``handler_timeout``.
-
-    Raises:
-        OptionError: A setting is not acceptable.
-    """
-    if on_error is not None:
-        _check_on_error(on_error)
-    _check_limit("timeout", timeout)
-
-    def mark(function: F) -> F:
-        if on_error is not None:
-            setattr(function, _ON_ERROR, on_error)
-        if timeout is not None:
-            setattr(function, _TIMEOUT, timeout)
-        return function
-
-    return mark
-
-
-def _check_limit(setting: str, value: object) -> None:
-    if value is not None and not (is_time(value) and value):
-        text = "a number of seconds above 0, math.inf for no limit, or None"
-        raise refused(setting, value, text)
-
-
-def _check_on_error(value: object) -> None:
-    if value not in get_args(OnError):
-        msg = f"on_error={value!r}: one of {', '.join(map(repr, get_args(OnError)))}"
-        raise OptionError(msg)
 
 
 def _check_flag(setting: str, value: object) -> None:
     if not isinstance(value, bool):
-        msg = f"{setting}={value!r}: True or False"
-        raise OptionError(msg)
+        raise refused(setting, value, "True or False")
 
 
 class Actor:
@@ -224,9 +96,9 @@ class Actor:
             msg = f"{cls.__name__}.concurrency={n!r}: a whole number from 1 to {MAX_CONCURRENCY}"
             raise OptionError(msg)
         if cls.on_error is not None:
-            _check_on_error(cls.on_error)
+            check_on_error(cls.on_error)
         _check_flag(f"{cls.__name__}.writable_buffers", cls.writable_buffers)
-        _check_limit(f"{cls.__name__}.handler_timeout", cls.handler_timeout)
+        check_limit(f"{cls.__name__}.handler_timeout", cls.handler_timeout)
 
     # Hooks.
 
@@ -442,22 +314,6 @@ def _is_method(cls: type[Any], name: str) -> bool:
     return not name.startswith("__") and inspect.isfunction(
         inspect.getattr_static(cls, name)
     )
-
-
-def on_error_of(cls: type[Any], name: str) -> OnError | None:
-    """Return what an exception in the handler *name* does; None for the rule by kind of message."""
-    value: OnError | None = getattr(getattr(cls, name), _ON_ERROR, None) or getattr(
-        cls, "on_error", None
-    )
-    return value
-
-
-def timeouts_of(cls: type[Any]) -> dict[str, float]:
-    """Return the handlers of *cls* that have a time limit of their own, in seconds."""
-    limits = {
-        name: getattr(getattr(cls, name), _TIMEOUT, None) for name in handler_names(cls)
-    }
-    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _own(

@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from actors.actor import handler_names, is_own_of_actor
+
+# What was found to be a message of a class (None: a ref that came in a message knows none), with the name it is sent under.
+# Classes made for ever must not pile up here, hence the bound.
+known: dict[tuple[type | None, Callable[..., Any]], bytes] = {}
+_MAX_KNOWN = 10_000
+
+
+def message_name(
+    cls: type[Any] | None, method: Callable[..., Any], who: object
+) -> bytes:
+    """Return the name under which *method* is sent to an actor of class *cls*, which *who* stands for; it is looked at once.
+
+    Raises:
+        TypeError: It is not a public method of the class.
+    """
+    if (name := known.get((cls, method))) is not None:
+        return name
+    try:
+        name = name_of(method, cls).encode()
+    except TypeError as exc:
+        msg = f"{who!r}: {exc}"
+        raise TypeError(msg) from None
+    if len(known) >= _MAX_KNOWN:
+        known.clear()
+    known[cls, method] = name
+    return name
 
 
 def name_of(method: object, cls: type[Any] | None) -> str:

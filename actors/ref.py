@@ -26,6 +26,7 @@ from actors import messages, signals
 from actors.errors import ActorError, OptionError
 from actors.exits import ExitReason, from_json
 from actors.mailbox import ActorMailbox
+from actors.messages import known, message_name
 from actors.options import ResourceKeywords, Resources, is_seconds, refused
 from actors.pending import Pending
 from actors.runtime.client import Client, clients
@@ -124,7 +125,9 @@ class ActorRef(Generic[A_co]):
             ForkedHandleError: This process was forked from the one that opened the system.
         """
         client = self._client or self._join()
-        name = _messages.get((self._class, method)) or _message(self, method)
+        name = known.get((self._class, method)) or message_name(
+            self._class, method, self
+        )
         return client.ask(
             self._number,
             self._name,
@@ -153,7 +156,9 @@ class ActorRef(Generic[A_co]):
             As ``ask``.
         """
         client = self._client or self._join()
-        name = _messages.get((self._class, method)) or _message(self, method)
+        name = known.get((self._class, method)) or message_name(
+            self._class, method, self
+        )
         return client.tell(
             self._number,
             self._name,
@@ -399,39 +404,3 @@ def check_timeout(timeout: object) -> None:
     if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
         msg = f"timeout={timeout!r}: a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
         raise OptionError(msg)
-
-
-# What was found to be a message of a class (None: a ref that came in a message knows none), with the name it is sent under.
-# Classes made for ever must not pile up here, hence the bound.
-_messages: dict[tuple[type | None, Callable[..., Any]], bytes] = {}
-_MAX_MESSAGES = 10_000
-
-
-def message_name(cls: type[Any], method: Callable[..., Any], who: object) -> bytes:
-    """Return the name under which *method* is sent to an actor of class *cls*, which *who* stands for.
-
-    Raises:
-        TypeError: It is not a public method of the class.
-    """
-    return _messages.get((cls, method)) or _checked(cls, method, who)
-
-
-def _message(ref: ActorRef[Any], method: Callable[..., Any]) -> bytes:
-    return _checked(ref._class, method, ref)  # noqa: SLF001 - two halves of one thing
-
-
-def _checked(cls: type[Any] | None, method: Callable[..., Any], who: object) -> bytes:
-    """Check *method* once and return the name it is sent under.
-
-    Raises:
-        TypeError: It is not a public method of the actor's class.
-    """
-    try:
-        name = messages.name_of(method, cls)
-    except TypeError as exc:
-        msg = f"{who!r}: {exc}"
-        raise TypeError(msg) from None
-    if len(_messages) >= _MAX_MESSAGES:
-        _messages.clear()
-    _messages[cls, method] = name.encode()
-    return _messages[cls, method]

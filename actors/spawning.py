@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from actors.actor import Actor, handler_names, timeouts_of
+from actors.actor import Actor, handler_names
+from actors.handlers import timeout_of
 from actors.options import Options
 
 A = TypeVar("A", bound=Actor)
@@ -90,9 +91,15 @@ def facts_of(cls: type[Actor]) -> dict[str, Any]:
         "classes": [class_name(base) for base in cls.__mro__ if base is not object],
         "slots": cls.concurrency,
         "is_writable": cls.writable_buffers,
-        "timeouts": timeouts_of(cls),
+        "timeouts": _timeouts(cls),
         "handler_timeout": cls.handler_timeout,
     }
+
+
+def _timeouts(cls: type[Actor]) -> dict[str, float]:
+    """Return the handlers of *cls* that have a time limit of their own, in seconds."""
+    limits = {name: timeout_of(cls, name) for name in handler_names(cls)}
+    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def class_name(cls: type[Any]) -> str:

@@ -28,7 +28,7 @@ from actors import (
     Notice,
     options,
 )
-from actors.actor import Timer
+from actors.context import Timer
 
 TICK_SECONDS = 0.005  # between two prices
 OLD_SECONDS = 2.0  # after which a price is none, whoever still lives

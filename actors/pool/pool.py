@@ -23,6 +23,7 @@ import attrs
 from actors import messages
 from actors.actor import Actor
 from actors.errors import ItemError
+from actors.messages import message_name
 from actors.options import check_names, whole
 from actors.pending import Pending, settled
 from actors.pool import bars, routing, stats
@@ -39,7 +40,7 @@ from actors.pool.scaling import Scaler
 from actors.pool.settings import PoolOptions
 from actors.pool.stats import PoolStats
 from actors.pool.worker import Worker
-from actors.ref import DEFAULT_TIMEOUT, ActorRef, check_timeout, message_name
+from actors.ref import DEFAULT_TIMEOUT, ActorRef, check_timeout
 from actors.runtime import services
 
 A = TypeVar("A", bound=Actor)

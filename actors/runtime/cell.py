@@ -19,7 +19,7 @@ from types import CoroutineType
 from typing import Any, TypeGuard
 
 from actors import goodbye, messages
-from actors.actor import Actor, handler_names, method_names, on_error_of
+from actors.actor import Actor, handler_names, method_names
 from actors.errors import (
     DecodeError,
     MailboxFullError,
@@ -27,6 +27,7 @@ from actors.errors import (
     NotSerializableError,
 )
 from actors.exits import ExitKind, ExitReason
+from actors.handlers import on_error_of
 from actors.pending import Pending
 from actors.runtime import reports, services, status
 from actors.runtime.client import Client

@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 import structlog
 
-from actors import actor, goodbye, signals, unread
+from actors import context, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
@@ -212,7 +212,7 @@ class Process:
         self.ref = ActorRef(
             self.client, str(start.directory.path), start.number, start.name, cls
         )
-        actor.install(self)
+        context.install(self)
         self.client.waiting.in_hook = True
         try:
             instance: Actor = cls(*args, **kwargs)
@@ -306,7 +306,7 @@ class Process:
         self.cell.end(ExitReason(ExitKind.SHUTDOWN))
         self.loop.call_soon_threadsafe(self.client.refuse_in_vain)
 
-    # What the actor may use: ``actor.Context``.
+    # What the actor may use: ``context.Context``.
 
     def stop(self) -> None:
         """See ``Actor.stop``."""

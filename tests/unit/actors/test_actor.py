@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from actors import Actor, actor
+from actors import Actor
+from actors.context import install
 
 Call = tuple[str, tuple[Any, ...]]
 
@@ -72,9 +73,9 @@ class Stranger(Actor):
 @pytest.fixture
 def context() -> Iterator[Context]:
     made = Context()
-    actor.install(cast("Any", made))
+    install(cast("Any", made))
     yield made
-    actor.install(None)
+    install(None)
 
 
 def test_a_timer_calls_a_method_by_name_with_its_arguments(context: Context) -> None:

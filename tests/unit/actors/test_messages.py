@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors import Actor, messages
-from actors.actor import handler
+from actors.handlers import handler
 
 
 class Base(Actor):
