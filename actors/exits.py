@@ -399,7 +399,7 @@ _SENTENCES: dict[ExitKind, Callable[[ExitReason], str]] = {
     ExitKind.FAILED_TO_START: _about("failed to start"),
     ExitKind.SPAWN_ERROR: _not_started,
     ExitKind.MAILBOX_CORRUPT: _about("found its mailbox damaged"),
-    ExitKind.CONTROL_LOST: _about("closed its control channel"),
+    ExitKind.CONTROL_LOST: _about("closed descriptors that it had not opened"),
     ExitKind.LINKED: _about("ended because {}, linked with it, had died"),
     ExitKind.SUPERVISOR_DIED: _about("lost its supervisor"),
     ExitKind.INTENSITY_EXCEEDED: _gave_up,

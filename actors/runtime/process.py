@@ -32,6 +32,7 @@ from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
+from actors.runtime.record import GOODBYE_BYTES, Record
 from actors.runtime.timers import Tick, Timer
 from actors.runtime.wear import Wear
 from actors.sibling import unpacking
@@ -45,7 +46,6 @@ from transports.mailbox import Transport
 
 R = TypeVar("R")
 
-GOODBYE_BYTES = 64 * 1024  # the record; the stacks come behind it
 FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
 
 
@@ -108,6 +108,7 @@ class Process:
 
     def __init__(self, start: Start) -> None:
         self._start = start
+        self._record = Record(start.goodbye_fd)
         self.loop = RingLoop()
         asyncio.set_event_loop(self.loop)
         self.client = Client(start.directory, start.number, start.incarnation)
@@ -203,6 +204,9 @@ class Process:
             except (SystemExit, KeyboardInterrupt) as exc:
                 # asyncio lets these through where a background task raises them.
                 self.cell.end(goodbye.from_exception(exc))
+            except OSError:  # of epoll: somebody has closed it
+                self._note_loss()
+                raise
 
     async def _begin(self) -> Actor:
         start = self._start
@@ -300,7 +304,13 @@ class Process:
             self.client.outgoing.flush()
 
     def _say_goodbye(self, reason: ExitReason) -> None:
-        os.pwrite(self._start.goodbye_fd, reason.to_bytes()[:GOODBYE_BYTES], 0)
+        self._record.write(reason)
+        self._note_loss()
+
+    def _note_loss(self) -> None:
+        """Say where that is still possible that no record can be written."""
+        if self._record.is_lost:
+            self.client.status.words[status.LOST] = 1
 
     def _on_sigterm(self, *_: object) -> None:
         self.cell.end(ExitReason(ExitKind.SHUTDOWN))
@@ -400,7 +410,7 @@ def _live(start: Start) -> int:
         process = Process(start)
     except CorruptError as exc:
         reason = ExitReason(ExitKind.MAILBOX_CORRUPT, message=str(exc))
-        os.pwrite(start.goodbye_fd, reason.to_bytes(), 0)
+        Record(start.goodbye_fd).write(reason)
         return 1
     return process.run()
 

@@ -28,6 +28,7 @@ Layout (64-bit words of the first page):
     16   of the last eight freezes: from when to when (ns, CLOCK_MONOTONIC; 0: it still lasts)
     32   holds up: a number, while siblings of the actor that have the same in ``held up`` wait for its process to end, or to be ready
     33   held up: likewise; this actor has no process meanwhile, and answers nothing
+    34   lost: 1 once this incarnation cannot write to its supervisor's record any more
     ==== =========================================================================
 
 Further parts:
@@ -79,6 +80,7 @@ WORDS_BYTES = 4096
 ) = range(16)
 FREEZE_AT, FREEZES_KEPT = 16, 8
 HOLDS_UP, HELD_UP = 32, 33
+LOST = 34
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER, BY_SIGNAL = 1, 2, 3
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
@@ -197,7 +199,9 @@ class StatusPage:
 
     def begin(self, incarnation: int) -> None:
         """Reset what belongs to an incarnation; the slots are settled by the reaper."""
-        for word in (HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN, HEARTBEAT):
+        for word in (
+            HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN, HEARTBEAT, LOST,
+        ):  # fmt: skip
             self.words[word] = 0
         for table in (self.waits, self.withdrawn):
             table[:] = memoryview(bytes(table.nbytes)).cast("Q")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from actors.exits import ExitReason, from_bytes
-from actors.runtime import process
+from actors.exits import ExitKind, ExitReason, from_bytes
+from actors.runtime import record, status
 from actors.supervision import oom, reaper
 from actors.supervision.child import ActorChild, Child
 from actors.supervision.oom import Oom, OomWitness
@@ -43,7 +43,7 @@ class Autopsy:
         return attrs.evolve(
             classify(
                 wait_status,
-                goodbye,
+                goodbye or _of_page(child),
                 cause=child.cause,
                 stopping=child.fate is not None,
                 oom_kill=killed_for is Oom.YES,
@@ -74,12 +74,19 @@ class Autopsy:
         )
 
 
-_DUMP_AT = process.GOODBYE_BYTES
+_DUMP_AT = record.GOODBYE_BYTES
+
+
+def _of_page(child: Child) -> ExitReason | None:
+    """Return what the process of *child* said of its end where it could write no record."""
+    if isinstance(child, ActorChild) and child.estate.page.words[status.LOST]:
+        return ExitReason(ExitKind.CONTROL_LOST)
+    return None
 
 
 def _read_goodbye(fd: int, dump_at: int) -> tuple[ExitReason | None, str | None]:
     """Return what a process said of its end, and the dump of its stacks."""
     size = os.fstat(fd).st_size
-    record = os.pread(fd, min(size, process.GOODBYE_BYTES), 0).rstrip(b"\0")
-    dump = os.pread(fd, process.GOODBYE_BYTES, dump_at)
-    return from_bytes(record), dump.decode(errors="replace") or None
+    said = os.pread(fd, min(size, record.GOODBYE_BYTES), 0).rstrip(b"\0")
+    dump = os.pread(fd, record.GOODBYE_BYTES, dump_at)
+    return from_bytes(said), dump.decode(errors="replace") or None

@@ -8,7 +8,7 @@ import selectors
 import time
 from collections.abc import Callable
 
-from actors.runtime import process
+from actors.runtime import record
 from actors.runtime.directory import RuntimeDirectory
 from actors.supervision.alarms import Alarms
 from actors.supervision.autopsy import Autopsy
@@ -128,7 +128,7 @@ class Births:
 def _as_actor(child: ActorChild) -> AsActor:
     estate = child.estate
     estate.page.begin(child.incarnation)
-    child.dump_at = process.GOODBYE_BYTES
+    child.dump_at = record.GOODBYE_BYTES
     heartbeat = child.options.heartbeat
     return AsActor(
         estate.transport.scheme,

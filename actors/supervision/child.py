@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import attrs
 
 from actors.exits import ExitReason
-from actors.runtime.process import GOODBYE_BYTES, Arguments
+from actors.runtime.process import Arguments
+from actors.runtime.record import GOODBYE_BYTES
 from actors.supervision.birth import Birth
 from actors.supervision.estate import Estate
 from actors.supervision.group import Fate, Group, Member, Phase

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from actors.runtime import process
+from actors.runtime import process, record
 from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork, linux, orders, reaper
 from actors.supervision.alarms import Alarms
@@ -195,7 +195,7 @@ def _read(descriptors: list[int]) -> bytes:
 
 def run(directory: RuntimeDirectory, line_fd: int, goodbye_fd: int) -> NoReturn:
     """Be a supervisor; never returns."""
-    os.lseek(goodbye_fd, process.GOODBYE_BYTES, os.SEEK_SET)
+    os.lseek(goodbye_fd, record.GOODBYE_BYTES, os.SEEK_SET)
     faulthandler.enable(goodbye_fd)  # for the SIGABRT of one that hangs
     linux.adopt_orphans()
     nested = Nested(directory, Line(socket.socket(fileno=line_fd)))

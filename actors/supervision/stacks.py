@@ -17,7 +17,7 @@ from collections import deque
 import attrs
 
 from actors import signals
-from actors.runtime import process
+from actors.runtime import record
 from actors.supervision import linux, reaper, threads
 from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild
@@ -195,7 +195,7 @@ def _take(child: ActorChild) -> str:
     text = os.pread(fd, max(0, size), child.dump_at).decode(errors="replace")
     child.dump_at = end
     if end > KEPT_BYTES:
-        child.dump_at = process.GOODBYE_BYTES
+        child.dump_at = record.GOODBYE_BYTES
         os.lseek(fd, child.dump_at, os.SEEK_SET)
         os.ftruncate(fd, child.dump_at)
     return text.removeprefix("Stack (most recent call first):\n")

@@ -158,6 +158,12 @@ class Closer(Actor):
     def close_all(self) -> None:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
+    def take_all(self, folder: Path) -> None:
+        self.close_all()
+        for number in range(40):
+            flags = os.O_RDWR | os.O_CREAT
+            os.write(os.open(folder / str(number), flags), b"mine")
+
     def greet(self) -> str:
         return "hello"
 
@@ -185,8 +191,22 @@ def test_an_actor_that_closes_everything_is_restarted(
 
     reason = next_event("child_exit", closer.name).reason
     assert reason is not None
+    assert reason.kind is ExitKind.CONTROL_LOST
     assert not reason.clean
     assert closer.ask(Closer.greet).result(SECONDS) == "hello"
+
+
+def test_nothing_is_written_to_files_that_have_taken_the_numbers_of_ours(
+    system: ActorSystem, next_event: NextEvent, tmp_path: Path
+) -> None:
+    closer = system.spawn(Closer).result()
+
+    closer.tell(Closer.take_all, tmp_path)
+
+    reason = next_event("child_exit", closer.name).reason
+    assert reason is not None
+    assert reason.kind is ExitKind.CONTROL_LOST
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"mine"}
 
 
 def test_a_process_shows_the_name_of_its_actor(
