@@ -38,9 +38,8 @@ LIMITS = {
     "child_id": 200,
 }
 NOTE_LIMIT = 1024
-LEAST = (
-    32  # characters that no text is cut below: names of signals and the like stay whole
-)
+# Characters that no text is cut below: names of signals and the like stay whole.
+LEAST = 32
 
 
 class ExitKind(enum.StrEnum):
@@ -200,9 +199,8 @@ class ExitReason:
 
 
 _DEFAULTS = {field.name: field.default for field in attrs.fields(ExitReason)}
-_SHOWN = [
-    name for name in _DEFAULTS if name not in {"kind", "traceback", "dump"}
-]  # in a repr: what is said, and is no page of text
+# In a repr: what is said, and is no page of text.
+_SHOWN = [name for name in _DEFAULTS if name not in {"kind", "traceback", "dump"}]
 _INTEGERS = ("incarnation", "pid", "exit_code", "errno", "count", "max_rss_bytes")
 _NUMBERS = ("uptime", "period", "silent_for", "cpu_seconds")
 _FLAGS = ("core", "requested", "stopped", "truncated")

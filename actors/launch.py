@@ -25,9 +25,8 @@ from actors.runtime.lanes import ROOT
 from actors.runtime.losses import loss_of
 from actors.settings import Settings
 
-EXIT_SECONDS = (
-    5.0  # for the root to be gone after it has said that everything has ended
-)
+# For the root to be gone after it has said that everything has ended.
+EXIT_SECONDS = 5.0
 
 # The root finds modules where this program finds them, whatever directory either of them runs in.
 _PROGRAM = """

@@ -110,9 +110,8 @@ class Executor(concurrent.futures.Executor):
             raise
         self._original: Executor | None = None
         _open.add(self._foreman)
-        if (
-            self._foreman.is_over
-        ):  # the system has ended meanwhile, perhaps before it was entered
+        # The system has ended meanwhile, perhaps before it was entered.
+        if self._foreman.is_over:
             _open.discard(self._foreman)
         weakref.finalize(self, _drop, self._foreman).atexit = False
 

@@ -336,9 +336,8 @@ class Foreman:
             self._on_started(member, pending)
             return
         value, error = _outcome(pending)
-        if (
-            member.pending is not pending
-        ):  # told twice, or it is being ended, and had this in hand
+        # Told twice, or it is being ended, and had this in hand.
+        if member.pending is not pending:
             return
         member.pending = _NOTHING
         if member.state is State.BUSY:

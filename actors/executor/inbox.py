@@ -31,9 +31,8 @@ class Inbox:
     def post(self, act: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - as *act* takes them
         """Have *act* called with *args* by the thread."""
         self._posts.append((act, args))
-        alarm = (
-            self._alarm
-        )  # after the post: the thread makes a new one before it looks for posts
+        # After the post: the thread makes a new one before it looks for posts.
+        alarm = self._alarm
         if alarm.state == WAITING:
             alarm.resolve(None)
             # The thread itself posts while it takes answers in, and looks at the alarm next.

@@ -83,9 +83,8 @@ class Client:
         self.questions.paused_ns = self.evidence.paused_ns
         self.waits: Waits | None = None  # of an actor
         self.ended_with: Exception | None = None  # why nothing can be asked any more
-        self.dropped: dict[
-            str, int
-        ] = {}  # tells that the end of the system cost, by actor
+        # Tells that the end of the system cost, by actor.
+        self.dropped: dict[str, int] = {}
         # Shared: most tells are accepted at once, and nothing in it can change.
         self._accepted: Pending[None] = Pending(self)
         self._accepted.resolve(None)

@@ -30,9 +30,8 @@ from transports._ring import Slot
 from transports.errors import TransportError
 
 MAX_STEPS = 16  # of a cycle, and of a text
-PERHAPS = (
-    1 << 32
-)  # on the target: a task of the handler waits, perhaps not the handler itself
+# On the target: a task of the handler waits, perhaps not the handler itself.
+PERHAPS = 1 << 32
 
 
 @attrs.frozen

@@ -62,9 +62,8 @@ class Outgoing:
         """Send in the name of process *number*, whose status page is *page*."""
         self.routes: dict[int, Route] = {}
         self.lanes: dict[int, Route] = {}
-        self.backlog: dict[
-            int, Route
-        ] = {}  # routes with something in their outbox, by identity
+        # Routes with something in their outbox, by identity.
+        self.backlog: dict[int, Route] = {}
         self.on_backlog: Callable[[], None] = lambda: None
         self.on_undelivered: Callable[[int, Letter], None] = lambda *_: None
         self.on_damaged: Callable[[int, int], None] = lambda *_: None

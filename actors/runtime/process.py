@@ -261,9 +261,8 @@ class Process:
     def _run_on_stop(self, reason: ExitReason) -> ExitReason:
         try:
             told = reason
-            if (
-                reason.kind is ExitKind.SHUTDOWN
-            ):  # whoever sent the SIGTERM has asked for it
+            # Whoever sent the SIGTERM has asked for it.
+            if reason.kind is ExitKind.SHUTDOWN:
                 told = attrs.evolve(reason, requested=True)
             self._run_in_loop(self._stop(told))
         except BaseException as exc:

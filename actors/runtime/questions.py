@@ -73,9 +73,8 @@ class Questions:
         )
         # For how long the deadline of a question did not run.
         self.paused_ns: Callable[[Pending[Any], int], int] = lambda *_: 0
-        self.next_deadline_ns = (
-            0  # nothing is due earlier; 0 when nothing has a deadline
-        )
+        # Nothing is due earlier; 0 when nothing has a deadline.
+        self.next_deadline_ns = 0
         self._credits = credits_
         self._reserve = credits_ // RESERVED
         self._loads = loads
@@ -253,9 +252,8 @@ class Questions:
         asked = self.all()
         self.open, self.requests = {}, {}
         for pending in asked:
-            pending.fail(
-                again(error)
-            )  # marks stay: in a forked copy they are the parent's
+            # Marks stay: in a forked copy they are the parent's.
+            pending.fail(again(error))
 
 
 def _timed_out(pending: Pending[Any], *, was_sent: bool, where: str) -> AskTimeoutError:

@@ -86,9 +86,8 @@ class Route:
         """
         self.number = number
         self.is_damaged = outlet is None
-        self.is_full = (
-            False  # when something last waited for room, and not for a credit
-        )
+        # When something last waited for room, and not for a credit.
+        self.is_full = False
         self.is_told = False  # that what waits has waited for long
         self.inode = 0  # of the mailbox, to tell it from its successor
         self.reported = 0  # the one that is known to be damaged

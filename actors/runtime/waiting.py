@@ -32,14 +32,12 @@ from transports._ring import Reader, Slot, arm, disarm, look
 from transports.errors import ClosedError
 from transports.mailbox import Mailbox
 
-BREATH_NS = (
-    500_000  # a foreign loop gets a turn at least this often while answers come at once
-)
+# A foreign loop gets a turn at least this often while answers come at once.
+BREATH_NS = 500_000
 MAX_SLEEP_SECONDS = 24 * 3600.0  # poll refuses more than 24 days
 HANDOVER_SECONDS = 0.005  # then whoever has the pump lock is woken
-SECOND_LOOK_SECONDS = (
-    0.1  # a thread that queues behind another looks again this often, whatever happens
-)
+# A thread that queues behind another looks again this often, whatever happens.
+SECOND_LOOK_SECONDS = 0.1
 
 
 class Inlet(Protocol):
@@ -132,9 +130,8 @@ class Waiting:
 
     def _add_waker(self, pending: Pending[Any], waker: Callable[[], object]) -> None:
         """Call *waker* when *pending* is settled; whoever settles it meanwhile may miss it, so its state is read afterwards."""
-        with (
-            self._registering
-        ):  # else one of two threads that begin to wait at once is forgotten
+        # Else one of two threads that begin to wait at once is forgotten.
+        with self._registering:
             if pending.wakers is None:
                 pending.wakers = []
             pending.wakers.append(waker)

@@ -115,9 +115,8 @@ class Child:
     deaths: dict[tuple[int, int, int], list[ExitReason]] = attrs.field(factory=dict)
     poison: dict[tuple[int, int, int], int] = attrs.field(factory=dict)  # likewise: ids
     is_leaving: bool = False  # its process ends by itself
-    is_unkillable: bool = (
-        False  # SIGKILL has not ended it: nobody waits for it any more
-    )
+    # SIGKILL has not ended it: nobody waits for it any more.
+    is_unkillable: bool = False
     spawner: Asker | None = None  # waits for it to be ready
     answer: dict[str, Any] = attrs.field(factory=dict)  # for its spawner
     # What is to be done to the next process that is ready, and who waits for it.

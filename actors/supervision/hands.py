@@ -22,9 +22,8 @@ from actors.supervision.birth import Birth
 from actors.supervision.fork import Fork
 
 KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
-UNCLEAR_SECONDS = (
-    0.002  # until it is asked again whose a process in the middle of an exec is
-)
+# Until it is asked again whose a process in the middle of an exec is.
+UNCLEAR_SECONDS = 0.002
 MAX_ENDED = 1000  # in one report, which is a datagram
 TRACED_SECONDS = 0.01  # until it is asked again whether a dead process may be reaped
 
@@ -143,9 +142,8 @@ class Hands:
         """Watch the new process *pid* of *birth*."""
         try:
             pidfd = os.pidfd_open(pid)
-        except (
-            OSError
-        ) as exc:  # nobody else can have reaped it, so the number is still its own
+        # Nobody else can have reaped it, so the number is still its own.
+        except OSError as exc:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             self.not_forked(birth, exc)

@@ -17,9 +17,8 @@ from actors.options import Heartbeat
 from actors.runtime.pauses import Freeze, frozen_ns
 
 SECOND_NS = 1_000_000_000
-STALL_NS = (
-    SECOND_NS  # a supervisor that looks this much too late has stood still itself
-)
+# A supervisor that looks this much too late has stood still itself.
+STALL_NS = SECOND_NS
 
 
 @attrs.frozen

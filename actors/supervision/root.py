@@ -105,9 +105,8 @@ def _is_open(fd: int) -> bool:
 def _catch_signals() -> int:
     """Return a descriptor that becomes readable when SIGTERM or SIGCHLD has arrived."""
     receiver, sender = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.signal(
-        signal.SIGCHLD, lambda *_: None
-    )  # the default of being ignored would not write to the pipe
+    # The default of being ignored would not write to the pipe.
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(signum, signal.SIG_IGN)
     signal.set_wakeup_fd(sender, warn_on_full_buffer=False)

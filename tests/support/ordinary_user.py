@@ -23,9 +23,8 @@ from tests.support.transports import ROOT, a_place
 from transports import registry
 from transports.errors import TransportError
 
-FIRST_UID = (
-    1 << 30
-)  # beyond every user and every range that containers take theirs from
+# Beyond every user and every range that containers take theirs from.
+FIRST_UID = 1 << 30
 DESCRIPTORS = 4096
 PROGRAM = "tests.support.ordinary_user"
 

@@ -68,9 +68,8 @@ class World(NamedTuple):
     late_arm: tuple[bool, ...] = (False, False)  # stored, and not yet seen by others
     bell: bool = False
     waiters: int = 0  # 0, WAITED_FOR, or WAKING and who wakes
-    room_byte: bool = (
-        False  # in the FIFO that senders sleep on: they do while it is there
-    )
+    # In the FIFO that senders sleep on: they do while it is there.
+    room_byte: bool = False
     kills: int = 0  # that may still come
     committed: str = ""
     handled: str = ""

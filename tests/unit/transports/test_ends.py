@@ -217,9 +217,8 @@ def test_of_a_receiver_that_was_killed_nothing_stands_in_the_way(
         receiving.wait()
 
         with pytest.raises(MailboxNotFoundError, match="nobody receives at"):
-            send_for_ever(
-                outlet
-            )  # it is full some day, where the kernel does not tell before
+            # It is full some day, where the kernel does not tell before.
+            send_for_ever(outlet)
     done = run("send", reachable, "hello")
     assert done.returncode == 1
     assert done.stderr == f"MailboxNotFoundError: nobody receives at {reachable}\n"

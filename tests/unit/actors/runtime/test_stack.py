@@ -15,9 +15,8 @@ from actors.runtime import _stack
 from actors.supervision.stacks import CHANGED
 
 HEAD = "Stack (most recent call first):\n"
-UNSURE = (
-    0.1  # of the stacks, at most: those that the signal has met in the middle of a call
-)
+# Of the stacks, at most: those that the signal has met in the middle of a call.
+UNSURE = 0.1
 PROGRAM = """
 import os, signal, sys, threading
 from importlib.machinery import ExtensionFileLoader
