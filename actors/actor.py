@@ -22,13 +22,13 @@ from typing import (
 
 from actors import signals
 from actors.context import Timer, context
-from actors.errors import OptionError
 from actors.handlers import check_limit, check_on_error
 from actors.options import (
     MAX_CONCURRENCY,
     OnError,
     above_zero,
     is_whole,
+    listed,
     refused,
     seconds,
 )
@@ -93,8 +93,8 @@ class Actor:
             raise TypeError(msg)
         n = cls.concurrency
         if not is_whole(n) or not 1 <= n <= MAX_CONCURRENCY:
-            msg = f"{cls.__name__}.concurrency={n!r}: a whole number from 1 to {MAX_CONCURRENCY}"
-            raise OptionError(msg)
+            accepted = f"a whole number from 1 to {MAX_CONCURRENCY}"
+            raise refused(f"{cls.__name__}.concurrency", n, accepted)
         if cls.on_error is not None:
             check_on_error(cls.on_error)
         _check_flag(f"{cls.__name__}.writable_buffers", cls.writable_buffers)
@@ -235,7 +235,7 @@ class Actor:
             ActorError: *ref* is of another system.
         """
         if level not in _LEVELS:
-            raise refused("level", level, f"one of {', '.join(map(repr, _LEVELS))}")
+            raise refused("level", level, listed(_LEVELS))
         name = _own(self, method, (None,), {})
         return context().watch(ref, name, is_close=level == "incarnation")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
-from actors.options import OnError, is_time, refused
+from actors.options import OnError, is_time, listed, refused
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,8 +59,7 @@ def check_on_error(value: object) -> None:
         OptionError: *value* is none of the words for it.
     """
     if value not in get_args(OnError):
-        accepted = f"one of {', '.join(map(repr, get_args(OnError)))}"
-        raise refused("on_error", value, accepted)
+        raise refused("on_error", value, listed(get_args(OnError)))
 
 
 def on_error_of(cls: type[Any], name: str) -> OnError | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,9 @@ class ActorMailbox:
             raise OptionError(msg) from None
         return self._tell(messages)
 
-    def _take_out(self, to: int | None, convert: Any) -> Pending[int]:  # noqa: ANN401 - facts to the result
+    def _take_out(
+        self, to: int | None, convert: Callable[[dict[str, Any]], int]
+    ) -> Pending[int]:
         facts = {"number": self._number, "to": to}
         return self._client.request("purge", facts, convert=convert, about=self._name)
 

@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, TypedDict, TypeGuard, cast, get_args
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import (
+    Any,
+    Literal,
+    TypeAlias,
+    TypedDict,
+    TypeGuard,
+    cast,
+    get_args,
+)
 
 import attrs
 
@@ -16,6 +24,7 @@ from actors.errors import OptionError
 
 RestartType = Literal["permanent", "transient", "temporary"]
 OnError = Literal["crash", "continue"]
+Validator: TypeAlias = "Callable[[object, attrs.Attribute[Any], Any], None]"
 
 MAX_CONCURRENCY = 1024
 _OF_THE_CLASS = ("concurrency", "on_error", "writable_buffers")
@@ -76,9 +85,7 @@ def refused(option: str, value: object, accepted: str) -> OptionError:
     return OptionError(f"{option}={value!r}: {accepted}")
 
 
-def must(
-    is_accepted: Callable[[object], bool], accepted: str
-) -> Callable[[object, attrs.Attribute[Any], Any], None]:
+def must(is_accepted: Callable[[object], bool], accepted: str) -> Validator:
     """Return a validator that says what is *accepted* when it refuses a value."""
 
     def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -86,6 +93,17 @@ def must(
             raise refused(attribute.name, value, accepted)
 
     return validate
+
+
+def one_of(words: object) -> Validator:
+    """Return a validator that accepts the values of *words*, a ``Literal``."""
+    accepted = get_args(words)
+    return must(lambda value: value in accepted, listed(accepted))
+
+
+def listed(accepted: Iterable[object]) -> str:
+    """Return how an error says that it takes one of a few values."""
+    return f"one of {', '.join(map(repr, accepted))}"
 
 
 def is_name(value: object) -> bool:
@@ -119,10 +137,7 @@ valid_transport = must(
     lambda value: value is None or isinstance(value, str),
     "the scheme of a transport, such as 'shm' or 'unix'",
 )
-valid_restart = must(
-    lambda value: value in get_args(RestartType),
-    "one of " + ", ".join(map(repr, get_args(RestartType))),
-)
+valid_restart = one_of(RestartType)
 valid_count = must(_is_count, "a whole number of restarts, 0 or more, or math.inf")
 valid_period = must(
     lambda value: is_seconds(value) and value > 0, "a number of seconds above 0"
@@ -222,7 +237,7 @@ def _are_cpus(value: object) -> bool:
     )
 
 
-def _optional(least: int, most: int, unit: str) -> Any:  # noqa: ANN401 - a validator
+def _optional(least: int, most: int, unit: str) -> Validator:
     return must(
         lambda value: value is None or (is_whole(value) and least <= value <= most),
         f"a whole number of {unit} from {least} to {most}, or None",

@@ -23,7 +23,7 @@ from typing import (
 import attrs
 
 from actors import messages, signals
-from actors.errors import ActorError, OptionError
+from actors.errors import ActorError
 from actors.exits import ExitReason, from_json
 from actors.mailbox import ActorMailbox
 from actors.messages import known, message_name
@@ -402,5 +402,7 @@ def check_timeout(timeout: object) -> None:
         OptionError: *timeout* is neither a number of seconds that fits, nor None.
     """
     if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
-        msg = f"timeout={timeout!r}: a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
-        raise OptionError(msg)
+        accepted = (
+            f"a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
+        )
+        raise refused("timeout", timeout, accepted)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 
-from actors.options import is_seconds, must, refused, whole
+from actors.options import is_seconds, must, one_of, refused, whole
+from actors.runtime import systems
 from transports import registry
 from transports.errors import EndpointError
 
@@ -19,7 +20,6 @@ DRAIN_SECONDS = 5.0
 MIN_MAX_MESSAGE_BYTES = 2**20
 IN_ONE_PROCESS = "memory"  # the one transport that does not reach another process
 
-_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 _RUNNING_NAME = re.compile(r"[a-z0-9_-]{1,32}(\.[0-9]{1,20})?")
 
 
@@ -94,7 +94,7 @@ class Settings:
 
     name: str = attrs.field(
         validator=must(
-            lambda value: _matches(_NAME, value),
+            lambda value: _matches(systems.SYSTEM, value),
             "1 to 32 characters out of a-z, 0-9, '_' and '-'",
         )
     )
@@ -105,12 +105,7 @@ class Settings:
     )
     max_message_bytes: int = attrs.field(validator=_valid_size)
     preload: tuple[str, ...] = attrs.field(converter=_modules)
-    output: Output = attrs.field(
-        validator=must(
-            lambda value: value in get_args(Output),
-            " or ".join(map(repr, get_args(Output))),
-        )
-    )
+    output: Output = attrs.field(validator=one_of(Output))
 
     @classmethod
     def names(cls) -> set[str]:

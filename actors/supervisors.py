@@ -5,7 +5,7 @@ Everything is asked of the root, which knows and decides; a supervisor that is r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 import attrs
@@ -19,6 +19,7 @@ from actors.runtime.client import Client
 from actors.supervision.spec import ChildSpec, Spec, SupervisorSpec
 
 A = TypeVar("A", bound=Actor)
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -150,7 +151,7 @@ class SupervisorRef:
             NotSerializableError: A class or an argument cannot travel.
         """
 
-        def started(facts: dict[str, Any]) -> Any:  # noqa: ANN401 - by kind of spec
+        def started(facts: dict[str, Any]) -> ActorRef[Any] | SupervisorRef:
             self._known |= planting.known(spec, facts["planted"])
             return self.ref(spec)
 
@@ -213,7 +214,9 @@ class SupervisorRef:
     def _on_child(self, operation: str, child_id: str) -> Pending[None]:
         return self._request(operation, lambda _: None, id=child_id)
 
-    def _request(self, operation: str, convert: Any, **facts: object) -> Pending[Any]:  # noqa: ANN401 - by operation
+    def _request(
+        self, operation: str, convert: Callable[[dict[str, Any]], T], **facts: object
+    ) -> Pending[T]:
         told = {"number": self._number, **facts}
         return self._client.request(operation, told, convert=convert, about=self._name)
 

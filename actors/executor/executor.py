@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack
 
 from actors.attach import join
-from actors.errors import ForkedHandleError, OptionError
+from actors.errors import ForkedHandleError
 from actors.executor.call import Call
 from actors.executor.foreman import MAILBOX_BYTES, Ending, Foreman, Settings
 from actors.executor.worker import call_chunk
@@ -27,6 +27,7 @@ from actors.options import (
     ResourceKeywords,
     check_names,
     is_whole,
+    refused,
     whole,
 )
 from actors.ref import check_timeout
@@ -307,8 +308,8 @@ def _count(max_workers: object) -> int:
     if max_workers is None:
         return len(os.sched_getaffinity(0))
     if not is_whole(max_workers) or max_workers < 1:
-        msg = f"max_workers={max_workers!r}: max_workers must be greater than 0, and a whole number; None for one per CPU"
-        raise OptionError(msg)
+        accepted = "max_workers must be greater than 0, and a whole number; None for one per CPU"
+        raise refused("max_workers", max_workers, accepted)
     return max_workers
 
 

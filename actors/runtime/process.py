@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
 import structlog
@@ -43,6 +43,9 @@ from actors.wire.parcel import Opened
 from transports import registry
 from transports.errors import CorruptError
 from transports.mailbox import Transport
+
+if TYPE_CHECKING:  # above this layer
+    from actors.system import ActorSystem
 
 R = TypeVar("R")
 
@@ -141,7 +144,7 @@ class Process:
         )
 
     @property
-    def system(self) -> Any:  # noqa: ANN401 - system.py is above this layer
+    def system(self) -> ActorSystem:
         """The system, for spawning and looking up."""
         from actors.system import ActorSystem  # noqa: PLC0415 - above this layer; loaded already where we are forked
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import attrs
 
-from actors.errors import OptionError, RuntimeDirectoryError
+from actors.errors import RuntimeDirectoryError
+from actors.options import refused
 from actors.runtime import directory as directories
 from actors.runtime import manifest, private
 from actors.runtime.directory import RuntimeDirectory
@@ -28,7 +29,7 @@ from transports.errors import TransportError
 
 BASE_LOCK_SECONDS = 10.0  # it is needed for milliseconds; a longer holder is stopped
 
-_SYSTEM = re.compile(r"[a-z0-9_-]{1,32}")
+SYSTEM = re.compile(r"[a-z0-9_-]{1,32}")
 _NAME = re.compile(r"([a-z0-9_-]{1,32})\.([0-9]{1,20})")
 
 
@@ -129,9 +130,9 @@ def sweep(base: Path | None = None) -> Swept:
 
 
 def _check_system(system: str) -> None:
-    if not _SYSTEM.fullmatch(system):
-        msg = f"system={system!r}: 1 to 32 characters out of a-z, 0-9, '_' and '-'"
-        raise OptionError(msg)
+    if not SYSTEM.fullmatch(system):
+        accepted = "1 to 32 characters out of a-z, 0-9, '_' and '-'"
+        raise refused("system", system, accepted)
 
 
 # The base.

@@ -55,7 +55,7 @@ class Askers:
         lane, corr = asker
         self._outgoing.answer(lane, kind, corr, reports.to_bytes(facts), Codec.JSON)
 
-    def refuse(self, asker: Asker, error: str, **facts: Any) -> None:  # noqa: ANN401 - JSON
+    def refuse(self, asker: Asker, error: str, **facts: object) -> None:
         """Say why something cannot be done."""
         self.answer(asker, Kind.REFUSAL, {"error": error, **facts})
 

@@ -86,7 +86,9 @@ class Events:
             subscriber.window += count
             self._send(number, subscriber)
 
-    def publish(self, event: str, child: Subject | None = None, **facts: Any) -> None:  # noqa: ANN401 - facts are JSON
+    def publish(
+        self, event: str, child: Subject | None = None, **facts: object
+    ) -> None:
         """Tell the subscribers."""
         if not self._subscribers:
             return
@@ -128,13 +130,13 @@ class Events:
 
     # The log: what a person has to know, one line each.
 
-    def warn(self, event: str, child: Subject | None = None, **facts: Any) -> None:  # noqa: ANN401 - see publish
+    def warn(self, event: str, child: Subject | None = None, **facts: object) -> None:
         """Log something a person may have to act on."""
         if child is not None:
             facts = {"actor": child.label, "incarnation": child.incarnation, **facts}
         self._log.warning(event, **facts)
 
-    def info(self, event: str, child: Subject, **facts: Any) -> None:  # noqa: ANN401 - see publish
+    def info(self, event: str, child: Subject, **facts: object) -> None:
         """Log how it went on."""
         self._log.info(event, actor=child.label, incarnation=child.incarnation, **facts)
 

@@ -25,7 +25,7 @@ REPORTS = {
 }
 
 
-def to_bytes(kind: str, **facts: Any) -> bytes:  # noqa: ANN401 - JSON
+def to_bytes(kind: str, **facts: object) -> bytes:
     """Return the datagram for an order or a report."""
     return json.dumps({"kind": kind, **facts}).encode()
 

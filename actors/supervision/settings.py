@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict
 
 import attrs
 
@@ -23,6 +23,7 @@ from actors.options import (
     is_time,
     is_whole,
     must,
+    one_of,
     refused,
     valid_count,
     valid_heartbeat,
@@ -46,12 +47,6 @@ Shutdown = float | Literal["brutal_kill"]
 
 # Once: it reads a file.
 MAX_START_CONCURRENCY = min(8, os.cpu_count() or 1)
-
-
-def _one_of(words: Any) -> Any:  # noqa: ANN401 - a Literal in, a validator out
-    accepted = get_args(words)
-    listed = ", ".join(map(repr, accepted))
-    return must(lambda value: value in accepted, f"one of {listed}")
 
 
 _flag = must(lambda value: isinstance(value, bool), "True or False")
@@ -117,7 +112,7 @@ class ChildOptions(Resources):
         ),
     )
     heartbeat: Heartbeat | None = attrs.field(default=None, validator=valid_heartbeat)
-    kill_scope: KillScope = attrs.field(default="session", validator=_one_of(KillScope))
+    kill_scope: KillScope = attrs.field(default="session", validator=one_of(KillScope))
     core_dump: bool = attrs.field(default=False, validator=_flag)
     oom_score_adj: int = attrs.field(
         default=100,
@@ -131,7 +126,7 @@ class ChildOptions(Resources):
     handler_timeout: float | None = attrs.field(default=None, validator=valid_limit)
     on_crash: OnCrash = attrs.field(default="drop", validator=valid_on_crash)
     mailbox_on_restart: MailboxOnRestart = attrs.field(
-        default="keep", validator=_one_of(MailboxOnRestart)
+        default="keep", validator=one_of(MailboxOnRestart)
     )
 
     @classmethod
@@ -197,11 +192,11 @@ class SupervisorOptions:
         kill_grace: Seconds from SIGKILL to calling a process unkillable.
     """
 
-    strategy: Strategy = attrs.field(default="one_for_one", validator=_one_of(Strategy))
+    strategy: Strategy = attrs.field(default="one_for_one", validator=one_of(Strategy))
     intensity: float = attrs.field(default=3, validator=valid_count)
     period: float = attrs.field(default=5.0, validator=valid_period)
     auto_shutdown: AutoShutdown = attrs.field(
-        default="never", validator=_one_of(AutoShutdown)
+        default="never", validator=one_of(AutoShutdown)
     )
     start_concurrency: int | None = attrs.field(
         default=None,

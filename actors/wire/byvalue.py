@@ -48,14 +48,14 @@ def is_definition(obj: object) -> bool:
     return issubclass(kind, type) or id(kind) in _KINDS
 
 
-def is_importable(obj: Any) -> bool:  # noqa: ANN401 - any definition
+def is_importable(obj: object) -> bool:
     """Return whether another process that imports the module of *obj* has found it."""
     if isinstance(obj, type) and not obj.__flags__ & _HEAP_TYPE:
         return True
     return _is_found(obj, qualified_name(obj))
 
 
-def qualified_name(obj: Any) -> str:  # noqa: ANN401 - any definition
+def qualified_name(obj: object) -> str:
     """Return the name of *obj*, a definition, in its module."""
     name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", "<lambda>")
     return str(name)

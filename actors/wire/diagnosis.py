@@ -111,7 +111,7 @@ def _parts_of_message(obj: object) -> list[Part]:
             return []
 
 
-def _label(obj: Any) -> str:  # noqa: ANN401 - anything
+def _label(obj: object) -> str:
     if byvalue.is_definition(obj):
         return byvalue.qualified_name(obj)
     return type(obj).__name__
