@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +163,7 @@ def _module_path() -> list[str]:
 
     Decoding imports modules by name, so a directory that anybody may write to is left out, with a warning.
     """
-    entries = list(_absolute_path())
+    entries = [str(Path(entry).absolute()) for entry in sys.path]
     unsafe = [entry for entry in entries if _is_world_writable(entry)]
     if unsafe:
         warnings.warn(
@@ -174,13 +173,6 @@ def _module_path() -> list[str]:
             stacklevel=7,  # the program's own line that starts the system
         )
     return [entry for entry in entries if entry not in unsafe]
-
-
-def _absolute_path() -> Iterator[str]:
-    for entry in sys.path:
-        # A relative one leads nowhere where the working directory has been removed.
-        with contextlib.suppress(FileNotFoundError):
-            yield str(Path(entry).absolute())
 
 
 def _is_world_writable(path: str) -> bool:

@@ -128,6 +128,7 @@ class Reader:
             handled=words[status.HANDLED],
             outbox=words[status.OUTBOX],
             running=running,
+            companion_pid=words[status.COMPANION],
         )
 
     def _pid(self, number: int) -> int:

@@ -106,6 +106,7 @@ class Actor:
         handled: How many messages this incarnation has finished.
         outbox: How many messages wait in its process for room in the mailboxes of others.
         running: What its handlers are doing.
+        companion_pid: Of the supervisor that has what it has spawned; 0 where it has spawned nothing.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Actor:
     handled: int
     outbox: int
     running: tuple[Work, ...]
+    companion_pid: int = 0
 
 
 @attrs.frozen
@@ -158,7 +160,7 @@ class Branch:
         kind: ``program``, ``root``, ``supervisor`` (one with actors below it), ``actor`` or ``process``.
         pid: Its number.
         state: Of an actor; None for others.
-        children: The processes that it has started.
+        children: The processes that it has started; of an actor also the actors and trees that it has spawned.
     """
 
     name: str
@@ -205,9 +207,18 @@ def tree_of(system: System, processes: dict[int, Process]) -> Branch:
     for process in processes.values():
         below.setdefault(process.parent, []).append(process.pid)
     actors = {actor.pid: actor for actor in system.actors}
+    # Whose companion is in its place: it is shown with that one.
+    companions = {
+        actor.companion_pid: actor.pid
+        for actor in system.actors
+        if actor.companion_pid in processes and actor.pid in processes
+    }
+    for companion, pid in companions.items():
+        below.setdefault(pid, []).extend(below.get(companion, ()))
 
     def branch(pid: int) -> Branch:
-        children = tuple(branch(child) for child in sorted(below.get(pid, ())))
+        shown = sorted(set(below.get(pid, ())).difference(companions))
+        children = tuple(branch(child) for child in shown)
         actor = actors.get(pid)
         if actor is not None:
             return Branch(actor.name, "actor", pid, actor.state, children)

@@ -9,18 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from actors.wire.parcel import Parcel
 
 T = TypeVar("T")
-
-
-class Check(Protocol):
-    """Raises where a call cannot be used."""
-
-    def __call__(self, *, is_waiting: bool) -> None:
-        """Look whether it can be, also by somebody who *is_waiting* for it."""
 
 
 class Call(Future[T]):
@@ -32,7 +25,7 @@ class Call(Future[T]):
         body: bytes | Parcel,
         timeout: float | None,
         on_cancel: Callable[[Call[T]], None],
-        check: Check,
+        check: Callable[[], None],
     ) -> None:
         """Make a call that nobody has taken yet.
 
@@ -41,7 +34,7 @@ class Call(Future[T]):
             body: The message; dropped when the call is over, because futures may be kept for long.
             timeout: Seconds it may take, waiting included; None for no limit.
             on_cancel: Is told of a call that somebody has cancelled.
-            check: Raises where this process is a fork of the executor's, or whoever is going to wait would do so for ever.
+            check: Raises if nobody will ever settle it here, because this process is a fork of the executor's.
         """
         super().__init__()
         self.label = label
@@ -73,10 +66,10 @@ class Call(Future[T]):
             Whether it is cancelled; False when it has finished before.
 
         Raises:
-            ForkedHandleError: This process was forked from the one that has made the call, and it was not over.
+            ForkedHandleError: As ``result``.
         """
         if not self.is_over:
-            self._check(is_waiting=False)
+            self._check()
         if not self.claim():
             return super().cancel()
         self._on_cancel(self)
@@ -106,10 +99,9 @@ class Call(Future[T]):
 
         Raises:
             ForkedHandleError: This process was forked from the one that has made the call, and it was not over.
-            RuntimeError: It was not over, and this is a call-back of a future of the same executor: they all run where calls are settled.
         """
         if not self.is_over:
-            self._check(is_waiting=True)
+            self._check()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -117,8 +109,7 @@ class Call(Future[T]):
 
         Raises:
             ForkedHandleError: As ``result``.
-            RuntimeError: As ``result``.
         """
         if not self.is_over:
-            self._check(is_waiting=True)
+            self._check()
         return super().exception(timeout)

@@ -195,8 +195,7 @@ def is_routing(value: object) -> bool:
     return (
         value in NAMES
         if isinstance(value, str)
-        else isinstance(value, HashBy)
-        or (callable(value) and not isinstance(value, type))  # HashBy without ()
+        else callable(value) or isinstance(value, HashBy)
     )
 
 

@@ -29,6 +29,7 @@ Layout (64-bit words of the first page):
     32   holds up: a number, while siblings of the actor that have the same in ``held up`` wait for its process to end, or to be ready
     33   held up: likewise; this actor has no process meanwhile, and answers nothing
     34   lost: 1 once this incarnation cannot write to its supervisor's record any more
+    35   companion: pid of the supervisor that has its children, 0 where it has none
     ==== =========================================================================
 
 Further parts:
@@ -81,6 +82,7 @@ WORDS_BYTES = 4096
 FREEZE_AT, FREEZES_KEPT = 16, 8
 HOLDS_UP, HELD_UP = 32, 33
 LOST = 34
+COMPANION = 35
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER, BY_SIGNAL = 1, 2, 3
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256

@@ -21,7 +21,7 @@ class AsActor:
         heartbeat: Seconds between two of its signs of life; None for none.
         resources: What the kernel allows it: attributes of ``Resources``.
         redelivers: Whether a message that it dies of is tried again.
-        shared: The mailbox that it takes from besides its own; only an actor of the root's has one.
+        shared: The mailbox that it takes from besides its own.
     """
 
     scheme: str

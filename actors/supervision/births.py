@@ -76,6 +76,7 @@ class Births:
         child.is_alive = True
         child.cause = child.ready_at = None
         child.is_leaving = False
+        child.pid = 0
         child.due = None
         child.incarnation += 1
         child.born = time.monotonic()

@@ -21,12 +21,17 @@ class Census:
         """Take note of *child*."""
         self.children[child.number] = child
         child.branch.kids[child.number] = child
+        home = child.branch.home
+        if home is not None and isinstance(child, ActorChild):
+            home.spawned[child.number] = child
         if child.options.name is not None:
             self.names[child.options.name] = child.number
 
     def remove(self, child: Child) -> None:
         """Forget *child*, which has ended for good."""
         del child.branch.kids[child.number]
+        if child.branch.home is not None:
+            child.branch.home.spawned.pop(child.number, None)
         child.branch.static.pop(child.number, None)
         del self.children[child.number]
         if child.options.name is not None:

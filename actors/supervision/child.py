@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from actors.exits import ExitReason
+from actors.runtime import status
 from actors.runtime.process import Arguments
 from actors.runtime.record import GOODBYE_BYTES
 from actors.supervision.birth import Birth
@@ -60,6 +61,7 @@ class Branch:
         has_left: Whether it was told to end.
         standstill: Who waits for whom, as the status pages of the children show it; None where that is not known.
         settled: The members as they were when it was last seen to who has no process and gets none.
+        home: In whose hands a plainly spawned actor is; None for the root's own.
     """
 
     key: int
@@ -73,6 +75,7 @@ class Branch:
     has_left: bool = False
     standstill: Standstill | None = None
     settled: Mapping[int, Member] = attrs.field(factory=dict)
+    home: Companion | None = None
 
     @property
     def is_of_one(self) -> bool:
@@ -127,6 +130,11 @@ class Child:
     heirs: list[Asker] = attrs.field(factory=list)  # wait for that
 
     @property
+    def is_public(self) -> bool:
+        """Whether its life is told of."""
+        return True
+
+    @property
     def member(self) -> Member | None:
         """Where it is in its life, and what is to become of it; None once it is to be forgotten."""
         return self.branch.group.members.get(self.number)
@@ -171,6 +179,8 @@ class ActorChild(Child):
     resources: dict[str, Any]  # what the kernel allows it: attributes of ``Resources``
     shared: SharedMailbox | None = None  # that it takes from besides its own
     dump_at: int = GOODBYE_BYTES  # where in its goodbye the next stack is written
+    companion: Companion | None = None  # has its children
+    last: Death | None = None  # decided about when its companion has ended
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -181,8 +191,61 @@ class SupervisorChild(Child):
     remote: RemoteHands | None = None
     line_end: socket.socket | None = None  # its own, until it has it
 
+    def everybody(self) -> list[Child]:
+        """Return all who have it as their supervisor."""
+        return list(self.below.kids.values())
+
     def close_line_end(self) -> None:
         """Let it have the only end that is its own."""
         if self.line_end is not None:
             self.line_end.close()
             self.line_end = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Companion(SupervisorChild):
+    """The supervisor of the children of an actor: a group of its own, beside the actor, and each ends with the other.
+
+    Attributes:
+        actor: Whose.
+        spawned: Those that were plainly spawned, each a group of its own; trees are its ``below``.
+    """
+
+    actor: ActorChild
+    spawned: dict[int, ActorChild] = attrs.field(factory=dict)
+
+    @property
+    def is_public(self) -> bool:
+        """No: its death is its actor's."""
+        return False
+
+    def everybody(self) -> list[Child]:
+        """Return all who have it as their supervisor."""
+        return [*self.below.kids.values(), *self.spawned.values()]
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more is started below it."""
+        return self.fate is not None or self.below.group.leaving is not None
+
+    @property
+    def lent(self) -> Orders | None:
+        """The hands that those have who were plainly spawned; None while there is no process that has any."""
+        return self.remote if self.pidfd >= 0 else None
+
+    def part(self) -> None:
+        """Let its actor have none any more."""
+        self.actor.companion = None
+        self.actor.estate.page.words[status.COMPANION] = 0
+
+    def lend_hands(self) -> None:
+        """Let the plainly spawned ones be started: there is a process that can do that."""
+        for child in self.spawned.values():
+            child.branch.hands = self.lent
+
+    def next_to_stop(self) -> list[ActorChild]:
+        """Return which of the plainly spawned ones are stopped next: the youngest, with all that share a mailbox with it."""
+        waiting = [child for child in self.spawned.values() if not child.is_unkillable]
+        if not waiting or waiting[-1].shared is None:
+            return waiting[-1:]
+        return [child for child in waiting if child.shared is waiting[-1].shared]

@@ -12,10 +12,11 @@ import time
 import attrs
 
 from actors.exits import ExitKind, ExitReason
+from actors.supervision import administration
 from actors.supervision.agenda import Agenda
 from actors.supervision.alarms import Alarms
 from actors.supervision.census import Census
-from actors.supervision.child import ActorChild, Child, SupervisorChild
+from actors.supervision.child import ActorChild, Child, Companion, SupervisorChild
 from actors.supervision.departures import Departures
 from actors.supervision.endings import Endings
 from actors.supervision.events import Events
@@ -69,7 +70,7 @@ class Deaths:
         """There was an order to fork *child*, and there is no process."""
         self._forget_process(child)
         if isinstance(child, SupervisorChild):
-            self._renew(child)
+            self._lose_all(child, reason)
         self._settle_and_ask(child, reason)
 
     # Supervisors.
@@ -88,15 +89,37 @@ class Deaths:
                 uptime=reason.uptime,
             )
         lost = ExitReason(ExitKind.SUPERVISOR_DIED, child_id=child.label, inner=reason)
-        for death in below.deaths:  # nobody decides about those any more
-            self._kin.lost(below.kids[death.key], death.reason)
-        for kid in list(below.kids.values()):
+        self._lose_all(child, lost)
+        return reason
+
+    def _lose_all(self, child: SupervisorChild, reason: ExitReason) -> None:
+        """Enter the deaths of all below a supervisor that has no process, and let it begin afresh."""
+        below = child.below
+        for kid in child.everybody():
+            for death in kid.branch.deaths:  # nobody decides about those any more
+                if death.key == kid.number:
+                    self._kin.lost(kid, death.reason)
+            self._lose_companion(kid, reason)
             if kid.is_alive:
-                self._lose(kid, lost)
+                self._lose(kid, reason)
+            elif not kid.incarnation:
+                kid.reason = reason  # for who waits for its start
             if kid.number not in below.static:
                 self._departures.end(kid)
         self._renew(child)
-        return reason
+
+    def _lose_companion(self, child: Child, reason: ExitReason) -> None:
+        """Enter the death of the companion of *child*, if it has one: both had the same supervisor."""
+        if not isinstance(child, ActorChild) or child.companion is None:
+            return
+        companion = child.companion
+        companion.part()
+        if child.last is not None:
+            self._kin.lost(child, child.last.reason)
+            child.last = None
+        if companion.is_alive:
+            self._lose(companion, reason)
+        self._departures.end(companion)
 
     def _lose(self, child: Child, reason: ExitReason) -> None:
         """Enter the death of one that has died with its supervisor."""
@@ -149,14 +172,23 @@ class Deaths:
         is_final = self._settle(child, reason)
         assert child.reason is not None  # noqa: S101 - set just now; for the checkers
         lived = None if child.ready_at is None else time.monotonic() - child.ready_at
-        child.branch.deaths.append(
-            Death(
-                child.number,
-                child.reason,
-                lived,
-                luck=random.random(),  # noqa: S311 - it only spreads restarts
-                is_ignored=lived is None and child.reason.kind is ExitKind.NORMAL,
-                is_final=is_final,
-            )
+        death = Death(
+            child.number,
+            child.reason,
+            lived,
+            luck=random.random(),  # noqa: S311 - it only spreads restarts
+            is_ignored=lived is None and child.reason.kind is ExitKind.NORMAL,
+            is_final=is_final,
         )
+        if isinstance(child, ActorChild) and child.companion is not None:
+            child.last = death
+            self._stop(child.companion)
+            return
+        child.branch.deaths.append(death)
         self._agenda.add(child.branch)
+
+    def _stop(self, companion: Companion) -> None:
+        """End *companion*, whose actor has no process any more, with all that it has."""
+        branch = companion.branch
+        branch.group, _ = administration.stop_child(branch.group, companion.number)
+        self._agenda.add(branch)

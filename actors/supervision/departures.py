@@ -8,10 +8,17 @@ from actors.exits import ExitKind, ExitReason
 from actors.supervision.agenda import Agenda
 from actors.supervision.askers import Askers
 from actors.supervision.census import Census
-from actors.supervision.child import ActorChild, Branch, Child, SupervisorChild
+from actors.supervision.child import (
+    ActorChild,
+    Branch,
+    Child,
+    Companion,
+    SupervisorChild,
+)
 from actors.supervision.events import Events
 from actors.supervision.group import Phase
 from actors.supervision.kin import Kin
+from actors.supervision.links import Tie
 from actors.supervision.outputs import Outputs
 from actors.supervision.settling import Settling
 from actors.supervision.sharing import Sharing
@@ -84,7 +91,7 @@ class Departures:
             return
         reason = self._last_reason(child)
         if isinstance(child, SupervisorChild):
-            for kid in list(child.below.kids.values()):
+            for kid in child.everybody():
                 self.end(kid)
             self._agenda.drop(child.below)
         elif isinstance(child, ActorChild):
@@ -92,11 +99,32 @@ class Departures:
             self._settling.end(child, reason)
             self._outputs.end(child.number)
         self._census.remove(child)
+        if child.branch.is_of_one:
+            self._agenda.drop(child.branch)
+        home = child.branch.home
+        if home is not None and home.below.group.leaving is not None:
+            self._agenda.add(home.below)  # the next one's turn
         self._settling.remember(child.number, reason)
         if not child.is_down:
             self._events.publish("child_stopped", child, reason=reason.to_json())
         self._kin.ended(child, reason)
         self._askers.down(child, reason)  # last: by then, watchers have been told
+        if isinstance(child, Companion):
+            self._part(child, reason)
+
+    def _part(self, companion: Companion, reason: ExitReason) -> None:
+        """Let the actor of *companion* end with it, or, where it has ended already, have its death decided about."""
+        actor = companion.actor
+        if actor.companion is not companion:
+            return
+        companion.part()
+        if actor.last is not None:
+            actor.branch.deaths.append(actor.last)
+            actor.last = None
+            self._agenda.add(actor.branch)
+        elif companion.ready_at is not None:  # else there never was one
+            tie = Tie(actor.number)
+            self._kin.pass_on(tie, companion.label, companion.incarnation, reason)
 
     def _last_reason(self, child: Child) -> ExitReason:
         branch = child.branch

@@ -62,6 +62,11 @@ class Subject(Protocol):
         """Of its process."""
         ...
 
+    @property
+    def is_public(self) -> bool:
+        """Whether subscribers are told of it."""
+        ...
+
 
 class Events:
     """The publisher of one supervisor."""
@@ -90,7 +95,7 @@ class Events:
         self, event: str, child: Subject | None = None, **facts: object
     ) -> None:
         """Tell the subscribers."""
-        if not self._subscribers:
+        if not self._subscribers or (child is not None and not child.is_public):
             return
         record = {
             "event": event,

@@ -28,7 +28,14 @@ from actors.supervision.askers import Askers
 from actors.supervision.autopsy import Autopsy
 from actors.supervision.births import Births
 from actors.supervision.census import Census
-from actors.supervision.child import TOP, ActorChild, Branch, Child, SupervisorChild
+from actors.supervision.child import (
+    TOP,
+    ActorChild,
+    Branch,
+    Child,
+    Companion,
+    SupervisorChild,
+)
 from actors.supervision.deaths import Deaths
 from actors.supervision.departures import Departures
 from actors.supervision.endings import Endings
@@ -180,7 +187,9 @@ class Lifecycle:
             self.kin.decided(branch, death, now)
         over = branch.group.leaving
         if over is not None and before.leaving is None and not over.clean:
-            about = branch.owner or branch.kids.get(branch.key)
+            about: Child | None = branch.owner or branch.kids.get(branch.key)
+            if isinstance(about, Companion):
+                about = about.actor
             self._events.publish("giving_up", about, reason=over.to_json())
 
     def _advance(self, branch: Branch, now: float) -> None:
@@ -204,13 +213,23 @@ class Lifecycle:
 
     def _leave(self, branch: Branch, reason: ExitReason) -> None:
         """Nobody is left in *branch*."""
-        if branch.has_left:
+        if branch.has_left or self._has_spawned(branch):
             return
         branch.has_left = True
         if branch is self.top and not reason.clean:
             self.failed = reason
         elif branch.owner is not None and branch.hands is not None:
             branch.hands.leave()
+
+    def _has_spawned(self, branch: Branch) -> bool:
+        """Return whether there are plainly spawned actors that have to end first, and see to it that they do."""
+        owner = branch.owner
+        if not isinstance(owner, Companion):
+            return False
+        doomed = owner.next_to_stop()
+        for child in doomed:
+            self.stop(child)
+        return bool(doomed)
 
     # Starting.
 
@@ -273,7 +292,8 @@ class Lifecycle:
         self.top.group = self.top.group.ending(reason)
         self._agenda.add(self.top)
         for child in self.census.children.values():
-            if child.branch.is_of_one:
+            is_plain = isinstance(child, ActorChild) and child.branch.is_of_one
+            if is_plain and child.branch.home is None:  # others end with their actor
                 self.stop(child)
 
     def _terminate(self, child: Child) -> None:
@@ -331,6 +351,8 @@ class Lifecycle:
 
     def _give_up_on(self, child: Child) -> None:
         branch = child.branch
+        if branch.home is not None:
+            self._agenda.add(branch.home.below)  # nobody waits for it there
         if child.member is not None and branch.owner is not None:
             reason = child.cause or ExitReason(ExitKind.KILLED, cause="unkillable")
             branch.group = progress.unkillable(branch.group, child.number, reason)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from actors.supervision import linux
 
 MAX_BYTES = 64 * 1024  # of a datagram
-MAX_DESCRIPTORS = 3
+MAX_DESCRIPTORS = 4
 _CONTROL_BYTES = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 

@@ -24,7 +24,6 @@ from actors.supervision.hands import Ended, Hands
 from actors.supervision.line import Line
 
 RETRY_SECONDS = 0.001  # how soon a full line is tried again
-_DESCRIPTORS = 2  # of a birth, without its arguments
 
 
 class Life:
@@ -136,12 +135,13 @@ class Nested:
         if kind == "ping":
             self._line.send(orders.to_bytes("pong"))
             return
-        if len(descriptors) < _DESCRIPTORS + ("scheme" in facts):
+        if len(descriptors) < orders.count_descriptors(facts):
             for fd in descriptors:
                 os.close(fd)
             self.not_forked(facts["number"], facts["incarnation"], errno.EMFILE)
             return
-        self.hands.fork(orders.to_birth(facts, descriptors, _read(descriptors[2:])))
+        data = _read(descriptors.pop()) if "scheme" in facts else b""
+        self.hands.fork(orders.to_birth(facts, descriptors, data))
 
     # What the hands see: ``hands.Reports``.
 
@@ -184,11 +184,9 @@ class Nested:
         self._line.send(orders.to_bytes(kind, **named))
 
 
-def _read(descriptors: list[int]) -> bytes:
-    """Return what the one of *descriptors* holds, if there is one, and close it."""
-    if not descriptors:
-        return b""
-    with os.fdopen(descriptors[0], "rb") as file:
+def _read(fd: int) -> bytes:
+    """Return what *fd* holds, and close it."""
+    with os.fdopen(fd, "rb") as file:
         file.seek(0)
         return file.read()
 

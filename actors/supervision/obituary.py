@@ -19,6 +19,8 @@ def tell(events: Events, child: Child, death: Death, fate: Fate | None) -> None:
         death: How.
         fate: What was to become of it before it died.
     """
+    if not child.is_public:
+        return  # of its actor's there is more to be said
     is_told = child.spawner is not None
     was_stopped = death.is_final or fate is not None
     if (was_stopped or _has_lingered(child, death.reason)) and not is_told:

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from actors.runtime.process import Arguments
+from actors.runtime.process import Arguments, Shared
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 
 # Which arguments a report has.
@@ -50,11 +50,20 @@ def of_birth(birth: Birth) -> bytes:
         facts["heartbeat"] = birth.role.heartbeat
         facts["resources"] = dict(birth.role.resources)
         facts["redelivers"] = birth.role.redelivers
+        shared = birth.role.shared
+        facts["shared"] = None if shared is None else [shared.number, shared.seat]
         facts["arguments"] = {
             **attrs.asdict(arguments, recurse=False),
             "data": None,
         }
     return to_bytes("fork", **facts)
+
+
+def count_descriptors(facts: dict[str, Any]) -> int:
+    """Return how many descriptors travel beside the order to fork: those of the birth, and for an actor its arguments."""
+    if "scheme" not in facts:
+        return 2
+    return 3 + (facts["shared"] is not None)
 
 
 def to_birth(facts: dict[str, Any], descriptors: list[int], data: bytes) -> Birth:
@@ -66,5 +75,7 @@ def to_birth(facts: dict[str, Any], descriptors: list[int], data: bytes) -> Birt
         arguments = Arguments(**{**facts.pop("arguments"), "data": data})
         scheme, heartbeat = facts.pop("scheme"), facts.pop("heartbeat")
         allowed = facts.pop("resources"), facts.pop("redelivers")
-        role = AsActor(scheme, own_fd, arguments, heartbeat, *allowed)
+        place = facts.pop("shared")
+        shared = None if place is None else Shared(place[0], descriptors[2], place[1])
+        role = AsActor(scheme, own_fd, arguments, heartbeat, *allowed, shared)
     return Birth(**facts, goodbye_fd=goodbye_fd, role=role)

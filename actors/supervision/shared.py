@@ -48,6 +48,11 @@ class SharedMailbox:
     incarnation: int = attrs.field(default=0, init=False)  # it has no process
     pid: int = attrs.field(default=0, init=False)
 
+    @property
+    def is_public(self) -> bool:
+        """Whether what happens to it is told of."""
+        return True
+
     def method(self, name: str) -> str:
         """Return the full name of a message."""
         return f"{self.class_name}.{name}"

@@ -10,7 +10,7 @@ from actors.runtime import status
 from actors.supervision.agenda import Agenda
 from actors.supervision.autopsy import Autopsy
 from actors.supervision.census import Census
-from actors.supervision.child import ActorChild, SupervisorChild
+from actors.supervision.child import ActorChild, Companion, SupervisorChild
 from actors.supervision.deaths import Deaths
 from actors.supervision.endings import Endings
 from actors.supervision.events import Events
@@ -54,12 +54,21 @@ class Sightings:
             child.close_line_end()
             self._pulse.watch(child)
             self._agenda.add(child.below)
+            if isinstance(child, Companion):
+                self._introduce(child)
             return
         if isinstance(child, ActorChild):
             child.estate.page.words[status.PID] = pid
         is_stopping = child.member is not None and child.member.phase is Phase.STOPPING
         if is_stopping or child.cause is not None:
             self._endings.kill(child, "not_ready")
+
+    def _introduce(self, companion: Companion) -> None:
+        """Let *companion* start those who wait for it, and show where they are to be found."""
+        companion.lend_hands()
+        for kid in companion.spawned.values():
+            self._agenda.add(kid.branch)
+        companion.actor.estate.page.words[status.COMPANION] = companion.pid
 
     def not_forked(self, number: int, incarnation: int, code: int) -> None:
         """See ``hands.Reports``."""

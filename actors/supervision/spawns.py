@@ -7,11 +7,12 @@ from typing import Any
 
 import attrs
 
-from actors.errors import ActorError
+from actors.errors import ActorError, SystemClosedError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.process import Arguments
 from actors.supervision.child import ActorChild, Asker, Branch, Handle
+from actors.supervision.companions import Companions
 from actors.supervision.estate import Estate
 from actors.supervision.forest import limits_of
 from actors.supervision.group import group_of_one
@@ -28,6 +29,7 @@ class Spawns:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of one supervisor
         self,
         lifecycle: Lifecycle,
+        companions: Companions,
         directory: RuntimeDirectory,
         payloads: Payloads,
         transport: str,
@@ -37,6 +39,7 @@ class Spawns:
     ) -> None:
         """Make actors in *directory*, with mailboxes of *transport* unless they say otherwise, until it *is_closing*."""
         self._lifecycle = lifecycle
+        self._companions = companions
         self._directory = directory
         self._payloads = payloads
         self._transport = transport
@@ -49,10 +52,10 @@ class Spawns:
         }
 
     def _on_spawn(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
+        self, asker: Asker, sender: int, facts: dict[str, Any], payload: bytes
     ) -> None:
         arguments = self._payloads.hold(facts, payload)
-        if not self._add(asker, facts, arguments):
+        if not self._add(asker, sender, facts, arguments):
             self._payloads.release(arguments)
 
     def _on_open_shared(
@@ -74,7 +77,9 @@ class Spawns:
             asker, "spawn", name=label, reason=reason.to_json()
         )
 
-    def _add(self, asker: Asker, facts: dict[str, Any], arguments: Arguments) -> bool:
+    def _add(
+        self, asker: Asker, sender: int, facts: dict[str, Any], arguments: Arguments
+    ) -> bool:
         """Make a child, or tell *asker* why not; return whether there is one."""
         if self._is_closing():
             self._lifecycle.askers.refuse(
@@ -90,6 +95,11 @@ class Spawns:
                 "name_taken",
                 text=f"name={options.name!r}: an actor of this name runs already",
             )
+            return False
+        try:
+            home = self._companions.find(asker, sender)
+        except SystemClosedError as exc:
+            self._lifecycle.askers.refuse(asker, "closing", text=str(exc))
             return False
         number = self._take_number()
         options = attrs.evolve(
@@ -115,11 +125,12 @@ class Spawns:
             return False
         own = SupervisorOptions(**facts["supervisor"])
         group = group_of_one(number, options, own)
+        hands = self._lifecycle.hands if home is None else home.lent
         child = ActorChild(
             number,
             label,
             options,
-            Branch(number, group, self._lifecycle.hands),
+            Branch(number, group, hands, home=home),
             facts["class_name"],
             facts["classes"],
             spawner=asker,

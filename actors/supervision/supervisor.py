@@ -31,6 +31,7 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
 from actors.supervision.child import ActorChild, Asker, Handle
 from actors.supervision.closing import Closing
+from actors.supervision.companions import Companions
 from actors.supervision.complaints import Complaints
 from actors.supervision.console import Console
 from actors.supervision.control import Control
@@ -146,6 +147,7 @@ class Supervisor:
             self.lifecycle, self._events, self._alarms, self._programs.close
         )
         self._is_orphaned = False  # because the program that owns the system has died
+        companions = Companions(self.lifecycle, lambda: next(self._numbers))
         self._requests: dict[str, Handle] = {
             "hello": lambda asker, *_: self._on_hello(asker, preloaded),
             "rouse": lambda _asker, _sender, facts, _payload: (
@@ -163,8 +165,8 @@ class Supervisor:
                 self._events.acknowledge(sender, facts["count"])
             ),
             "bar": self._on_bar,
-            **self._spawns().requests,
-            **self._trees().requests,
+            **self._spawns(companions).requests,
+            **self._trees(companions).requests,
             **self._closing.requests,
             **self._control.requests,
             **Inquiries(self.lifecycle).requests,
@@ -189,9 +191,10 @@ class Supervisor:
             wakeup_fd, selectors.EVENT_READ, lambda: self._on_signal(wakeup_fd)
         )
 
-    def _spawns(self) -> Spawns:
+    def _spawns(self, companions: Companions) -> Spawns:
         return Spawns(
             self.lifecycle,
+            companions,
             self._directory,
             self._payloads,
             self._transport,
@@ -200,7 +203,7 @@ class Supervisor:
             lambda: self._closing.has_begun,
         )
 
-    def _trees(self) -> Trees:
+    def _trees(self, companions: Companions) -> Trees:
         forest = Forest(
             self._directory,
             self._payloads,
@@ -209,8 +212,9 @@ class Supervisor:
             lambda: next(self._numbers),
             self.lifecycle.census.names.__contains__,
         )
-        askers = self.lifecycle.askers
-        return Trees(self.lifecycle, askers, forest, lambda: self._closing.has_begun)
+        return Trees(
+            self.lifecycle, companions, forest, lambda: self._closing.has_begun
+        )
 
     # The loop.
 

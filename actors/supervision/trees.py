@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.errors import NameTakenError, SpawnError
+from actors.errors import NameTakenError, SpawnError, SystemClosedError
 from actors.supervision import administration
 from actors.supervision.administration import Reply
-from actors.supervision.askers import Askers
 from actors.supervision.child import Asker, Branch, Child, Handle, SupervisorChild
+from actors.supervision.companions import Companions
 from actors.supervision.forest import Forest
 from actors.supervision.group import Member, Trial
 from actors.supervision.lifecycle import Lifecycle
@@ -22,12 +22,13 @@ class Trees:
     def __init__(
         self,
         lifecycle: Lifecycle,
-        askers: Askers,
+        companions: Companions,
         forest: Forest,
         is_closing: Callable[[], bool],
     ) -> None:
         self._lifecycle = lifecycle
-        self._askers = askers
+        self._companions = companions
+        self._askers = lifecycle.askers
         self._forest = forest
         self._is_closing = is_closing
         self.requests: dict[str, Handle] = {
@@ -43,14 +44,19 @@ class Trees:
     # Starting.
 
     def _on_supervise(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], payload: bytes
+        self, asker: Asker, sender: int, facts: dict[str, Any], payload: bytes
     ) -> None:
-        top = self._lifecycle.top
-        planted = self._plant(asker, facts["tree"], payload, top)
+        try:
+            home = self._companions.find(asker, sender)
+        except SystemClosedError as exc:
+            self._askers.refuse(asker, "closing", text=str(exc))
+            return
+        branch = self._lifecycle.top if home is None else home.below
+        planted = self._plant(asker, facts["tree"], payload, branch)
         if planted:
             first = planted[0]
             member = Member(first.number, first.options, trial=Trial.REMOVE)
-            top.group = top.group.with_members(member)
+            branch.group = branch.group.with_members(member)
             self._lifecycle.add(*planted)
 
     def _on_start_child(

@@ -155,8 +155,7 @@ class Twin(Actor):
             self.link(ref)
 
     def join(self, ref: ActorRef[Any]) -> None:
-        link = self.link(ref)
-        self.links[ref.name] = link
+        self.links[ref.name] = self.link(ref)
 
     def join_and_be_told(self, ref: ActorRef[Any]) -> None:
         self.links[ref.name] = self.link(ref, Twin.told)

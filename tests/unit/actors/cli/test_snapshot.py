@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from actors.cli.snapshot import (
@@ -112,6 +113,42 @@ def test_a_process_with_actors_below_it_is_a_supervisor() -> None:
         "supervisor",
     )
     assert left_behind.kind == "process"
+
+
+def test_what_an_actor_has_spawned_stands_below_it_and_its_companion_nowhere() -> None:
+    processes = known(
+        Process(101, 1, "actors:shop"),
+        Process(102, 101, "counter"),
+        Process(103, 102, "ffmpeg"),
+        Process(104, 101, "counter-companion"),
+        Process(105, 104, "child"),
+        Process(106, 104, "tree"),
+        Process(107, 106, "grandchild"),
+    )
+    counter = attrs.evolve(an_actor("counter"), companion_pid=104)
+    child = attrs.evolve(an_actor("child"), pid=105)
+    grandchild = attrs.evolve(an_actor("grandchild"), pid=107)
+
+    tree = tree_of(a_system(counter, child, grandchild), processes)
+
+    (root,) = tree.children
+    (shown,) = root.children
+    assert [(each.name, each.kind) for each in shown.children] == [
+        ("ffmpeg", "process"),
+        ("child", "actor"),
+        ("tree", "supervisor"),
+    ]
+
+
+def test_a_companion_whose_actor_has_ended_is_shown_where_it_is() -> None:
+    processes = known(
+        Process(101, 1, "actors:shop"), Process(104, 101, "counter-companion")
+    )
+    counter = attrs.evolve(an_actor("counter"), companion_pid=104)
+
+    (root,) = tree_of(a_system(counter), processes).children
+
+    assert [each.pid for each in root.children] == [104]
 
 
 def test_the_tree_of_a_system_whose_processes_have_ended_is_bare() -> None:

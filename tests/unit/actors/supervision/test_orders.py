@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.process import Arguments
+from actors.runtime.process import Arguments, Shared
 from actors.supervision import orders
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 
@@ -19,6 +19,14 @@ ARGUMENTS = Arguments(b"pickled \x00", is_private=True, places=[[-3, 8, "load"]]
     [
         Birth(7, 2, "Counter-7", "shop.1/7.2", 11, AsSupervisor(12)),
         Birth(7, 2, "ä-7", "shop.1/7.2", 11, AsActor("unix", 12, ARGUMENTS), 55),
+        Birth(
+            8,
+            1,
+            "worker",
+            "m",
+            11,
+            AsActor("shm", 12, ARGUMENTS, shared=Shared(4, 13, 2)),
+        ),
         Birth(
             1,
             1,
@@ -37,6 +45,9 @@ def test_birth_arrives_as_it_was_ordered(birth: Birth) -> None:
 
     assert kind == "fork"
     assert arrived == birth
+    is_actor = isinstance(birth.role, AsActor)
+    travelling = len([*birth.descriptors()]) + is_actor  # its arguments
+    assert orders.count_descriptors(facts) == travelling
 
 
 def test_birth_takes_the_descriptors_that_have_arrived() -> None:
