@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def _module_path() -> list[str]:
 
     Decoding imports modules by name, so a directory that anybody may write to is left out, with a warning.
     """
-    entries = [str(Path(entry).absolute()) for entry in sys.path]
+    entries = list(_absolute_path())
     unsafe = [entry for entry in entries if _is_world_writable(entry)]
     if unsafe:
         warnings.warn(
@@ -173,6 +174,13 @@ def _module_path() -> list[str]:
             stacklevel=7,  # the program's own line that starts the system
         )
     return [entry for entry in entries if entry not in unsafe]
+
+
+def _absolute_path() -> Iterator[str]:
+    for entry in sys.path:
+        # A relative one leads nowhere where the working directory has been removed.
+        with contextlib.suppress(FileNotFoundError):
+            yield str(Path(entry).absolute())
 
 
 def _is_world_writable(path: str) -> bool:

@@ -7,12 +7,15 @@ It is also a coroutine object, so that ``asyncio.TaskGroup.create_task`` and eve
 from __future__ import annotations
 
 import asyncio
+import math
+import numbers
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+from actors.errors import OptionError
 from actors.unread import ENDS, SPAWN, Unread
 
 T = TypeVar("T")
@@ -118,9 +121,12 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
 
         Raises:
             TimeoutError: *timeout* has passed; the result may still come.
+            OptionError: *timeout* is neither a number nor None.
             RuntimeError: Called in a coroutine, which has to await instead.
             Exception: Whatever the operation failed with; see the method that returned this.
         """
+        if timeout is not None:
+            _check_wait(timeout)
         if self.state == WAITING and self._source is not None:
             self._source.block(self, timeout)
         if self.state == WAITING:
@@ -252,6 +258,13 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             except IndexError:
                 return
             waker()
+
+
+def _check_wait(timeout: object) -> None:
+    # What is left of somebody's time may be below 0.
+    if not isinstance(timeout, numbers.Real) or math.isnan(timeout):
+        msg = f"timeout={timeout!r}: a number of seconds, or None to wait as long as it takes"
+        raise OptionError(msg)
 
 
 def _exception(typ: type[BaseException] | BaseException, val: object) -> BaseException:

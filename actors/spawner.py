@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from actors import planting, spawning
 from actors.actor import Actor
 from actors.errors import OptionError
-from actors.options import OptionKeywords, Options, refused
+from actors.options import OptionKeywords, Options, check_names, refused
 from actors.pending import Pending
 from actors.pool.crew import Crew
 from actors.pool.pool import Pool, open_pool
@@ -116,6 +116,7 @@ def _check(settings: SystemKeywords) -> None:
     Raises:
         OptionError: One is not acceptable.
     """
+    check_names(settings, Options.names() | OF_POOLS | OF_CHILDREN | OF_SUPERVISORS)
     if settings.keys() & OF_POOLS:
         split_pool(settings)
     elif (settings.keys() - Options.names()) & (OF_CHILDREN | OF_SUPERVISORS):

@@ -9,11 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from actors.wire.parcel import Parcel
 
 T = TypeVar("T")
+
+
+class Check(Protocol):
+    """Raises where a call cannot be used."""
+
+    def __call__(self, *, is_waiting: bool) -> None:
+        """Look whether it can be, also by somebody who *is_waiting* for it."""
 
 
 class Call(Future[T]):
@@ -25,7 +32,7 @@ class Call(Future[T]):
         body: bytes | Parcel,
         timeout: float | None,
         on_cancel: Callable[[Call[T]], None],
-        check: Callable[[], None],
+        check: Check,
     ) -> None:
         """Make a call that nobody has taken yet.
 
@@ -34,7 +41,7 @@ class Call(Future[T]):
             body: The message; dropped when the call is over, because futures may be kept for long.
             timeout: Seconds it may take, waiting included; None for no limit.
             on_cancel: Is told of a call that somebody has cancelled.
-            check: Raises if nobody will ever settle it here, because this process is a fork of the executor's.
+            check: Raises where this process is a fork of the executor's, or whoever is going to wait would do so for ever.
         """
         super().__init__()
         self.label = label
@@ -66,10 +73,10 @@ class Call(Future[T]):
             Whether it is cancelled; False when it has finished before.
 
         Raises:
-            ForkedHandleError: As ``result``.
+            ForkedHandleError: This process was forked from the one that has made the call, and it was not over.
         """
         if not self.is_over:
-            self._check()
+            self._check(is_waiting=False)
         if not self.claim():
             return super().cancel()
         self._on_cancel(self)
@@ -99,9 +106,10 @@ class Call(Future[T]):
 
         Raises:
             ForkedHandleError: This process was forked from the one that has made the call, and it was not over.
+            RuntimeError: It was not over, and this is a call-back of a future of the same executor: they all run where calls are settled.
         """
         if not self.is_over:
-            self._check()
+            self._check(is_waiting=True)
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -109,7 +117,8 @@ class Call(Future[T]):
 
         Raises:
             ForkedHandleError: As ``result``.
+            RuntimeError: As ``result``.
         """
         if not self.is_over:
-            self._check()
+            self._check(is_waiting=True)
         return super().exception(timeout)

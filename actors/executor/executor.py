@@ -14,7 +14,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, Unpack
+from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack
 
 from actors.attach import join
 from actors.errors import ForkedHandleError
@@ -119,6 +119,10 @@ class Executor(concurrent.futures.Executor):
     def __repr__(self) -> str:
         return f"<Executor {self._foreman.describe()}>"
 
+    def __reduce__(self) -> NoReturn:
+        msg = "an Executor cannot be sent: it belongs to the process that made it; make one where it is needed"
+        raise TypeError(msg)
+
     def within(self, timeout: float | None) -> Executor:
         """Return the same executor with a deadline for each call.
 
@@ -174,7 +178,7 @@ class Executor(concurrent.futures.Executor):
         foreman = self._foreman
         body, error = self._encode(fn, args, kwargs)
         call: Call[T] = Call(
-            label, body, self._timeout, foreman.cancel, foreman.check_fork
+            label, body, self._timeout, foreman.cancel, foreman.check_use
         )
         if error is None:
             foreman.submit(call)

@@ -149,6 +149,18 @@ class Foreman:
             msg = "the executor belongs to the process that this one was forked from: make one here"
             raise ForkedHandleError(msg)
 
+    def check_use(self, *, is_waiting: bool) -> None:
+        """Refuse to let a call be used where nobody would ever settle it.
+
+        Raises:
+            ForkedHandleError: As ``check_fork``.
+            RuntimeError: Somebody *is_waiting* in a call-back of a future: the thread that runs it is the one that settles all of them.
+        """
+        self.check_fork()
+        if is_waiting and self._thread is threading.current_thread():
+            msg = "a call-back of a future would wait for ever here: the thread that runs it settles all calls of the executor"
+            raise RuntimeError(msg)
+
     def describe(self) -> str:
         """Return in few words how far it is."""
         if self.broken is not None:

@@ -17,7 +17,12 @@ import attrs
 
 from actors import planting
 from actors.actor import Actor
-from actors.errors import ActorCrashedError, ActorError, ActorStoppedError
+from actors.errors import (
+    ActorCrashedError,
+    ActorError,
+    ActorStoppedError,
+    again,
+)
 from actors.mailbox import ActorMailbox, MailboxState
 from actors.pending import Pending, settled
 from actors.pool import stats
@@ -268,8 +273,19 @@ class Crew(Generic[A]):
             return [ActorMailbox(self.client, self.shared, self.name).inspect(1)]
         return [worker.ref.mailbox().inspect(1) for worker in self.workers]
 
+    def check_running(self) -> None:
+        """Refuse to look for workers where there is no system any more.
+
+        Raises:
+            SystemClosedError: It was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        if self.client.ended_with is not None:
+            raise again(self.client.ended_with)
+
     def drain(self) -> Pending[None]:
         """Return when all that this process has sent before is handled."""
+        self.check_running()
         # A worker that dies may put back what it had taken, behind the barrier: then it begins anew.
         before = self._lives()
 

@@ -22,7 +22,7 @@ import attrs
 
 from actors import messages
 from actors.actor import Actor
-from actors.errors import ItemError
+from actors.errors import ActorError, ItemError
 from actors.messages import message_name
 from actors.options import check_names, whole
 from actors.pending import Pending, settled
@@ -414,7 +414,7 @@ class Pool(Generic[A]):
         """Return the incarnations of the workers; of none once the system is closed."""
         try:
             return {each.name: each.incarnation for each in self.stats().workers}
-        except OSError:
+        except (OSError, ActorError):
             return {}
 
     # Its workers.
@@ -440,7 +440,13 @@ class Pool(Generic[A]):
         return self._crew.resize(size)
 
     def stats(self) -> PoolStats:
-        """Return what the workers are doing; they do not notice."""
+        """Return what the workers are doing; they do not notice.
+
+        Raises:
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
+        """
+        self._crew.check_running()
         directory = self._crew.client.directory
         told = []
         for worker in self._crew.workers:

@@ -195,7 +195,8 @@ def is_routing(value: object) -> bool:
     return (
         value in NAMES
         if isinstance(value, str)
-        else callable(value) or isinstance(value, HashBy)
+        else isinstance(value, HashBy)
+        or (callable(value) and not isinstance(value, type))  # HashBy without ()
     )
 
 

@@ -30,6 +30,7 @@ class Watches:
             ActorError: It is of another system.
             MailboxFullError: There is no room for the request.
         """
+        _check_ref(ref)
         watch = self._ask("watch", ref, {"method": method, "is_close": is_close})
         return Watch(watch, ref, lambda watch: self._cancel("unwatch", watch))
 
@@ -39,6 +40,7 @@ class Watches:
         Raises:
             As ``add``.
         """
+        _check_ref(ref)
         link = self._ask("link", ref, {"method": method, "name": ref.name})
         return Link(link, ref, lambda link: self._cancel("unlink", link))
 
@@ -54,10 +56,7 @@ class Watches:
             raise
         return watch
 
-    def _number_of(self, ref: object) -> int:
-        if not isinstance(ref, ActorRef):
-            msg = f"ref={ref!r}: pass the ref of the actor"
-            raise TypeError(msg)
+    def _number_of(self, ref: ActorRef[Any]) -> int:
         number = ref._number  # noqa: SLF001 - the runtime's own door
         if ref._system != str(self._client.directory.path):  # noqa: SLF001 - likewise
             msg = f"{ref!r}: it is of another system, of which this actor hears nothing"
@@ -90,3 +89,9 @@ class Watches:
         if what == "exit":
             return Exit(watch, ref, incarnation, reason)
         return Terminated(watch, ref, incarnation, reason)
+
+
+def _check_ref(ref: object) -> None:
+    if not isinstance(ref, ActorRef):
+        msg = f"ref={ref!r}: pass the ref of the actor"
+        raise TypeError(msg)

@@ -87,6 +87,7 @@ class Console:
         for key in list(self._bars):
             self.show(key, None)
         self._flush_all()
+        self._tell_loss()
         for sink in {*self._sinks.values()}:
             sink.close()
 
@@ -96,6 +97,17 @@ class Console:
             poll.register(sink.fd, select.POLLOUT)
             while sink.is_behind and poll.poll(PATIENCE_SECONDS * 1000):
                 sink.flush()
+
+    def _tell_loss(self) -> None:
+        """Say where it may be read what has become of the rest of standard output."""
+        output = self._sinks[STDOUT]
+        loss = output.loss()
+        if loss is not None and output is not self._sinks[STDERR]:
+            lines, why = loss
+            self.write(
+                f"({lines} lines could not be written to standard output: {why})\n"
+            )
+            self._flush_all()
 
     # The bars.
 

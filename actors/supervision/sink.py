@@ -34,6 +34,7 @@ class Sink:
         self._lost = 0  # lines
         self._is_in_line = False  # of the last one, a part has been written
         self._is_deaf = False  # takes nothing: what comes is dropped
+        self._error: OSError | None = None  # of the last attempt
 
     @property
     def is_behind(self) -> bool:
@@ -44,6 +45,14 @@ class Sink:
     def is_full(self) -> bool:
         """Whether whoever could wait with more should."""
         return len(self._waiting) >= MAX_WAITING_BYTES
+
+    def loss(self) -> tuple[int, str] | None:
+        """Return how many lines would be lost if it ended now, and why; None for none, and where the reader has gone, who wants no more."""
+        lines = self._lost + self._waiting.count(b"\n")
+        if not lines or isinstance(self._error, BrokenPipeError):
+            return None
+        why = None if self._error is None else self._error.strerror
+        return lines, why or "nobody reads it"
 
     def put(self, data: bytes) -> None:
         """Write *data*, which ends with its line, now or when there is room."""
@@ -57,6 +66,7 @@ class Sink:
     def flush(self) -> None:
         """Write what waits, as far as there is room."""
         self._is_deaf = False
+        self._error = None
         try:
             if self._lost:
                 self._tell_lost()
@@ -64,7 +74,8 @@ class Sink:
                 self._advance(self._write(self._waiting))
         except BlockingIOError:
             pass
-        except OSError:  # the reader has gone, a disk is full
+        except OSError as exc:  # the reader has gone, a disk is full
+            self._error = exc
             self._is_in_line = False
             self._drop()
 

@@ -138,6 +138,30 @@ def test_a_call_back_of_a_future_may_submit_the_next_call(executor: Executor) ->
     assert done.wait(SECONDS)
 
 
+def test_a_call_back_of_a_future_that_would_wait_for_ever_is_told_so(
+    executor: Executor,
+) -> None:
+    told: Future[BaseException] = Future()
+
+    def wait(_: Future[int]) -> None:
+        try:
+            executor.submit(calls.double, 1).result()
+        except RuntimeError as error:
+            told.set_result(error)
+
+    executor.submit(calls.double, 1).add_done_callback(wait)
+
+    assert "would wait for ever" in str(told.result(SECONDS))
+
+
+def test_an_executor_cannot_be_sent(executor: Executor) -> None:
+    """What could not was said to be a map of memory, deep inside of it."""
+    error = executor.submit(lambda: executor).exception(SECONDS)
+
+    assert isinstance(error, NotSerializableError)
+    assert "an Executor cannot be sent" in str(error)
+
+
 # What goes wrong with one call.
 
 

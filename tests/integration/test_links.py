@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import signal
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,14 @@ def twins(system: ActorSystem, count: int = 2) -> list[ActorRef[Twin]]:
 
 def pid_of(ref: ActorRef[Twin]) -> int:
     return ref.within(SECONDS).ask(Twin.pid).result()
+
+
+def test_link_with_what_is_no_ref_is_refused(system: ActorSystem) -> None:
+    (twin,) = twins(system, 1)
+    nobody: Any = "twin"
+
+    with pytest.raises(TypeError, match="ref='twin': pass the ref"):
+        twin.ask(Twin.join, nobody).result()
 
 
 @pytest.mark.parametrize("dead", [0, 1])

@@ -24,6 +24,7 @@ from actors import (
     OptionError,
     Pool,
     SpawnError,
+    SystemClosedError,
 )
 from tests.support.actors_under_test import Counter as PlainCounter
 from tests.support.gates import SECONDS, Turnstile, wait_until
@@ -311,6 +312,16 @@ def test_a_pool_cannot_be_sent(four: Pool[Hand]) -> None:
         pickle.dumps(four)
 
 
+def test_a_pool_of_a_closed_system_says_so() -> None:
+    """It spoke of a bad file descriptor."""
+    with ActorSystem() as system:
+        pool = system.options(size=1).pool(Hand).result()
+
+    for use in (pool.stats, pool.drain, pool.stop):
+        with pytest.raises(SystemClosedError):
+            use()
+
+
 def test_a_method_of_another_class_is_refused_at_the_call(four: Pool[Hand]) -> None:
     message: Any = PlainCounter.add
 
@@ -337,9 +348,11 @@ def test_a_size_that_is_none_is_refused(
         system.options(size=size)
 
 
-def test_a_routing_that_is_none_is_refused(system: ActorSystem) -> None:
-    routing: Any = "random"
-
+@pytest.mark.parametrize("routing", ["random", HashBy, 3], ids=repr)
+def test_a_routing_that_is_none_is_refused(
+    routing: Any,  # noqa: ANN401 - anything
+    system: ActorSystem,
+) -> None:
     with pytest.raises(OptionError, match="'round_robin', 'least_loaded', a HashBy"):
         system.options(routing=routing)
 

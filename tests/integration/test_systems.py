@@ -484,7 +484,8 @@ ACTOR_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"mailbox_bytes": 2**30 + 1}, r"a whole number of bytes from 4096 to 1073741824"),
     ({"mailbox_bytes": 8192.0}, r"=8192\.0: a whole number of bytes from 4096"),
     ({"concurrency": 3}, r"concurrency=3: no option, but an attribute of the actor's"),
-    ({"colour": "red"}, r"colour=.*no such option; there are cpus, handler_timeout"),
+    ({"colour": "red"}, r"colour='red': no such option; there are .*name, .*size, "),
+    ({"size": 2, "colour": "red"}, r"colour='red': no such option; there are "),
 ]
 
 

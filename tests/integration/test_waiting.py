@@ -334,6 +334,15 @@ def test_result_with_timeout_zero_takes_what_is_there(
         held[1].result(timeout=0)
 
 
+@pytest.mark.parametrize("timeout", [math.nan, "1", [2]], ids=repr)
+def test_a_timeout_of_result_that_makes_no_sense_is_refused(
+    counter: ActorRef[Counter], timeout: float
+) -> None:
+    """It was a ``TypeError`` about something else, or had passed at once."""
+    with pytest.raises(OptionError, match=r"timeout=.*or None to wait"):
+        counter.ask(Counter.add, 1).result(timeout)
+
+
 def test_within_bounds_the_ask_and_says_so(
     held: tuple[ActorRef[Inbox], Pending[str]],
 ) -> None:

@@ -155,7 +155,8 @@ class Twin(Actor):
             self.link(ref)
 
     def join(self, ref: ActorRef[Any]) -> None:
-        self.links[ref.name] = self.link(ref)
+        link = self.link(ref)
+        self.links[ref.name] = link
 
     def join_and_be_told(self, ref: ActorRef[Any]) -> None:
         self.links[ref.name] = self.link(ref, Twin.told)

@@ -89,7 +89,7 @@ class Future(Call[Any]):
     """The futures of ours, made as those of the standard library are."""
 
     def __init__(self) -> None:
-        super().__init__("", b"", None, lambda _: None, lambda: None)
+        super().__init__("", b"", None, lambda _: None, lambda **_: None)
 
 
 class AdaptedTests:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from actors.launch import launch
+from actors.launch import _module_path, launch
 from actors.settings import Settings
 
 
@@ -44,6 +45,19 @@ def test_descriptors_that_run_out_around_the_start_of_the_root_leave_nothing(
         launch(settings(tmp_path, "unlucky"))
 
     assert list((tmp_path / "base").iterdir()) == []
+
+
+def test_without_a_working_directory_a_relative_entry_of_the_path_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that came from standard input could not start a system there."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr(sys, "path", ["", "lib", "/usr/lib"])
+
+    assert _module_path() == ["/usr/lib"]
 
 
 async def test_the_loop_runs_on_while_the_root_takes_its_time_to_exit(

@@ -9,7 +9,7 @@ from actors.executor.call import Call
 
 
 def make(cancelled: list[Call[int]]) -> Call[int]:
-    return Call("work", b"body", None, cancelled.append, lambda: None)
+    return Call("work", b"body", None, cancelled.append, lambda **_: None)
 
 
 def test_cancel_tells_the_executor_once() -> None:
@@ -72,7 +72,7 @@ def test_the_message_is_let_go_of_when_the_call_is_over() -> None:
 
 
 def test_a_copy_in_a_forked_process_is_refused_but_for_what_was_over() -> None:
-    def refuse() -> None:
+    def refuse(*, is_waiting: bool) -> None:
         raise ForkedHandleError
 
     call: Call[int] = Call("work", b"", None, lambda _: None, refuse)

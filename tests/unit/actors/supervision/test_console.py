@@ -74,6 +74,13 @@ def read_exactly(fd: int, count: int) -> bytes:
     return data
 
 
+def hang_up(fd: int) -> None:
+    """Close the pipe that *fd* reads, and leave the number to the fixture."""
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, fd)
+    os.close(nothing)
+
+
 def test_each_stream_goes_its_own_way(two_pipes: Loop) -> None:
     two_pipes.console.put(console.STDOUT, b"result\n")
     two_pipes.console.write("log\n")
@@ -161,6 +168,39 @@ def test_the_end_waits_for_nobody_who_does_not_read(two_pipes: Loop) -> None:
     two_pipes.console._flush_all()
 
     assert len(read(two_pipes.output)) == 65536
+
+
+def test_the_end_says_what_standard_output_has_lost(two_pipes: Loop) -> None:
+    two_pipes.console.put(console.STDOUT, b"x" * 100_000 + b"\n")
+    two_pipes.console.put(console.STDOUT, b"after\n")
+
+    two_pipes.console._tell_loss()
+
+    lost = b"(2 lines could not be written to standard output: nobody reads it)\n"
+    assert read(two_pipes.errors) == lost
+
+
+def test_a_disk_that_stays_full_is_told_of_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full = os.open("/dev/full", os.O_RDWR)
+    for loop in make(monkeypatch, (full, os.dup(full)), os.pipe()):
+        loop.console.put(console.STDOUT, b"result\n")
+
+        loop.console._tell_loss()
+
+        lost = b"(1 lines could not be written to standard output: No space left on device)\n"
+        assert read(loop.errors) == lost
+
+
+def test_a_reader_that_has_gone_is_no_loss(two_pipes: Loop) -> None:
+    hang_up(two_pipes.output)
+    two_pipes.console.put(console.STDOUT, b"more\n")
+    two_pipes.console.write("log\n")
+
+    two_pipes.console._tell_loss()
+
+    assert read(two_pipes.errors) == b"log\n"
 
 
 def test_lines_are_above_the_bar_and_the_bar_is_below_them(terminal: Loop) -> None:
