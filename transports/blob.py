@@ -50,6 +50,22 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | BASE_FLAGS
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
 
 
+class _Directory:
+    """A directory that is open as long as anybody has something of it in memory.
+
+    The one of the store may be closed before that, and its number given to another: a claim would be removed there.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._pid = os.getpid()
+        self.fd = os.dup(fd)
+
+    def __del__(self) -> None:
+        # A forked child may have given the number to something else.
+        if self._pid == os.getpid() and hasattr(self, "fd"):
+            os.close(self.fd)
+
+
 class View(Mapping):
     """A blob in memory, and the claim to it that ends with the last look into it.
 
@@ -60,20 +76,20 @@ class View(Mapping):
 
     name: str
     start: int
-    _dir_fd: int
+    _directory: _Directory
     _pid: int
 
-    def claim(self, name: str, dir_fd: int, *, is_ours: bool) -> None:
+    def claim(self, name: str, directory: _Directory, *, is_ours: bool) -> None:
         """Be reached by *name*, which is removed, if it *is_ours*, when nobody looks into this any more."""
-        self.name, self._dir_fd = name, dir_fd
+        self.name, self._directory = name, directory
         self._pid = os.getpid() if is_ours else -1
         self.start = address_of(self)
 
     def __del__(self) -> None:
         # A forked child has the mapping too, but not the claim.
         if getattr(self, "_pid", -1) == os.getpid():
-            with contextlib.suppress(OSError):  # the directory may have been closed
-                os.unlink(self.name, dir_fd=self._dir_fd)
+            with contextlib.suppress(OSError):  # the directory may have been removed
+                os.unlink(self.name, dir_fd=self._directory.fd)
 
 
 class _Kept:
@@ -117,6 +133,7 @@ class BlobStore:
             owner: Unique among its processes; up to 24 of 0-9, a-z and the dot.
         """
         self._dir_fd = dir_fd
+        self._directory: _Directory | None = None  # of what is in memory
         self._owner = owner
         self._serial = itertools.count(1)
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
@@ -275,6 +292,7 @@ class BlobStore:
         with self._lock:
             while self._kept:
                 self._let_go(self._kept.pop())
+            self._directory = None
 
     def _next(self) -> str:
         return f"{self._owner}+{next(self._serial)}"
@@ -293,7 +311,8 @@ class BlobStore:
             view = View(fd, os.fstat(fd).st_size, private)
         finally:
             os.close(fd)
-        view.claim(name, self._dir_fd, is_ours=is_ours)
+        directory = self._directory = self._directory or _Directory(self._dir_fd)
+        view.claim(name, directory, is_ours=is_ours)
         if not private:  # what has been written there is not in the blob
             self._views.add(view)
         return view
@@ -382,6 +401,15 @@ def sent(dir_fd: int, owner: str | None = None) -> Iterator[str]:
         match = _SENT.fullmatch(name)
         if match and owner in {None, match[2]}:
             yield name
+
+
+def receiver_of(name: bytes) -> int:
+    """Return the number of the mailbox that what is sent as *name* is for.
+
+    Raises:
+        ValueError: It is for none that has a number.
+    """
+    return int(name.partition(b"@")[0])
 
 
 def drop(dir_fd: int, name: str) -> None:

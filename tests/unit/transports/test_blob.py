@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import attrs
 import pytest
@@ -331,3 +332,25 @@ os._exit(0)
     )
 
     assert done.stdout.strip() == "['9.1+1']"
+
+
+def test_what_is_forgotten_late_removes_nothing_of_another_directory(
+    tmp_path: Path,
+) -> None:
+    """An array of a closed system took one of the same name out of the next, whose directory had got its descriptor."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    fd = os.open(tmp_path / "first", os.O_RDONLY)
+    first = BlobStore(fd, "5.1")
+    view = first.share([b"one"])
+    first.close()
+    os.close(fd)
+    again = os.open(tmp_path / "second", os.O_RDONLY)
+    other = BlobStore(again, "5.1").share([b"two"])
+
+    del view
+
+    names = [file.name for file in (tmp_path / "second").iterdir()]
+    assert (again, names) == (fd, [other.name])
+    assert list((tmp_path / "first").iterdir()) == []
+    os.close(again)

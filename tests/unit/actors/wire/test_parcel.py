@@ -33,7 +33,10 @@ class Pair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     fd = os.open(tmp_path, os.O_DIRECTORY)
-    yield Pair(tmp_path, BlobStore(fd, "5.1"), BlobStore(fd, "7.1"))
+    made = Pair(tmp_path, BlobStore(fd, "5.1"), BlobStore(fd, "7.1"))
+    yield made
+    made.sender.close()
+    made.receiver.close()
     os.close(fd)
 
 
