@@ -35,6 +35,7 @@ class QueuedMessage:
         sender: The name of the actor that has sent it; ``main program``, or ``process`` and its number.
         age: Seconds since it was sent.
         size: Of its frame, in bytes; what is too large for the mailbox is not in it.
+        payload: Bytes that wait outside of the mailbox for it; 0 where all of it is in the frame, or lies in memory that is shared.
         running: Seconds since a handler began with it; None where none has.
     """
 
@@ -43,6 +44,7 @@ class QueuedMessage:
     sender: str
     age: float
     size: int
+    payload: int = 0
     running: float | None = None
 
 
@@ -55,6 +57,10 @@ class MailboxState:
         bytes: What they take of the capacity; None where the kernel does not tell.
         capacity_bytes: What the mailbox can hold; None where it does not count bytes.
         capacity_messages: Likewise; None where it does not count messages.
+        payloads: How many payloads of large messages wait outside of the mailbox.
+        payload_bytes: What they take, each rounded up to KiB.
+        capacity_payloads: How many may wait there.
+        capacity_payload_bytes: The option ``mailbox_payload_bytes``: a payload is let in while less than this waits.
         age: Seconds since the oldest was sent; None where nothing waits, or the kernel does not show it.
         waiting: The oldest, oldest first; None where the kernel shows messages only to who takes them (``mq``).
         in_hand: What the actor has taken and not finished.
@@ -64,6 +70,10 @@ class MailboxState:
     bytes: int | None
     capacity_bytes: int | None
     capacity_messages: int | None
+    payloads: int
+    payload_bytes: int
+    capacity_payloads: int
+    capacity_payload_bytes: int
     age: float | None
     waiting: tuple[QueuedMessage, ...] | None
     in_hand: tuple[QueuedMessage, ...]
@@ -214,12 +224,16 @@ def _state(facts: dict[str, Any]) -> MailboxState:
     waiting = facts["waiting"]
     if waiting is not None:
         waiting = tuple(_message(one, now) for one in waiting)
-    depth = facts["depth"]
+    depth, outside = facts["depth"], facts["outside"]
     return MailboxState(
         messages=depth["frames"],
         bytes=depth["bytes"],
         capacity_bytes=depth["capacity_bytes"],
         capacity_messages=depth["capacity_frames"],
+        payloads=outside["payloads"],
+        payload_bytes=outside["bytes"],
+        capacity_payloads=outside["capacity_payloads"],
+        capacity_payload_bytes=outside["capacity_bytes"],
         age=waiting[0].age if waiting else None,
         waiting=waiting,
         in_hand=tuple(_message(one, now) for one in facts["in_hand"]),
@@ -234,5 +248,6 @@ def _message(facts: dict[str, Any], now: int) -> QueuedMessage:
         facts["sender"],
         (now - facts.get("sent_ns", now)) / 1e9,
         facts["size"],
+        facts.get("payload", 0),
         (now - started_ns) / 1e9 if started_ns else None,
     )

@@ -29,6 +29,8 @@ Validator: TypeAlias = "Callable[[object, attrs.Attribute[Any], Any], None]"
 MAX_CONCURRENCY = 1024
 _OF_THE_CLASS = ("concurrency", "on_error", "writable_buffers")
 MIN_MAILBOX_BYTES, MAX_MAILBOX_BYTES = 4096, 1 << 30
+# A few of the largest messages of most programs, far below the memory of most machines.
+MAILBOX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES = 256 << 20, 1 << 40
 _MAX_NAME = 200
 MIN_MEMORY_BYTES = 2**24
 MIN_OPEN_FILES = 16
@@ -154,6 +156,10 @@ valid_limit = must(
 valid_size = must(
     _is_size,
     f"a whole number of bytes from {MIN_MAILBOX_BYTES} to {MAX_MAILBOX_BYTES}",
+)
+valid_payload_size = must(
+    lambda value: is_whole(value) and MIN_MAILBOX_BYTES <= value <= MAX_PAYLOAD_BYTES,
+    f"a whole number of bytes from {MIN_MAILBOX_BYTES} to {MAX_PAYLOAD_BYTES}",
 )
 
 
@@ -311,6 +317,8 @@ class Options(Resources):
         init_timeout: Seconds until ``__init__`` and ``on_start`` must have returned; ``math.inf`` waits.
         mailbox_bytes: Bound of the mailbox, 4 KiB to 1 GiB; None takes the transport's default. What the transport cannot do within it,
             a limit of the machine, say, is a ``SpawnError``.
+        mailbox_payload_bytes: Bound of the payloads of large messages that wait for the mailbox's actor, outside of the mailbox, 4 KiB to
+            1 TiB: a further one waits in its sender.
         heartbeat: How a process that does nothing at all is found out; None does not look.
         handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
         on_crash: What becomes of the messages it dies of: ``"drop"``, or ``Redeliver``.
@@ -326,6 +334,9 @@ class Options(Resources):
     shutdown: float = attrs.field(default=5.0, validator=valid_time)
     init_timeout: float = attrs.field(default=30.0, validator=valid_patience)
     mailbox_bytes: int | None = attrs.field(default=None, validator=valid_size)
+    mailbox_payload_bytes: int = attrs.field(
+        default=MAILBOX_PAYLOAD_BYTES, validator=valid_payload_size
+    )
     heartbeat: Heartbeat | None = attrs.field(default=None, validator=valid_heartbeat)
     handler_timeout: float | None = attrs.field(default=None, validator=valid_limit)
     on_crash: OnCrash = attrs.field(default="drop", validator=valid_on_crash)
@@ -357,6 +368,7 @@ class OptionKeywords(ResourceKeywords, total=False):
     shutdown: float
     init_timeout: float
     mailbox_bytes: int | None
+    mailbox_payload_bytes: int
     heartbeat: Heartbeat | None
     handler_timeout: float | None
     on_crash: OnCrash

@@ -41,8 +41,10 @@ from actors.runtime.withdrawn import is_marked
 from actors.wire import failure, frame, parcel
 from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
+from transports import blob
 from transports._ring import Reader, Slot
 from transports.errors import CorruptError, TransportError
+from transports.ledger import Ledger
 from transports.mailbox import Mailbox
 
 BATCH = 64  # messages handled before the loop gets a turn
@@ -121,6 +123,10 @@ class Cell:
         self.runners: dict[asyncio.Task[None], Runner] = {}
         # Tasks of ``start_task``: they wait for themselves and for no handler.
         self.background: set[asyncio.Task[Any]] = set()
+        # What waits outside of the mailboxes that it takes from, by their numbers.
+        self._ledgers = {
+            client.number: client.status.ledger(client.directory.fd, client.number)
+        }
         self._places: dict[Slot, int] = {}
         self._inherit(client.status.slots())
         self._thread = threading.get_ident()
@@ -139,14 +145,23 @@ class Cell:
         # The oldest comes last, where it is taken from.
         self._inherited.sort(key=lambda slot: slot.seq, reverse=True)
 
-    def share(self, mailbox: Mailbox, tell: Callable[[str], None]) -> None:
+    def share(
+        self,
+        number: int,
+        mailbox: Mailbox,
+        ledger: Ledger,
+        tell: Callable[[str], None],
+    ) -> None:
         """Take from *mailbox* too, which others take from as well.
 
         Args:
+            number: Of it.
             mailbox: Not the actor's own.
+            ledger: What waits outside of it.
             tell: Tells the root that it is ``damaged``, or that it is to ``rouse`` the others.
         """
         self._shared, self._tell_root = mailbox, tell
+        self._ledgers[number] = ledger
         if isinstance(mailbox, Reader):
             self._readers = (*self._readers, mailbox)
 
@@ -345,6 +360,7 @@ class Cell:
                 self._refuse_bytes(slot, f"a frame of kind {kind}")
                 return
             if flags & _BLOB:
+                self._release(body)
                 body = bytes(parcel.receive(body, self._client.blobs).data)
             notice = self.watches.read(watch, body)
         except (OSError, ValueError) as exc:
@@ -358,6 +374,7 @@ class Cell:
         self._run(job, getattr(self._actor, _text(name)), (notice,), {})
 
     def _open(self, slot: Slot, body: bytes) -> Opened:
+        self._release(body)
         if self._redelivers:
             self._kept[slot] = body
         return parcel.receive(
@@ -375,7 +392,16 @@ class Cell:
     def _drop_blob(self, flags: int, body: bytes) -> None:
         if flags & _BLOB:
             with contextlib.suppress(ValueError):  # no parcel: nothing to remove
+                self._release(body)
                 parcel.drop(body, self._client.blobs)
+
+    def _release(self, body: bytes) -> None:
+        """The payload that *body* names waits outside of a mailbox no more."""
+        payload = parcel.own(body)
+        if payload is not None:
+            ledger = self._ledgers.get(blob.receiver_of(payload[0]))
+            if ledger is not None:
+                ledger.release(payload[0])
 
     def _run(
         self,

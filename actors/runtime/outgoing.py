@@ -93,7 +93,9 @@ class Outgoing:
             page = status.StatusPage.open(self._directory.fd, number)
         except FileNotFoundError as exc:
             raise GoneError from exc
-        route = Route(number, None, registry.get(page.scheme).inline_limit, page)
+        limit = registry.get(page.scheme).inline_limit
+        ledger = page.ledger(self._directory.fd, number)
+        route = Route(number, None, limit, page, ledger)
         self._connect(route, page)
         self.routes[number] = route
         return route
@@ -296,7 +298,9 @@ class Outgoing:
             GoneError: It has ended.
         """
         route, pending = self.route(number), Pending[None]()
-        self.post(route, (data,), pending, is_question=False, is_bounded=False)
+        at = frame.read(data).body_at
+        parts = data[:at], data[at:]
+        self.post(route, parts, pending, is_question=False, is_bounded=False)
 
     def _discard(self, parts: tuple[bytes, ...]) -> None:
         """Remove the payload of a frame that was not accepted."""

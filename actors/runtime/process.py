@@ -133,8 +133,15 @@ class Process:
         """Let the actor take from a mailbox that others take from as well."""
         held, name = shared.mailbox_fd, mailbox_name(shared.number)
         mailbox = transport.open(held, self._start.directory.fd, name, shared.seat)
+        dir_fd = self._start.directory.fd
+        page = status.StatusPage.open(dir_fd, shared.number)
         facts = {"number": shared.number, "inode": os.fstat(held).st_ino}
-        self.cell.share(mailbox, lambda what: self.client.notify_root(what, facts))
+        self.cell.share(
+            shared.number,
+            mailbox,
+            page.ledger(dir_fd, shared.number),
+            lambda what: self.client.notify_root(what, facts),
+        )
 
     @functools.cached_property
     def log(self) -> Any:  # noqa: ANN401 - structlog's own type

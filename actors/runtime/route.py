@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actors.runtime import lanes, status
 from actors.wire import frame, parcel
 from transports.errors import ClosedError, CorruptError
+from transports.ledger import Ledger
 from transports.mailbox import Outlet, Put
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Looked up once: each is used for every message.
 _ACCEPTED, _FULL, _CLOSED = Put.ACCEPTED, Put.FULL, Put.CLOSED
+_FLAGS_AT, _BLOB, _CLOSED_WORD = frame.FLAGS_AT, frame.BLOB, status.CLOSED
 # For one mailbox, or for the root supervisor; past it a send is refused with MailboxFullError.
 # Answers are never refused: there are no more of them than their asker has asked for.
 OUTBOX_BYTES = 16 * 2**20
@@ -55,6 +57,8 @@ class Route:
     """The way to one mailbox or lane."""
 
     __slots__ = (
+        "_is_full_outside",
+        "_ledger",
         "_outlet",
         "_status",
         "asker",
@@ -75,6 +79,7 @@ class Route:
         outlet: Outlet | None,
         limit: int,
         page: status.StatusPage | None,
+        ledger: Ledger | None = None,
     ) -> None:
         """Send to process *number*.
 
@@ -83,6 +88,7 @@ class Route:
             outlet: The way there; None as long as the mailbox is damaged.
             limit: The largest frame.
             page: The receiver's status page; None for a lane.
+            ledger: What waits outside of the mailbox; None for a lane.
         """
         self.number = number
         self.is_damaged = outlet is None
@@ -98,6 +104,8 @@ class Route:
         self.outbox_bytes = 0
         self._outlet = outlet
         self._status = page
+        self._ledger = ledger
+        self._is_full_outside = False  # when something last waited for room
 
     @property
     def page(self) -> status.StatusPage | None:
@@ -110,19 +118,47 @@ class Route:
         The closed mark is read again after an accepted put: the cleaner sets it before it drains for the last time,
         so a frame that was put after that drain is found here and counts as refused.
         """
-        if self._outlet is None:
-            return Put.FULL
+        payload, result = b"", _FULL
+        if parts[0][_FLAGS_AT] & _BLOB:
+            claimed = self._claim(parts[-1])
+            if claimed is None:
+                return _FULL
+            payload = claimed
         try:
-            result = self._outlet.put(*parts)
+            if self._outlet is not None:
+                result = self._outlet.put(*parts)
+                if result is _FULL:
+                    self.is_full = True
+                elif self._status is not None and self._status.words[_CLOSED_WORD]:
+                    result = _CLOSED
+                elif result is not _ACCEPTED:
+                    result = self._closed(result)
         except CorruptError:
             self.is_damaged = True
-            return _FULL
-        if result is _FULL:
-            self.is_full = True
-            return result
-        if self._status is not None and self._status.words[status.CLOSED]:
-            return _CLOSED
-        return result if result is _ACCEPTED else self._closed(result)
+        finally:
+            if payload:
+                self._settle(payload, result)
+        return result
+
+    def _claim(self, body: bytes) -> bytes | None:
+        """Count the payload of a frame as one that waits outside of the mailbox.
+
+        Returns:
+            Its name; empty where there is nothing to count, and None where too much waits already.
+        """
+        own = None if self._ledger is None else parcel.own(body)
+        if self._ledger is None or own is None:
+            return b""
+        self._is_full_outside = not self._ledger.claim(*own)
+        self.is_full |= self._is_full_outside
+        return None if self._is_full_outside else own[0]
+
+    def _settle(self, payload: bytes, result: Put) -> None:
+        """Go on counting *payload*, or do not: *result* is what became of its frame."""
+        if self._ledger is not None:
+            accepted = result is _ACCEPTED
+            settle = self._ledger.confirm if accepted else self._ledger.release
+            settle(payload)
 
     def _closed(self, result: Put) -> Put:
         if self._status is None:
@@ -147,6 +183,10 @@ class Route:
         """
         if self._outlet is None or self.is_damaged or not self.is_full:
             return None
+        if self._is_full_outside and self._ledger is not None:
+            # Of a mailbox that has ended, nobody would remove what is made to wait.
+            is_closed = self._status is None or self._status.words[_CLOSED_WORD]
+            return None if is_closed else self._ledger.await_room()
         try:
             fd = self._outlet.fileno()
         except CorruptError:
@@ -182,4 +222,6 @@ class Route:
         """Let go of the outlet."""
         if self._outlet is not None:
             self._outlet.close()
+        if self._ledger is not None:
+            self._ledger.close()
         self._status = None

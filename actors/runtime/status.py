@@ -39,6 +39,7 @@ Further parts:
     ============== ===============================================================
     byte 1024      name of the actor, UTF-8, zero-padded, cut to 256 bytes
     byte 1280      name of its class, likewise
+    byte 1536      the ledger of its mailbox: see ``transports.ledger``
     byte 4096      the slots
     behind them    for each slot three words: the question that the handler waits for
                    (correlation id, 0 for none), whom it has asked, since when (ns)
@@ -56,8 +57,10 @@ import time
 
 from actors.runtime.pauses import Freeze
 from actors.wire.parcel import MAX_MESSAGE_BYTES
+from transports import ledger
 from transports._ring import Slot
 from transports.errors import limit_behind
+from transports.ledger import Ledger
 
 MAGIC = 0x5441_5453_0000_0001
 WORDS_BYTES = 4096
@@ -86,6 +89,7 @@ COMPANION = 35
 # How a system ended, in the word ``closed`` of its root: the program that owns it closed it, or died.
 BY_OWNER, WITH_OWNER, BY_SIGNAL = 1, 2, 3
 NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
+LEDGER_AT = 1536
 # The words of a wait.
 CORR, TARGET, SINCE = range(3)
 WAIT_WORDS = 3
@@ -111,6 +115,11 @@ def file_name(number: int) -> str:
     return f"{number}.status"
 
 
+def outside_name(number: int) -> str:
+    """Return the name of the FIFO of those who wait until less waits outside of mailbox *number*."""
+    return f"{number}.outside"
+
+
 class StatusPage:
     """One process's page, mapped."""
 
@@ -124,6 +133,7 @@ class StatusPage:
         withdrawn_at = waits_at + 8 * WAIT_WORDS * slots
         self.waits = self._view[waits_at:withdrawn_at].cast("Q")
         self.withdrawn = self._view[withdrawn_at:].cast("Q")
+        self._ledger = self._view[LEDGER_AT:][: 8 * ledger.WORDS].cast("Q")
 
     @classmethod
     def format(
@@ -190,6 +200,10 @@ class StatusPage:
         text = bytes(self._view[at : at + NAME_BYTES])
         return text.rstrip(b"\0").decode(errors="ignore")
 
+    def ledger(self, dir_fd: int, number: int) -> Ledger:
+        """Return what waits outside of the mailbox *number*, whose page this is, in the directory *dir_fd*."""
+        return Ledger(self._ledger, dir_fd, outside_name(number))
+
     def slot(self, place: int) -> Slot:
         """Return one slot of the mailbox."""
         limit = self.words[LIMIT]
@@ -242,6 +256,12 @@ class StatusPage:
 
     def close(self) -> None:
         """Unmap it; slots must not be used any more."""
-        for view in (self.words, self.waits, self.withdrawn, self._view):
+        for view in (
+            self.words,
+            self.waits,
+            self.withdrawn,
+            self._ledger,
+            self._view,
+        ):
             view.release()
         self.map.close()

@@ -26,6 +26,7 @@ from transports import registry
 from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import CorruptError
+from transports.ledger import Ledger
 from transports.mailbox import SEATS, Mailbox, Transport
 
 HOLDER_SEAT = SEATS - 1  # of the root, when it takes beside an actor
@@ -41,6 +42,11 @@ class Estate:
     page: status.StatusPage
     mailbox_fd: int
     mailbox_bytes: int | None
+    ledger: Ledger = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Look at what waits outside of the mailbox."""
+        self.ledger = self.page.ledger(self.directory.fd, self.number)
 
     @classmethod
     def create(
@@ -88,7 +94,9 @@ class Estate:
                 directory.fd, mailbox_name(number), options.mailbox_bytes
             )
             undo.pop_all()
-        return cls(number, directory, transport, page, held, options.mailbox_bytes)
+        made = cls(number, directory, transport, page, held, options.mailbox_bytes)
+        made.ledger.bound = options.mailbox_payload_bytes
+        return made
 
     def replace_mailbox(self) -> int:
         """Put an empty mailbox in the place of a damaged one, which nobody will read any more, and return the inode of that.
@@ -103,6 +111,7 @@ class Estate:
         held = self.transport.create(self.directory.fd, name, self.mailbox_bytes)
         os.dup2(held, self.mailbox_fd, inheritable=False)
         os.close(held)
+        self.ledger.lose()
         return inode
 
     def is_mailbox(self, inode: int) -> bool:
@@ -197,8 +206,10 @@ class Estate:
         self.transport.unlink(self.directory.fd, mailbox_name(self.number))
         os.close(self.mailbox_fd)
         lanes.unlink(self.directory.fd, self.number)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(status.file_name(self.number), dir_fd=self.directory.fd)
+        self.ledger.close()
+        for name in (status.file_name(self.number), status.outside_name(self.number)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self.directory.fd)
 
     def _drain(self, drop: Callable[[Header], None]) -> None:
         # What a damaged mailbox held cannot be told.
@@ -239,7 +250,18 @@ class Estate:
         if header.flags & frame.BLOB:
             blobs = BlobStore(self.directory.blob_fd, str(self.number))
             with contextlib.suppress(ValueError):  # not a parcel: nothing to remove
+                self.release_payload(data, header)
                 parcel.drop(data[header.body_at :], blobs)
+
+    def release_payload(self, data: bytes, header: Header) -> None:
+        """The payload of the frame *data* waits outside of the mailbox no more.
+
+        Raises:
+            ValueError: *data* names none.
+        """
+        payload = parcel.own(data[header.body_at :])
+        if payload is not None:
+            self.ledger.release(payload[0])
 
     # What is done to the mailbox of an actor that goes on.
 

@@ -23,7 +23,7 @@ from actors.wire.frame import FrameError, Header, Kind
 from transports.blob import BlobStore
 from transports.errors import TransportError
 
-_HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES
+_HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES + parcel.SIZE_BYTES
 
 
 class Mailboxes:
@@ -51,6 +51,7 @@ class Mailboxes:
         waiting = contents.frames
         request.settle(
             depth=attrs.asdict(contents.depth),
+            outside=attrs.asdict(estate.ledger.outside()),
             waiting=None
             if waiting is None
             else [self._facts(child, one.head, one.size) for one in waiting],
@@ -76,6 +77,7 @@ class Mailboxes:
             "sender": self._name(header.sender),
             "sent_ns": header.sent_ns,
             "size": size,
+            "payload": _payload_of(data, header),
         }
 
     def _name(self, number: int) -> str:
@@ -99,7 +101,7 @@ class Mailboxes:
                 if header.kind == Kind.NOTICE:
                     self._lifecycle.kin.watches.put_back(child, data)
                     continue
-                copy = self._kept(data, header, request.facts["to"])
+                copy = self._kept(child, data, header, request.facts["to"])
                 if copy is None:
                     child.estate.drop_blob(data, header)
                 else:
@@ -113,14 +115,24 @@ class Mailboxes:
         if counts[Kind.STOP]:  # nothing is before it any more
             self._lifecycle.stop(child)
 
-    def _kept(self, data: bytes, header: Header, to: int | None) -> bytes | None:
+    def _kept(
+        self, child: ActorChild, data: bytes, header: Header, to: int | None
+    ) -> bytes | None:
         """Return the frame *data* with its payload on the way to process *to*; None if it is not to be kept, or cannot be."""
         if to is None or header.kind != Kind.TELL:
             return None
         if not header.flags & frame.BLOB:
             return data
         try:
+            child.estate.release_payload(data, header)
             body = parcel.forward(data[header.body_at :], self._blobs, str(to))
         except (OSError, ValueError):  # its payload is gone, as its sender is
             return None
         return data[: header.body_at] + body
+
+
+def _payload_of(data: bytes, header: Header) -> int:
+    """Return how many bytes wait outside of the mailbox for a frame that begins with *data*."""
+    body = data[header.body_at : header.body_at + parcel.SIZE_BYTES]
+    is_large = header.flags & frame.BLOB and len(body) == parcel.SIZE_BYTES
+    return parcel.size(body) if is_large else 0

@@ -16,6 +16,7 @@ from actors.supervision.alarms import Alarms
 from actors.wire import parcel
 from transports import blob
 from transports.blob import BlobStore
+from transports.ledger import Ledger
 
 ALARM = "payloads"
 LOOK_SECONDS = 1.0  # between two looks at what was sent
@@ -30,32 +31,57 @@ class Payloads:
         blobs: BlobStore,
         alarms: Alarms,
         is_quiet: Callable[[int], bool],
+        ledger_of: Callable[[int], Ledger | None],
     ) -> None:
-        """Look after the directory *blob_fd*, hold what is held in *blobs*; *is_quiet* tells whether nothing waits for a process."""
+        """Look after the directory *blob_fd*, and hold what is held in *blobs*.
+
+        Args:
+            blob_fd: Where they are.
+            blobs: Those of this process.
+            alarms: Of the same.
+            is_quiet: Tells whether nothing waits for a process.
+            ledger_of: Returns what waits outside of the mailbox of an actor, or of a shared one.
+        """
         self._blob_fd = blob_fd
         self._blobs = blobs
         self._alarms = alarms
         self._is_quiet = is_quiet
+        self._ledger_of = ledger_of
         self._sent: dict[str, bool] = {}  # name: whether nobody will take it, it seems
 
     def died(self, number: int, incarnation: int) -> None:
         """Remove what the incarnation held; what it had sent is looked at later."""
         owner = f"{number}.{incarnation}"
         blob.sweep_holder(self._blob_fd, owner)
-        self._sent |= dict.fromkeys(blob.sent(self._blob_fd, owner), False)
+        sent = list(blob.sent(self._blob_fd, owner))
+        for to in set(map(_receiver, sent)):
+            ledger = self._ledger_of(to)
+            if ledger is not None:
+                ledger.abandon(name for name in sent if _receiver(name) == to)
+        self._sent |= dict.fromkeys(sent, False)
         self._wait()
+
+    def taken(self, number: int) -> None:
+        """Count what waits outside of mailbox *number* by what is there: whoever took from it may have died before it said so."""
+        ledger = self._ledger_of(number)
+        if ledger is not None:
+            ledger.keep(lambda: self._on_the_way(number))
+
+    def _on_the_way(self, number: int) -> list[str]:
+        return [name for name in blob.sent(self._blob_fd) if _receiver(name) == number]
 
     def look(self) -> None:
         """Remove what nobody will take."""
         here = set(blob.sent(self._blob_fd))
         for name, was_quiet in list(self._sent.items()):
-            is_quiet = self._is_quiet(int(name.partition("@")[0]))
+            is_quiet = self._is_quiet(_receiver(name))
             if name not in here:
                 del self._sent[name]
             elif was_quiet and is_quiet:
                 # Twice, so that a receiver between taking the frame and opening its blob has had the time for it.
                 del self._sent[name]
                 blob.drop(self._blob_fd, name)
+                self.taken(_receiver(name))
             else:
                 self._sent[name] = is_quiet
         self._wait()
@@ -63,6 +89,7 @@ class Payloads:
     def ended(self, number: int) -> None:
         """Remove what is on its way to a process that takes nothing any more."""
         blob.sweep_mailbox(self._blob_fd, str(number))
+        self.taken(number)
 
     def hold(self, facts: Mapping[str, Any], payload: bytes) -> Arguments:
         """Take what a new actor is made of, for all its incarnations; *facts* are those of its spawn.
@@ -89,3 +116,7 @@ class Payloads:
     def _wait(self) -> None:
         if self._sent:
             self._alarms.set((ALARM, 0), time.monotonic() + LOOK_SECONDS)
+
+
+def _receiver(name: str) -> int:
+    return blob.receiver_of(name.encode())

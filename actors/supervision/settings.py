@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 import attrs
 
 from actors.options import (
+    MAILBOX_PAYLOAD_BYTES,
     Heartbeat,
     OnCrash,
     Options,
@@ -31,6 +32,7 @@ from actors.options import (
     valid_name,
     valid_on_crash,
     valid_patience,
+    valid_payload_size,
     valid_period,
     valid_restart,
     valid_size,
@@ -72,6 +74,7 @@ class ChildOptions(Resources):
         oom_score_adj: 0 to 1000, added so that the kernel rather kills this one when memory runs out.
         transport: Scheme of its mailbox; None takes the system's.
         mailbox_bytes: Bound of the mailbox; None takes the transport's default.
+        mailbox_payload_bytes: Bound of the payloads of large messages that wait for the mailbox's actor, outside of the mailbox.
         handler_timeout: Seconds that one handler may take; None leaves that to its class, ``math.inf`` sets no limit.
         on_crash: What becomes of the message it dies of: ``"drop"``, or ``Redeliver``.
         mailbox_on_restart: ``keep`` hands the queue to the next incarnation, ``clear`` makes dead letters of it.
@@ -123,6 +126,9 @@ class ChildOptions(Resources):
     )
     transport: str | None = attrs.field(default=None, validator=valid_transport)
     mailbox_bytes: int | None = attrs.field(default=None, validator=valid_size)
+    mailbox_payload_bytes: int = attrs.field(
+        default=MAILBOX_PAYLOAD_BYTES, validator=valid_payload_size
+    )
     handler_timeout: float | None = attrs.field(default=None, validator=valid_limit)
     on_crash: OnCrash = attrs.field(default="drop", validator=valid_on_crash)
     mailbox_on_restart: MailboxOnRestart = attrs.field(
@@ -162,6 +168,7 @@ WORKERS_ONLY = frozenset(
     {
         "transport",
         "mailbox_bytes",
+        "mailbox_payload_bytes",
         "handler_timeout",
         "on_crash",
         "mailbox_on_restart",
@@ -255,6 +262,7 @@ class ChildKeywords(ResourceKeywords, total=False):
     oom_score_adj: int
     transport: str | None
     mailbox_bytes: int | None
+    mailbox_payload_bytes: int
     handler_timeout: float | None
     on_crash: OnCrash
     mailbox_on_restart: MailboxOnRestart

@@ -71,6 +71,9 @@ class Settling:
         child.hands, child.kept = hands, kept
         for header in hands:
             self._crashed(child, header, reason)
+        self._payloads.taken(child.number)
+        if child.shared is not None:
+            self._payloads.taken(child.shared.number)
         # ref.stop() is final for every restart type, however the process got to its end.
         return reason, is_final
 

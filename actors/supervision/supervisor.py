@@ -54,6 +54,7 @@ from actors.wire import frame, parcel
 from actors.wire.frame import Header, Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
+from transports.ledger import Ledger
 
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 MAX_FAILURE_BYTES = 4096  # of why the system has failed, for all who use it
@@ -114,7 +115,11 @@ class Supervisor:
         self._console = Console(self._selector, self._alarms)
         log.FILE.lead_to(self._console)
         self._payloads = Payloads(
-            directory.blob_fd, self._blobs, self._alarms, self._is_quiet
+            directory.blob_fd,
+            self._blobs,
+            self._alarms,
+            self._is_quiet,
+            self._ledger_of,
         )
         self.lifecycle = Lifecycle(
             directory,
@@ -317,6 +322,14 @@ class Supervisor:
         if self.lifecycle.sharing.get(number) is not None:
             return self._closing.is_everybody_quiet()
         return lanes.is_empty(self._directory.fd, number)
+
+    def _ledger_of(self, number: int) -> Ledger | None:
+        """Return what waits outside of the mailbox *number*; None where there is no such mailbox."""
+        child = self.lifecycle.census.children.get(number)
+        if isinstance(child, ActorChild):
+            return child.estate.ledger
+        shared = self.lifecycle.sharing.get(number)
+        return None if shared is None else shared.estate.ledger
 
     # Requests.
 

@@ -30,6 +30,7 @@ ALIGNMENT = 64  # bytes: a cache line, and what vector instructions want
 
 _HERE = 0xFFFF_FFFF  # in the place of a number: in what travelled
 _SIZE = struct.Struct("<Q")
+SIZE_BYTES = _SIZE.size  # of the body, which ``size`` needs
 _COUNT = struct.Struct("<I")
 _ENTRY = struct.Struct("<IQQ")
 
@@ -242,6 +243,19 @@ def size(body: bytes) -> int:
         struct.error: *body* makes no sense.
     """
     return int(_SIZE.unpack_from(body)[0])
+
+
+def own(body: bytes) -> tuple[bytes, int] | None:
+    """Return the name and the size of what was copied for *body*; None where it only refers to what others have.
+
+    Raises:
+        ValueError: *body* makes no sense.
+    """
+    if len(body) < SIZE_BYTES:
+        msg = "not the body of a parcel"
+        raise ValueError(msg)
+    copied = size(body)
+    return (body[_SIZE.size :].partition(b"\n")[0], copied) if copied else None
 
 
 def drop(body: bytes, blobs: BlobStore) -> None:

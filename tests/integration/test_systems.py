@@ -483,6 +483,8 @@ ACTOR_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"mailbox_bytes": 2**30 + 1}, r"a whole number of bytes from 4096 to 1073741824"),
     ({"mailbox_bytes": 8192.0}, r"=8192\.0: a whole number of bytes from 4096"),
+    ({"mailbox_payload_bytes": 4095}, r"=4095: a whole number .* to 1099511627776"),
+    ({"mailbox_payload_bytes": None}, r"=None: a whole number of bytes from 4096"),
     ({"concurrency": 3}, r"concurrency=3: no option, but an attribute of the actor's"),
     ({"colour": "red"}, r"colour='red': no such option; there are .*name, .*size, "),
     ({"size": 2, "colour": "red"}, r"colour='red': no such option; there are "),

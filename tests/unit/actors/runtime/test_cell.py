@@ -146,7 +146,7 @@ def sharing(bench: Bench, crew: Estate) -> tuple[Cell, Listener, list[str]]:
     bench.stack.callback(mailbox.close)
     told: list[str] = []
     cell, listener, _ = bench.cell()
-    cell.share(mailbox, told.append)
+    cell.share(CREW, mailbox, crew.ledger, told.append)
     return cell, listener, told
 
 

@@ -99,6 +99,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     outgoing.on_undelivered = lambda _, letter: made.undelivered.append(letter.pending)
     outgoing.on_expired = lambda _, letter: made.expired.append(letter.pending)
     yield made
+    blobs.close()
     outgoing.close()
     if not estate.page.words[status.CLOSED]:
         estate.close(lambda _: None)
