@@ -646,6 +646,7 @@ reader_settle_bell(ReaderObject *self, ring_frame_t *found)
         return RING_EMPTY;
     }
     ring_empty(self->bell);
+    ring_note_hushed(&self->reader);
     ring_arm(&self->reader);
     return ring_peek(&self->reader, found);
 }
@@ -711,6 +712,8 @@ reader_take(ReaderObject *self, PyObject *arg)
         Py_RETURN_NONE;
     }
     ring_result_t result;
+    const slot_t *slot = ((SlotObject *)arg)->slot;
+    ring_note_done(&self->reader, slot);
     PyObject *copy = reader_claim(self, (SlotObject *)arg, &result);
     if (result == RING_CORRUPT) {
         return reader_fail(self);
@@ -723,8 +726,12 @@ reader_take(ReaderObject *self, PyObject *arg)
         Py_RETURN_NONE;
     }
     /* Only if it has a bell: else it has read no ring that was meant for another. */
-    if (reader_is_usable(self) && self->bell >= 0 && ring_owes_bell(&self->reader.ring)) {
-        ring_ring(self->bell);
+    if (reader_is_usable(self) && self->bell >= 0 &&
+        ring_is_anybody_asleep(self->reader.ring.header)) {
+        ring_note_taken(&self->reader, slot);
+        if (ring_has_frame(&self->reader.ring)) {
+            ring_call(self->reader.ring.header, self->bell);
+        }
     }
     return copy;
 }
@@ -868,6 +875,9 @@ reader_hush(ReaderObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->bell >= 0) {
         ring_empty(self->bell);
+        if (reader_is_usable(self)) {
+            ring_note_hushed(&self->reader);
+        }
     }
     Py_RETURN_NONE;
 }
@@ -1058,6 +1068,42 @@ disarm(PyObject *Py_UNUSED(module), PyObject *arg)
 }
 
 static PyObject *
+attended(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    Py_ssize_t count = 0;
+    PyObject **readers = readers_of(arg, &count);
+    if (readers == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const ReaderObject *reader = (ReaderObject *)readers[i];
+        if (reader_is_usable(reader) && ring_is_attended(&reader->reader)) {
+            Py_RETURN_TRUE;
+        }
+    }
+    Py_RETURN_FALSE;
+}
+
+static PyObject *
+stand_by(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    Py_ssize_t count = 0;
+    PyObject **readers = readers_of(arg, &count);
+    int64_t shortest = -1;
+    if (readers == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        ReaderObject *reader = (ReaderObject *)readers[i];
+        int64_t ns = reader_is_usable(reader) ? ring_stand_by(&reader->reader) : -1;
+        if (ns >= 0 && (shortest < 0 || ns < shortest)) {
+            shortest = ns;
+        }
+    }
+    return PyLong_FromLongLong(shortest);
+}
+
+static PyObject *
 format_ring(PyObject *Py_UNUSED(module), PyObject *args)
 {
     int fd;
@@ -1114,6 +1160,10 @@ static PyMethodDef functions[] = {
     {"arm", arm, METH_O,
      PyDoc_STR("Ask senders to ring; True when a frame waits already.")},
     {"disarm", disarm, METH_O, PyDoc_STR("Ask senders not to ring any more.")},
+    {"attended", attended, METH_O,
+     PyDoc_STR("Return whether another receiver looks after what comes.")},
+    {"stand_by", stand_by, METH_O,
+     PyDoc_STR("Return for how many ns this one, which is armed, may sleep.")},
     {"format_ring", format_ring, METH_VARARGS, PyDoc_STR("Write the header of a new ring.")},
     {"mark_closed", mark_closed, METH_O, PyDoc_STR("Let later puts answer CLOSED.")},
     {"count_frames", count_frames, METH_VARARGS,

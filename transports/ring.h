@@ -71,11 +71,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attendance.h"
 #include "lock.h"
 
 #define CACHE_LINE 64
 #define RING_MAGIC UINT64_C(0x474E49524C49414D) /* "MAILRING" */
-#define RING_VERSION 4u
+#define RING_VERSION 5u
 #define RING_MIN_CAPACITY UINT64_C(4096)
 #define RING_MAX_CAPACITY (UINT64_C(1) << 30)
 #define FRAME_LIMIT UINT64_C(16384)
@@ -132,6 +133,7 @@ typedef struct {
     _Atomic uint32_t waiters; /* 0, RING_WAITED_FOR or RING_WAKING + seat */
     /* A bit for each seat: its receiver sleeps. */
     _Alignas(CACHE_LINE) _Atomic uint64_t asleep[(RING_SEATS + 63) / 64];
+    attendance_t attendance; /* why they may sleep on */
     /* The record that each seat claimed before somebody else did; 0 for none. */
     _Alignas(CACHE_LINE) _Atomic uint64_t claims[RING_SEATS];
 } ring_header_t;
@@ -163,6 +165,7 @@ typedef struct {
     uint64_t seen_head;
     uint64_t seen_tail;
     uint32_t seat;
+    pace_t pace;
 } ring_reader_t;
 
 /* A record that was in the ring. */
@@ -532,6 +535,16 @@ ring_is_anybody_asleep(const ring_header_t *header)
     return asleep != 0;
 }
 
+/* Wake one of those that sleep, if one is to be woken for a frame that is in the ring. */
+static inline void
+ring_call(ring_header_t *header, int bell)
+{
+    if (ring_is_anybody_asleep(header) &&
+        attendance_call(&header->attendance, monotonic_ns())) {
+        ring_ring(bell);
+    }
+}
+
 static inline void
 ring_empty(int bell)
 {
@@ -565,8 +578,8 @@ ring_put(ring_writer_t *writer, const struct iovec *parts, size_t count, uint32_
         result = ring_append_locked(writer, parts, count, size);
         lock_release(&header->lock, 0);
     }
-    if (result == RING_OK && ring_is_anybody_asleep(header)) {
-        ring_ring(writer->bell);
+    if (result == RING_OK) {
+        ring_call(header, writer->bell);
     }
     ring_note(writer, 0);
     /* seq_cst: pairs with ring_close; the cleaner may have drained before us */
@@ -654,6 +667,15 @@ ring_has_frame(const ring_t *ring)
      * corrupt. */
     uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_seq_cst);
     return ((tail / 8 ^ next) & (NEXT_POSITIONS - 1)) != 0;
+}
+
+/* Return whether something before `position`, which was the tail, waits to be claimed. */
+static inline bool
+ring_is_before(const ring_header_t *header, uint64_t position)
+{
+    uint64_t next = atomic_load_explicit(&header->next, memory_order_relaxed);
+    uint64_t behind = (position / 8 - next) & (NEXT_POSITIONS - 1);
+    return behind != 0 && behind < NEXT_POSITIONS / 2;
 }
 
 /* Return whether a whole record with this number and length lies at `at`, in `waiting`
@@ -946,18 +968,80 @@ ring_count(const unsigned char *first, uint64_t head, uint64_t tail, uint64_t li
 static inline void
 ring_arm(const ring_reader_t *reader)
 {
+    promise_break(&reader->ring.header->attendance.attendant, reader->seat);
     /* seq_cst: before the look that follows; pairs with ring_put */
     atomic_fetch_or_explicit(&reader->ring.header->asleep[reader->seat / 64],
                              UINT64_C(1) << reader->seat % 64, memory_order_seq_cst);
 }
 
 static inline void
-ring_disarm(const ring_reader_t *reader)
+ring_disarm(ring_reader_t *reader)
 {
     /* relaxed: a sender that still sees the bit rings once in vain */
     atomic_fetch_and_explicit(&reader->ring.header->asleep[reader->seat / 64],
                               ~(UINT64_C(1) << reader->seat % 64),
                               memory_order_relaxed);
+    promise_break(&reader->ring.header->attendance.sentry, reader->seat);
+    reader->pace.seen_tail = 0;
+}
+
+/* The bell has been read empty, by whoever looks at the ring next: those for whom it
+ * was rung as well may sleep on. */
+static inline void
+ring_note_hushed(const ring_reader_t *reader)
+{
+    promise_break(&reader->ring.header->attendance.sentry, PROMISE_CALLED);
+}
+
+/* The receiver is going to take, or is done with what it took. */
+static inline void
+ring_note_done(ring_reader_t *reader, const slot_t *slot)
+{
+    if (reader->pace.taken_ns != 0) {
+        pace_note_done(&reader->pace, slot, monotonic_ns());
+    }
+}
+
+/* The receiver has taken, and others sleep: let it be the attendant, if it is quick. */
+static inline void
+ring_note_taken(ring_reader_t *reader, const slot_t *slot)
+{
+    int64_t now = monotonic_ns();
+    reader->pace.taken_ns = now;
+    reader->pace.slot = slot;
+    if (reader->pace.quick >= QUICK_PROOF) {
+        promise_make(&reader->ring.header->attendance.attendant, reader->seat, now);
+    }
+}
+
+/* Return whether another receiver looks after what comes. */
+static inline bool
+ring_is_attended(const ring_reader_t *reader)
+{
+    return attendance_is_of_another(&reader->ring.header->attendance, reader->seat,
+                                    monotonic_ns());
+}
+
+/* Return for how long a receiver that is armed may sleep: SENTRY_NS where it is wanted
+ * as the sentry; 0 where it has to take, because what waits has waited for so long, or
+ * nobody attends any more; -1 for as long as it likes. */
+static inline int64_t
+ring_stand_by(ring_reader_t *reader)
+{
+    ring_header_t *header = reader->ring.header;
+    uint64_t *seen = &reader->pace.seen_tail;
+    int64_t now = monotonic_ns();
+    bool is_late = *seen != 0 && ring_is_before(header, *seen);
+    *seen = 0;
+    if (!is_late && attendance_is_of_another(&header->attendance, reader->seat, now)) {
+        if (!promise_make(&header->attendance.sentry, reader->seat, now)) {
+            return -1;
+        }
+        *seen = atomic_load_explicit(&header->tail, memory_order_relaxed);
+        return SENTRY_NS;
+    }
+    promise_break(&header->attendance.sentry, reader->seat);
+    return ring_has_frame(&reader->ring) ? 0 : -1;
 }
 
 /* Return whether somebody else is to be woken for what is left: the bell is rung once

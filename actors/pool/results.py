@@ -128,6 +128,8 @@ class Results(Generic[R]):
                     if flight.is_empty:
                         break
                     await flight.news(ordered=self._ordered)
+                    # The loop has had its turn, and all that has arrived was taken in.
+                    self._looked = time.perf_counter()
             source.check()
         finally:
             self._end()

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import select
 import selectors
+import time
 import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from actors.runtime.spin import Spin
-from transports._ring import Reader, arm, disarm, look
+from transports._ring import Reader, arm, attended, disarm, look, stand_by
 from transports.mailbox import Mailbox
 
 if TYPE_CHECKING:
@@ -106,9 +108,23 @@ class RingSelector(selectors.BaseSelector):
         try:
             for source, _ in self._sources:
                 self._join(source)
-            return self._events(timeout)
+            return self._sleep(readers, timeout)
         finally:
             disarm(readers)
+
+    def _sleep(self, readers: tuple[Reader, ...], timeout: float | None) -> _Events:
+        """Wait for file events; as the sentry of a shared mailbox where one is wanted (transports/attendance.h)."""
+        watch_ns = stand_by(readers) if self._crowds else -1
+        if watch_ns < 0:
+            return self._events(timeout)
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        events: _Events = []
+        while watch_ns > 0 and not events and (left := end - time.monotonic()) > 0:
+            events = self._events(min(watch_ns / 1e9, left))
+            watch_ns = stand_by(readers)
+        for source in self._crowds:
+            source.called()  # of what came nobody has been told, relying on us
+        return events
 
     def _join(self, source: Source) -> None:
         """Wait with others exactly as long as *source* would take what comes: whoever is woken wakes nobody else."""
@@ -130,7 +146,7 @@ class RingSelector(selectors.BaseSelector):
         budget = self._spin.budget_ns()
         if timeout is not None:
             budget = min(budget, int(timeout * 1e9))
-        if not budget:
+        if not budget or (self._crowds and attended(readers)):
             return False
         found = look(readers, budget)
         if found:

@@ -81,6 +81,25 @@ def test_asks_go_to_workers_that_are_free(
     assert set(answers) == {0, 1, 2, 3} - busy
 
 
+@pytest.mark.parametrize(
+    "rounds", [5, pytest.param(500, marks=pytest.mark.slow)], ids=str
+)
+def test_what_takes_long_among_much_that_does_not_holds_up_nothing_else(
+    four: Pool[Hand], turnstile: Turnstile, rounds: int
+) -> None:
+    """For messages that take no time workers are not woken; and nothing comes after the last of them that could wake one."""
+    for _ in range(rounds):
+        asked = [four.ask(Hand.same, number) for number in range(300)]
+        held = [four.ask(Hand.pass_through, turnstile.path) for _ in range(3)]
+        asked += [four.ask(Hand.same, number) for number in range(300)]
+
+        answers = [pending.result() for pending in asked]
+
+        assert answers == [*range(300)] * 2
+        turnstile.let(3)
+        assert len({pending.result() for pending in held}) == 3
+
+
 def test_a_worker_knows_its_index_in_its_constructor_and_after_a_restart(
     system: ActorSystem,
 ) -> None:
