@@ -302,6 +302,22 @@ class Outgoing:
         parts = data[:at], data[at:]
         self.post(route, parts, pending, is_question=False, is_bounded=False)
 
+    def holds(self, number: int) -> bool:
+        """Return whether anything waits here for room in the mailbox of process *number*."""
+        route = self.routes.get(number)
+        return route is not None and bool(route.outbox)
+
+    def take_back(self, number: int) -> list[bytes]:
+        """Return the frames that wait here for room in the mailbox of process *number*, oldest first, and send them no more."""
+        route = self.routes.get(number)
+        if route is None:
+            return []
+        with self._lock:
+            letters = [route.pop() for _ in range(len(route.outbox))]
+            self.backlog.pop(id(route), None)
+            self._count()
+        return [b"".join(letter.parts) for letter in letters]
+
     def _discard(self, parts: tuple[bytes, ...]) -> None:
         """Remove the payload of a frame that was not accepted."""
         if parts[0][frame.FLAGS_AT] & frame.BLOB:

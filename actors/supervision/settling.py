@@ -152,6 +152,8 @@ class Settling:
     def end_mailbox(self, owner: Owner, reason: ExitReason) -> None:
         """Remove the mailbox of *owner*; what is in it is answered or becomes dead letters."""
         owner.estate.close(lambda header: self._drop(owner, header, reason))
+        for data in self._outgoing.take_back(owner.number):
+            self._drop(owner, frame.read(data), reason)
         self._payloads.ended(owner.number)
         self._outgoing.forget(owner.number)
 
@@ -185,6 +187,14 @@ class Settling:
     def recall(self, number: int) -> ExitReason:
         """Return why *number* has ended, as far as it is remembered."""
         return self._ended.get(number) or ExitReason(ExitKind.NOPROC)
+
+    def hand_on(self, number: int, data: bytes) -> None:
+        """Put the frame *data*, which has been taken out of mailbox *number*, back as soon as there is room."""
+        self._outgoing.put_back(number, data)
+
+    def holds(self, number: int) -> bool:
+        """Return whether anything that was handed on waits here for room in mailbox *number*."""
+        return self._outgoing.holds(number)
 
     def _drop(self, child: Owner, header: Header, reason: ExitReason) -> None:
         if header.kind == Kind.ASK:

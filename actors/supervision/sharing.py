@@ -94,7 +94,10 @@ class Sharing:
 
     def is_quiet(self) -> bool:
         """Return whether nothing waits in any of them."""
-        return all(each.estate.is_quiet() for each in self._mailboxes.values())
+        return all(
+            each.estate.is_quiet() and not self._settling.holds(each.number)
+            for each in self._mailboxes.values()
+        )
 
     def died(self, child: ActorChild) -> None:
         """An incarnation of *child*, that takes from a shared mailbox, has died: let the others go on.
@@ -131,7 +134,10 @@ class Sharing:
         if shared is None or shared.seats.pop(child.number, None) is None:
             return
         if shared.seats:
-            put_back(shared, child.estate.page.slots())
+            # It has no next incarnation, so we keep what finds no room.
+            number = shared.number
+            slots = child.estate.page.slots()
+            put_back(shared, slots, lambda data: self._settling.hand_on(number, data))
         else:
             self._end(shared, reason)
 
@@ -158,10 +164,14 @@ class Sharing:
                 self._end(shared, ExitReason(ExitKind.SHUTDOWN))
 
 
-def put_back(shared: SharedMailbox, slots: Iterable[Slot]) -> None:
+def put_back(
+    shared: SharedMailbox,
+    slots: Iterable[Slot],
+    keep: Callable[[bytes], None] | None = None,
+) -> None:
     """Put what a dead worker had taken out of *shared* into its *slots*, and not started, back for the others.
 
-    What finds no room stays for its next incarnation, as does what a process has died of before.
+    What finds no room goes to *keep*; without one it stays for the next incarnation, as does what a process has died of before.
     """
     source = shared.source
     taken = [
@@ -177,9 +187,15 @@ def put_back(shared: SharedMailbox, slots: Iterable[Slot]) -> None:
             estate.directory.fd, mailbox_name(shared.number)
         )
         try:
-            for slot in sorted(taken, key=lambda slot: slot.seq):
-                if not _is_again(slot) and _put(outlet.put, slot):
-                    slot.clear()
+            again = sorted(taken, key=lambda slot: slot.seq)
+            waiting = [slot for slot in again if not _is_again(slot)]
+            while waiting and _put(outlet.put, waiting[0]):
+                waiting.pop(0).clear()
+            if keep is None:
+                return
+            for slot in waiting:  # one that would find room overtakes none before it
+                keep(slot.frame() or b"")
+                slot.clear()
         finally:
             outlet.close()
 

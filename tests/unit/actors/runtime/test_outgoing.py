@@ -152,6 +152,22 @@ def test_everything_that_waits_is_given_back_when_the_receiver_has_ended(
         bench.outgoing.route(RECEIVER)
 
 
+def test_what_is_handed_on_waits_for_room_and_can_be_taken_back(bench: Bench) -> None:
+    large = frame.pack(Kind.TELL, b"hear") + b"x" * 500
+    bench.outgoing.put_back(RECEIVER, large)
+    assert (bench.take_all(), bench.outgoing.holds(RECEIVER)) == (1, False)
+    bench.fill()
+    before = len(bench.outgoing.routes[RECEIVER].outbox)
+
+    bench.outgoing.put_back(RECEIVER, large)
+
+    assert bench.outgoing.holds(RECEIVER)
+    assert bench.outgoing.take_back(RECEIVER)[before:] == [large]
+    assert not bench.outgoing.holds(RECEIVER)
+    assert bench.page.words[status.OUTBOX] == 0
+    assert bench.outgoing.take_back(99) == []
+
+
 def test_what_is_settled_while_it_waits_is_not_sent(bench: Bench) -> None:
     late = bench.fill()[-1]
     kept = bench.post()

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import attrs
 import pytest
 
+from actors.exits import ExitKind, ExitReason
 from actors.options import Options
 from actors.runtime import status, systems
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import mailbox_name
+from actors.runtime.lanes import ROOT
+from actors.runtime.outgoing import Outgoing, mailbox_name
+from actors.runtime.questions import Questions
+from actors.runtime.withdrawn import Withdrawn
 from actors.supervision.estate import HOLDER_SEAT, Estate
 from actors.supervision.shared import SharedMailbox
-from actors.supervision.sharing import put_back
+from actors.supervision.sharing import Sharing, put_back
 from actors.wire import frame
 from actors.wire.frame import Kind
 from tests.support.transports import new_slot, take_all
 from transports._ring import Slot
+from transports.blob import BlobStore
 from transports.mailbox import Mailbox, Put
+
+if TYPE_CHECKING:
+    from actors.supervision.child import ActorChild
+    from actors.supervision.settling import Settling
 
 WORKER, CREW = 7, 9
 
@@ -122,23 +133,83 @@ def test_what_a_process_has_died_of_before_stays(bench: Bench) -> None:
     assert slot.frame() == message(1, attempt=1)
 
 
+def fill(bench: Bench) -> None:
+    """Leave no room in the shared mailbox."""
+    transport = bench.shared.estate.transport
+    outlet = transport.connect(bench.directory.fd, mailbox_name(CREW))
+    for filler in (message(9).ljust(transport.inline_limit, b"x"), message(9)):
+        while outlet.put(filler) == Put.ACCEPTED:
+            pass
+    outlet.close()
+
+
 def test_what_finds_no_room_stays(bench: Bench) -> None:
     bench.send(CREW, message(1))
     slot = bench.slots()[0]
     bench.mailbox(bench.shared.estate).take(slot)
-    transport = bench.shared.estate.transport
-    outlet = transport.connect(bench.directory.fd, mailbox_name(CREW))
-    filler = message(2).ljust(transport.inline_limit, b"x")
-    while outlet.put(filler) == Put.ACCEPTED:
-        pass
-    while outlet.put(message(2)) == Put.ACCEPTED:
-        pass
-    outlet.close()
+    fill(bench)
 
     put_back(bench.shared, bench.slots())
 
     assert slot.frame() == message(1)
     assert message(1) not in bench.left()
+
+
+@pytest.fixture
+def outgoing(bench: Bench) -> Iterator[Outgoing]:
+    """What the root sends."""
+    directory = bench.directory
+    fd = directory.create_file(status.file_name(ROOT), status.size(0, 0, 9))
+    page = status.StatusPage.format(fd, 0, 0, "")
+    os.close(fd)
+    questions = Questions(0, 1, lambda data: data, Withdrawn(page))
+    made = Outgoing(
+        directory, ROOT, page, questions, BlobStore(directory.blob_fd, "0.1")
+    )
+    yield made
+    made.close()
+    page.close()
+
+
+@attrs.define(eq=False)
+class Remembered:
+    """In the place of ``Settling``."""
+
+    hand_on: Callable[[int, bytes], None]
+    holds: Callable[[int], bool]
+
+
+def test_what_finds_no_room_when_its_worker_ends_for_good_goes_to_the_others_later(
+    bench: Bench, outgoing: Outgoing
+) -> None:
+    """It was answered as stopped, though others took from the mailbox still."""
+    bench.send(CREW, *(message(number) for number in range(3)))
+    mailbox = bench.mailbox(bench.shared.estate)
+    for slot in bench.slots():
+        mailbox.take(slot)
+    fill(bench)
+    settling = cast("Settling", Remembered(outgoing.put_back, outgoing.holds))
+    sharing = Sharing(bench.directory, settling, {}, lambda *_: None)
+    sharing._mailboxes[CREW] = bench.shared
+    for worker in (WORKER, WORKER + 1):
+        assert bench.shared.join(worker)
+    child = cast(
+        "ActorChild",
+        attrs.make_class("Ended", ["number", "estate", "shared"])(
+            WORKER, bench.worker, bench.shared
+        ),
+    )
+
+    sharing.left(child, ExitReason(ExitKind.NORMAL))
+    found = [bench.left(), bench.left()]
+    was_quiet = sharing.is_quiet()
+    outgoing.flush()
+
+    assert message(0) not in found[0]
+    assert (found[1], was_quiet) == ([], False)
+    assert bench.left() == [message(number) for number in range(3)]
+    assert sharing.is_quiet()
+    assert not any(slot.filled for slot in bench.slots())
 
 
 def test_seats_are_given_once_and_again_when_they_are_free(bench: Bench) -> None:
