@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 import transports
+from tests.support.procfs import is_asleep
 from tests.support.transports import (
     ECHO,
     NAME,
@@ -24,7 +25,6 @@ from tests.support.transports import (
     a_place,
     eventually,
     fill,
-    is_asleep,
     is_ready,
     new_slot,
     slot_file,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from actors import ActorSystem, Event
+from actors import ActorRef, ActorSystem, Event
+from tests.support.controlled import Attentive
 from tests.support.gates import SECONDS, Gate, Turnstile
+
+GROUPS = Path("/sys/fs/cgroup/memory")
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +23,35 @@ def system(request: pytest.FixtureRequest) -> Iterator[ActorSystem]:
     """A system for all tests of a module; over ``shm`` unless the module is parametrised (indirectly) with transports."""
     with ActorSystem(transport=getattr(request, "param", "shm"), drain=0) as running:
         yield running
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """A directory for the systems of one test; what is left in it is what killed programs left."""
+    path = Path(f"/dev/shm/actors-test-{uuid.uuid4().hex[:8]}")
+    path.mkdir(mode=0o700)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def attentive(system: ActorSystem) -> Iterator[ActorRef[Attentive]]:
+    ref = system.spawn(Attentive).result()
+    yield ref
+    ref.kill().result()
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A memory cgroup with room for 200 MiB."""
+    group = GROUPS / f"test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as exc:
+        pytest.skip(f"no memory cgroup can be made here: {exc}")
+    (group / "memory.limit_in_bytes").write_text(str(200 * 2**20))
+    yield group
+    group.rmdir()
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from actors import (
     options,
 )
 from tests.support.gates import wait_until
+from tests.support.procfs import is_gone
 from tests.support.trees import (
     Idler,
     Member,
-    is_gone,
     phases,
     pids,
     wait_until_renewed,

@@ -10,7 +10,6 @@ import pickle
 import re
 import signal
 import socket
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,12 +42,10 @@ ENDS_WAITING = ["wait", "events", "thread", "asyncio", "run"]
 
 
 @pytest.fixture
-def base() -> Iterator[Path]:
-    """A directory for the systems of one test."""
-    path = Path(f"/dev/shm/actors-test-{uuid.uuid4().hex[:8]}")
-    path.mkdir(mode=0o700)
-    yield path
-    path.rmdir()
+def base(base: Path) -> Iterator[Path]:
+    """The same, and nothing may be left in it."""
+    yield base
+    assert not list(base.iterdir())
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from actors import (
 )
 from tests.support import executor_calls as calls
 from tests.support.gates import SECONDS, wait_until
+from tests.support.procfs import is_gone
 
 SEED = 7
 
@@ -37,10 +38,6 @@ def pid_in(path: Path) -> int:
     """Return the process that has written *path*."""
     wait_until(path.exists, "a call that runs")
     return int(path.read_text())
-
-
-def is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
 
 
 def has_begun(future: Future[Any]) -> bool:

@@ -25,6 +25,7 @@ from actors import (
 )
 from tests.support import executor_calls as calls
 from tests.support.gates import SECONDS, wait_until
+from tests.support.procfs import is_gone, parent_of
 from tests.support.programs import SCRIPTS
 
 PROGRAM = str(SCRIPTS / "executor_program.py")
@@ -34,10 +35,6 @@ def pid_in(path: Path) -> int:
     """Return the process that has written *path*."""
     wait_until(path.exists, "a call that runs")
     return int(path.read_text())
-
-
-def is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
 
 
 # Shutting down.
@@ -258,8 +255,7 @@ def test_calls_fail_when_the_supervisor_dies(tmp_path: Path) -> None:
     path = tmp_path / "pid"
     with Executor(1) as executor:
         future: Future[Any] = executor.submit(calls.hang, str(path))
-        worker = Path(f"/proc/{pid_in(path)}/stat").read_text()
-        root = int(worker.rpartition(")")[2].split()[1])
+        root = parent_of(pid_in(path))
 
         os.kill(root, signal.SIGKILL)
 

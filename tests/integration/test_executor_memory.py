@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-GROUPS = Path("/sys/fs/cgroup/memory")
 PROGRAM = """
 import os, sys
 with open(sys.argv[1] + "/cgroup.procs", "w") as file:
@@ -24,19 +19,6 @@ with Executor(2) as executor:
     print(type(error).__name__, error.reason.kind, error.reason.oom)
     print([other.result() for other in others], executor.submit(calls.double, 5).result())
 """
-
-
-@pytest.fixture
-def small_group() -> Iterator[Path]:
-    """A memory cgroup with room for 200 MiB."""
-    group = GROUPS / f"test-executor-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as exc:
-        pytest.skip(f"no memory cgroup can be made here: {exc}")
-    (group / "memory.limit_in_bytes").write_text(str(200 * 2**20))
-    yield group
-    group.rmdir()
 
 
 def test_only_the_call_fails_that_the_kernel_kills_for_memory(

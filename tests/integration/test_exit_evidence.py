@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from actors import ActorCrashedError, ActorRef, ActorSystem, ExitKind, ExitReason
+from actors import ActorCrashedError, ActorRef, ExitKind, ExitReason
 from tests.support.controlled import Attentive
 from tests.support.gates import wait_until
 
-GROUPS = Path("/sys/fs/cgroup/memory")
 PROGRAM = """
 import os, sys
 with open(sys.argv[1] + "/cgroup.procs", "w") as file:
@@ -29,26 +26,6 @@ with ActorSystem("hungry", drain=0) as system:
     except ActorCrashedError as error:
         print(error.reason.kind, error.reason.oom, error.reason, sep="; ")
 """
-
-
-@pytest.fixture
-def attentive(system: ActorSystem) -> Iterator[ActorRef[Attentive]]:
-    ref = system.spawn(Attentive).result()
-    yield ref
-    ref.kill().result()
-
-
-@pytest.fixture
-def small_group() -> Iterator[Path]:
-    """A memory cgroup with room for 200 MiB."""
-    group = GROUPS / f"test-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as exc:
-        pytest.skip(f"no memory cgroup can be made here: {exc}")
-    (group / "memory.limit_in_bytes").write_text(str(200 * 2**20))
-    yield group
-    group.rmdir()
 
 
 def reason_of(ref: ActorRef[Attentive]) -> ExitReason:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,15 +25,6 @@ OUTPUTS = {
     "multiprocessing": ["child 2", "0 3"],
     "attached": ["inherited ForkedHandleError", "own 1", "7 2", "3"],
 }
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    """A directory for the systems of one test."""
-    path = Path(f"/dev/shm/actors-test-{uuid.uuid4().hex[:8]}")
-    path.mkdir(mode=0o700)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.mark.parametrize(("how", "expected"), OUTPUTS.items(), ids=OUTPUTS)

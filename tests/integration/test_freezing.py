@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,25 +22,10 @@ from actors.runtime.status import StatusPage
 from tests.support.actors_under_test import Blocker, Inbox
 from tests.support.controlled import Attentive, Sink, Source
 from tests.support.gates import Gate, wait_until
+from tests.support.procfs import parent_of, state_of
 
 SHORT = 0.2  # a deadline that passes while the test waits
 LONGER = 0.5
-
-
-@pytest.fixture
-def attentive(system: ActorSystem) -> Iterator[ActorRef[Attentive]]:
-    ref = system.spawn(Attentive).result()
-    yield ref
-    ref.kill().result()
-
-
-def state_of(pid: int) -> str:
-    stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    return stat.rpartition(")")[2].split()[0]
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def page_of(

@@ -26,7 +26,7 @@ from actors import (
 )
 from tests.support.controlled import Attentive, Both, Quick, Timed
 from tests.support.gates import SECONDS, Gate, wait_until
-from tests.support.procfs import is_asleep, switches_of
+from tests.support.procfs import is_asleep, parent_of, switches_of
 
 NextEvent = Callable[[str, str], Event]
 LONGER = 0.8  # than any limit here
@@ -51,10 +51,6 @@ def timed(system: ActorSystem) -> Iterator[ActorRef[Timed]]:
 @pytest.fixture
 def mark(tmp_path: Path) -> str:
     return str(tmp_path / "mark")
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def reason_of(asking: object) -> ExitReason:

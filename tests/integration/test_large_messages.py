@@ -18,7 +18,7 @@ from actors.runtime import status
 from tests.support.actors_under_test import Inbox
 from tests.support.gallery import Gallery, Image, Studio
 from tests.support.gates import SECONDS, Gate, wait_until
-from tests.support.inside import blobs_of, transport_of
+from tests.support.inside import blob_bytes, blobs_of, transport_of
 
 MIB = 2**20
 
@@ -44,15 +44,6 @@ def small_system(system: ActorSystem) -> Iterator[ActorSystem]:
 
 def files(system: ActorSystem) -> set[str]:
     return {path.name for path in blobs_of(system).iterdir()}
-
-
-def bytes_in_files(system: ActorSystem) -> int:
-    sizes = {}
-    for path in blobs_of(system).iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            status = path.stat()
-            sizes[status.st_ino] = status.st_blocks * 512
-    return sum(sizes.values())
 
 
 def on_their_way(system: ActorSystem) -> set[str]:
@@ -125,13 +116,13 @@ def test_array_that_is_handed_on_is_not_copied(
     wait_until(
         lambda: other.ask(Gallery.sums).result() == [8 * MIB], "the array has arrived"
     )
-    before = bytes_in_files(system)
+    before = blob_bytes(system)
 
     for _ in range(5):
         gallery.tell(Gallery.add, other.ask(Gallery.get, 0).result())
 
     assert gallery.ask(Gallery.sums).result() == [8 * MIB] * 5
-    assert bytes_in_files(system) == before
+    assert blob_bytes(system) == before
 
 
 def test_bytes_of_any_size_arrive(system: ActorSystem) -> None:
@@ -147,11 +138,11 @@ def test_bytes_of_any_size_arrive(system: ActorSystem) -> None:
 def test_memory_does_not_grow_with_the_number_of_messages(
     system: ActorSystem, gallery: ActorRef[Gallery]
 ) -> None:
-    largest, before = 0, bytes_in_files(system)
+    largest, before = 0, blob_bytes(system)
 
     for value in range(200):
         assert gallery.ask(Gallery.look, image(4 * MIB, value)).result() == value
-        largest = max(largest, bytes_in_files(system))
+        largest = max(largest, blob_bytes(system))
 
     assert largest - before <= 4 * 4.1 * MIB
 
@@ -160,12 +151,12 @@ def test_memory_does_not_grow_with_the_number_of_messages(
 def test_a_thousand_arrays_of_64_mib_take_a_few_segments(
     system: ActorSystem, gallery: ActorRef[Gallery]
 ) -> None:
-    largest, before, data = 0, bytes_in_files(system), image(64 * MIB)
+    largest, before, data = 0, blob_bytes(system), image(64 * MIB)
 
     for value in range(1000):
         data[-1] = value % 256
         assert gallery.ask(Gallery.look, data).result() == value % 256
-        largest = max(largest, bytes_in_files(system))
+        largest = max(largest, blob_bytes(system))
 
     assert largest - before <= 4 * 65 * MIB
 

@@ -15,6 +15,7 @@ from tests.support.actors_under_test import Counter, Proxy
 from tests.support.gates import SECONDS, wait_until
 from tests.support.inside import directory_of, root_pid
 from tests.support.lives import Parent, is_alive, notes
+from tests.support.procfs import children_of
 from tests.support.programs import SCRIPTS, Program
 
 NextEvent = Callable[[str, str], Event]
@@ -28,12 +29,6 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def parent(system: ActorSystem, log: Path) -> ActorRef[Parent]:
     return system.spawn(Parent, str(log)).result()
-
-
-def children_of(pid: int) -> set[int]:
-    """Return the children of *pid*, zombies included."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return set(map(int, text.split()))
 
 
 def living_at_start(log: Path) -> list[int]:
@@ -148,7 +143,7 @@ def test_no_zombie_is_left_by_a_hundred_deaths(system: ActorSystem) -> None:
     for counter in counters:
         counter.ended().result(SECONDS)
 
-    assert not children_of(root_pid(system)).intersection(pids)
+    assert not set(children_of(root_pid(system))).intersection(pids)
 
 
 # Descriptors and memory.

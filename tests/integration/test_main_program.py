@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,15 +29,6 @@ WAITING = [
     "run:wait",
     "run:events",
 ]
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    """A directory for the systems of one test."""
-    path = Path(f"/dev/shm/actors-test-{uuid.uuid4().hex[:8]}")
-    path.mkdir(mode=0o700)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

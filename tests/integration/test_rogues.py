@@ -18,11 +18,11 @@ from actors import (
     options,
 )
 from tests.support.gates import Gate, wait_until
+from tests.support.procfs import children_of, is_gone, state_of
 from tests.support.rogues import Doomed, Late, Rogue
 from tests.support.trees import (
     Hopeless,
     Member,
-    is_gone,
     pids,
     wait_until_renewed,
     wait_until_settled,
@@ -45,16 +45,6 @@ ENDS: dict[str, dict[str, object]] = {
 }
 
 
-def children_of(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return list(map(int, text.split()))
-
-
-def is_stopped(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0] == "T"
-
-
 def test_round_goes_through_whatever_its_members_do(
     system: ActorSystem, tmp_path: Path
 ) -> None:
@@ -72,7 +62,7 @@ def test_round_goes_through_whatever_its_members_do(
     pids(*(refs[how] for how in GO_ON if how not in STANDING))  # they have done it
     wait_until(mark.exists, "the one that hangs")
     grandchildren = children_of(processes["leave_grandchildren"])
-    wait_until(lambda: is_stopped(processes["stop_itself"]), "the one that stops")
+    wait_until(lambda: state_of(processes["stop_itself"]) == "T", "the one that stops")
     behind = [refs[how].ask(Member.pid) for how in STANDING]
 
     os.kill(before[0], signal.SIGKILL)

@@ -20,7 +20,7 @@ from actors import ActorCrashedError, ActorRef, ActorSystem, SpawnError
 from actors.errors import MessageTooLargeError, NotSerializableError
 from tests.support.gallery import Gallery, Image, Painter, Reader
 from tests.support.gates import SECONDS, wait_until
-from tests.support.inside import blobs_of
+from tests.support.inside import blob_bytes, blobs_of
 
 MIB = 2**20
 WORKERS = 8
@@ -36,15 +36,6 @@ def gallery(system: ActorSystem) -> Iterator[ActorRef[Gallery]]:
 def names(system: ActorSystem) -> set[str]:
     system._opened().blobs.close()  # memory that we would use again for the next message
     return {path.name for path in blobs_of(system).iterdir()}
-
-
-def bytes_in_files(system: ActorSystem) -> int:
-    sizes = {}
-    for path in blobs_of(system).iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            status = path.stat()
-            sizes[status.st_ino] = status.st_blocks * 512
-    return sum(sizes.values())
 
 
 def wait_until_nothing_is_left(system: ActorSystem) -> None:
@@ -128,7 +119,7 @@ def test_workers_made_of_one_shared_array_have_it_in_memory_once(
     pids = [worker.ask(Reader.pid).result() for worker in workers]
     used = sum(map(pss_of_blobs, [os.getpid(), *pids]))
     assert size <= used <= size + MIB
-    assert size <= bytes_in_files(system) <= size + MIB
+    assert size <= blob_bytes(system) <= size + MIB
     for worker in workers:
         worker.kill().result()
     del shared
@@ -139,14 +130,14 @@ def test_shared_array_is_sent_in_messages_and_results_without_a_copy(
     system: ActorSystem, gallery: ActorRef[Gallery]
 ) -> None:
     shared = system.share(ones(8 * MIB))
-    before = bytes_in_files(system)
+    before = blob_bytes(system)
 
     for _ in range(20):
         gallery.tell(Gallery.add, shared)
         gallery.tell(Gallery.add, gallery.ask(Gallery.get, 0).result())
 
     assert gallery.ask(Gallery.sums).result() == [8 * MIB] * 40
-    assert bytes_in_files(system) == before
+    assert blob_bytes(system) == before
     gallery.ask(Gallery.clear).result()
     del shared
     wait_until_nothing_is_left(system)
@@ -156,13 +147,13 @@ def test_array_of_a_constructor_is_sent_on_without_a_copy(
     system: ActorSystem, gallery: ActorRef[Gallery]
 ) -> None:
     worker = system.spawn(Reader, ones(8 * MIB)).result().within(SECONDS)
-    before = bytes_in_files(system)
+    before = blob_bytes(system)
 
     worker.ask(Reader.hand_on, gallery).result()
     result = worker.ask(Reader.give).result()
     worker.kill().result()
 
-    assert bytes_in_files(system) == before
+    assert blob_bytes(system) == before
     assert gallery.ask(Gallery.sums).result() == [8 * MIB]
     gallery.ask(Gallery.clear).result()
     assert int(result.sum()) == 8 * MIB

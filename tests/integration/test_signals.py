@@ -30,13 +30,6 @@ DECOY = "print('up', flush=True); import signal; signal.pause()"
 
 
 @pytest.fixture
-def attentive(system: ActorSystem) -> Iterator[ActorRef[Attentive]]:
-    ref = system.spawn(Attentive).result()
-    yield ref
-    ref.kill().result()
-
-
-@pytest.fixture
 def take_number() -> Iterator[Callable[[int], int]]:
     """Return a function that starts a process with the number of one that has ended."""
     decoys: list[subprocess.Popen[bytes]] = []

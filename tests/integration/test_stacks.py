@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,22 +19,12 @@ from actors import (
 from actors.supervision import stacks
 from tests.support.controlled import Attentive
 from tests.support.gates import Gate, wait_until
-
-
-@pytest.fixture
-def attentive(system: ActorSystem) -> Iterator[ActorRef[Attentive]]:
-    ref = system.spawn(Attentive).result()
-    yield ref
-    ref.kill().result()
+from tests.support.procfs import parent_of
 
 
 @pytest.fixture
 def mark(tmp_path: Path) -> Path:
     return tmp_path / "mark"
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_stack_of_an_idle_actor_shows_that_it_sleeps(

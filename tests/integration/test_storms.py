@@ -12,8 +12,8 @@ from actors.supervision.settings import Strategy
 from actors.supervision.spec import ChildSpec
 from tests.support.gates import wait_until
 from tests.support.lives import is_alive
-from tests.support.procfs import is_asleep, switches_of
-from tests.support.trees import Member, is_gone
+from tests.support.procfs import is_asleep, is_gone, switches_of
+from tests.support.trees import Member
 
 STRATEGIES: tuple[Strategy, ...] = ("one_for_one", "one_for_all", "rest_for_one")
 TRANSPORTS = ("shm", "unix", "pipe", "mq")

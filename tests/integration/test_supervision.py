@@ -23,10 +23,10 @@ from actors import (
 from actors.supervision.settings import Strategy
 from tests.support.gates import wait_until
 from tests.support.lives import is_alive
+from tests.support.procfs import is_gone, parent_of
 from tests.support.trees import (
     Hopeless,
     Member,
-    is_gone,
     phases,
     pids,
     wait_until_renewed,
@@ -76,8 +76,7 @@ def test_supervisors_below_supervisors_are_processes_too(system: ActorSystem) ->
     (leaf_pid,) = pids(tree.ref(leaf))
     line = [leaf_pid]
     while line[-1] != os.getpid():
-        status = Path(f"/proc/{line[-1]}/stat").read_text().rpartition(")")[2]
-        line.append(int(status.split()[1]))
+        line.append(parent_of(line[-1]))
     assert len(line) == 6  # leaf, inner, outer, the top, the root, this program
     assert phases(tree.ref(inner)) == {"leaf": "running"}
     tree.stop().result(20)

@@ -17,6 +17,7 @@ import pytest
 from actors import ActorRef, ActorSystem, Event
 from tests.support.actors_under_test import Counter
 from tests.support.gates import SECONDS
+from tests.support.procfs import parent_of, stat_of
 
 NextEvent = Callable[[str, str], Event]
 TRACER = """
@@ -57,12 +58,7 @@ def pid_of(ref: ActorRef[Counter]) -> int:
 
 
 def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return sum(map(int, stat_of(pid)[11:13]))
 
 
 def test_unkillable_process_is_told_of_and_costs_its_supervisor_nothing(

@@ -19,7 +19,8 @@ from actors import (
     options,
 )
 from tests.support.gates import SECONDS, wait_until
-from tests.support.trees import Member, is_gone, pids, wait_until_renewed
+from tests.support.procfs import is_gone
+from tests.support.trees import Member, pids, wait_until_renewed
 from tests.support.watchers import (
     Observer,
     Talker,

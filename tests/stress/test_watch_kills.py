@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from actors import ActorRef, ActorSystem, Event, Events, SupervisorRef, options
+from tests.support import procfs
 from tests.support.gates import SECONDS, wait_until
 from tests.support.lives import notes
 from tests.support.trees import Member
@@ -35,8 +36,7 @@ def happened(events: Events, last: int) -> Iterator[tuple[str, str]]:
 
 def parent_of(pid: int) -> int:
     with contextlib.suppress(OSError, IndexError):
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-        return int(stat.split()[1])
+        return procfs.parent_of(pid)
     return 0
 
 

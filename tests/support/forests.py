@@ -29,6 +29,7 @@ from tests.support.accounts import problems
 from tests.support.gates import SECONDS
 from tests.support.inside import root_pid
 from tests.support.lives import Ledger, notes
+from tests.support.procfs import children_of
 
 STRATEGIES: tuple[Strategy, ...] = ("one_for_one", "one_for_all", "rest_for_one")
 LEAVES = 3  # of each
@@ -40,19 +41,12 @@ KILL_SECONDS = 0.05  # between two kills, on average
 TOP_SECONDS = 2.5  # between two kills of the topmost: its own supervisor, the root, has limits that nobody sets
 
 
-def children_of(pid: int) -> list[int]:
-    """Return the children of a process; none of one that has ended."""
-    with contextlib.suppress(OSError):
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return list(map(int, text.split()))
-    return []
-
-
 def below(pid: int) -> list[int]:
     """Return the descendants of a process."""
-    found = children_of(pid)
-    for child in list(found):
-        found += below(child)
+    found = []
+    with contextlib.suppress(OSError):  # it has ended
+        for child in children_of(pid):
+            found += [child, *below(child)]
     return found
 
 

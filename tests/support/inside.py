@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from actors import ActorSystem
@@ -28,6 +29,16 @@ def directory_of(system: ActorSystem) -> Path:
 def blobs_of(system: ActorSystem) -> Path:
     """Return where its large payloads are."""
     return directory_of(system) / "blob"
+
+
+def blob_bytes(system: ActorSystem) -> int:
+    """Return the memory that they take; a payload under several names takes it once."""
+    sizes = {}
+    for path in blobs_of(system).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            sizes[status.st_ino] = status.st_blocks * 512
+    return sum(sizes.values())
 
 
 def transport_of(system: ActorSystem) -> str:

@@ -21,6 +21,7 @@ from actors import (
     ExitReason,
     MailboxLostError,
 )
+from tests.support.procfs import state_of
 
 Trouble = Literal["raise", "exit", "die", "hang", "defy"]
 
@@ -223,10 +224,9 @@ class Parent(Actor):
 def is_alive(pid: int) -> bool:
     """Return whether *pid* is a process that has not ended; a zombie has."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return state_of(pid) not in {"Z", "X"}
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 class Worker(Actor):

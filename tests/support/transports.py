@@ -164,11 +164,6 @@ def eventually(predicate: Callable[[], bool]) -> None:
         os.sched_yield()
 
 
-def is_asleep(pid: int) -> bool:
-    """Return whether the process waits for something."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-
-
 # Simple roles.
 
 

@@ -94,8 +94,3 @@ def phases(supervisor: SupervisorRef) -> dict[str, str]:
 def wait_until_settled(supervisor: SupervisorRef, expected: dict[str, str]) -> None:
     """Wait until the children are in these phases."""
     wait_until(lambda: phases(supervisor) == expected, f"{expected}")
-
-
-def is_gone(pid: int) -> bool:
-    """Return whether no process, dead or alive, has this number."""
-    return not Path(f"/proc/{pid}").exists()
