@@ -22,7 +22,7 @@ from actors import (
 from tests.support.families import Barren, Child, Parent
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import notes
-from tests.support.trees import is_gone
+from tests.support.procfs import is_gone
 
 NextEvent = Callable[[str, str], Event]
 
