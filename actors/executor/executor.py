@@ -12,9 +12,9 @@ import itertools
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import TracebackType
-from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack
+from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
 from actors.attach import join
 from actors.errors import ForkedHandleError
@@ -140,9 +140,21 @@ class Executor(concurrent.futures.Executor):
         same._original = self  # all would end if nobody held it
         return same
 
+    @overload
+    def submit(
+        self,
+        fn: Callable[P, Coroutine[Any, Any, T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> concurrent.futures.Future[T]: ...
+    @overload
     def submit(
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> concurrent.futures.Future[T]:
+    ) -> concurrent.futures.Future[T]: ...
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> concurrent.futures.Future[Any]:
         """Have ``fn(*args, **kwargs)`` called in a worker.
 
         What is passed is copied now; changing it later has no effect.
@@ -177,7 +189,7 @@ class Executor(concurrent.futures.Executor):
         label = _label(fn)
         foreman = self._foreman
         body, error = self._encode(fn, args, kwargs)
-        call: Call[T] = Call(
+        call: Call[Any] = Call(
             label, body, self._timeout, foreman.cancel, foreman.check_use
         )
         if error is None:
@@ -205,13 +217,29 @@ class Executor(concurrent.futures.Executor):
         except Exception as exc:  # noqa: BLE001 - as by other executors, it comes with the future
             return b"", exc
 
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Coroutine[Any, Any, T]],
+        *iterables: Iterable[Any],
+        timeout: float | None = ...,
+        chunksize: int = ...,
+    ) -> Iterator[T]: ...
+    @overload
     def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
+        timeout: float | None = ...,
+        chunksize: int = ...,
+    ) -> Iterator[T]: ...
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
-    ) -> Iterator[T]:
+    ) -> Iterator[Any]:
         """Call *fn* with one item of each of *iterables* at a time, and iterate over the results in order.
 
         Leaving the iteration, also by its timeout, ends the calls that are not over.
@@ -234,7 +262,7 @@ class Executor(concurrent.futures.Executor):
             return super().map(fn, *iterables, timeout=timeout)
         items = zip(*iterables, strict=False)
         chunks = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
-        results = super().map(
+        results: Iterator[Any] = super().map(
             functools.partial(call_chunk, fn), chunks, timeout=timeout
         )
         return _each(results)

@@ -7,7 +7,8 @@ import builtins
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from actors.actor import Actor
@@ -67,6 +68,27 @@ def _globals_of(function: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever can
     return getattr(function, "__globals__", {})
 
 
-def call_chunk(fn: Callable[..., T], chunk: Iterable[tuple[Any, ...]]) -> list[T]:
-    """Return the results of *fn* for each tuple of arguments."""
-    return [fn(*args) for args in chunk]
+def call_chunk(
+    fn: Callable[..., Any], chunk: Iterable[tuple[Any, ...]]
+) -> list[Any] | Coroutine[Any, Any, list[Any]]:
+    """Return the results of *fn* for each tuple of arguments; to be awaited where those of *fn* are."""
+    values: list[Any] = []
+    left = iter(chunk)
+    for args in left:
+        value = fn(*args)
+        if type(value) is CoroutineType:
+            return _awaited(value, fn, left, values)
+        values.append(value)
+    return values
+
+
+async def _awaited(
+    first: Coroutine[Any, Any, Any],
+    fn: Callable[..., Any],
+    left: Iterator[tuple[Any, ...]],
+    values: list[Any],
+) -> list[Any]:
+    values.append(await first)
+    for args in left:
+        values.append(await fn(*args))  # noqa: PERF401 - one after the other
+    return values

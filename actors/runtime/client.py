@@ -374,6 +374,8 @@ class Client:
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
+        if self._is_copy_of(pending):
+            return self.breathe()
         if self.waits is None:
             return self.waiting.suspend(pending)
         if self.status.words[status.HOLDS_UP]:
@@ -396,6 +398,8 @@ class Client:
 
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """See ``pending.Source``."""
+        if self._is_copy_of(pending):
+            return
         if self.waits is None:
             self.waiting.block(pending, timeout)
             return
@@ -497,6 +501,17 @@ class Client:
             # which is not here to release it.
             pending.wakers = None
             pending.fail(again(self.ended_with))
+
+    def _is_copy_of(self, pending: Pending[Any]) -> bool:
+        """Return whether this is the copy of a fork, and fail *pending*.
+
+        What is made of several others, which have failed without a call, is not known to anybody before.
+        """
+        if not isinstance(self.ended_with, ForkedHandleError):
+            return False
+        pending.wakers = None
+        pending.fail(again(self.ended_with))
+        return True
 
 
 def _disown_all() -> None:

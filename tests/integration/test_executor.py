@@ -85,7 +85,7 @@ def test_arguments_are_those_of_the_moment_of_the_call(executor: Executor) -> No
 def test_large_arrays_travel_both_ways(executor: Executor) -> None:
     numbers = np.arange(500_000)
 
-    future = executor.submit(np.negative, numbers)
+    future: Future[Any] = executor.submit(np.negative, numbers)
 
     assert np.array_equal(future.result(SECONDS), -numbers)
 
@@ -95,6 +95,15 @@ def test_map_gives_results_in_order_whatever_the_chunks(executor: Executor) -> N
         found = list(executor.map(calls.double, range(10), chunksize=chunksize))
 
         assert found == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+def test_map_awaits_async_functions_whatever_the_chunks(
+    executor: Executor, chunksize: int
+) -> None:
+    found = list(executor.map(calls.double_later, range(5), chunksize=chunksize))
+
+    assert found == [0, 2, 4, 6, 8]
 
 
 def test_a_coroutine_awaits_calls_in_the_executor(executor: Executor) -> None:
@@ -387,7 +396,7 @@ def test_an_argument_that_cannot_be_meant_is_named(
 
 def test_what_cannot_be_called_is_refused_at_the_call(executor: Executor) -> None:
     with pytest.raises(TypeError, match="fn=3"):
-        executor.submit(3)  # type: ignore[arg-type]
+        executor.submit(3)  # type: ignore[call-overload]
 
 
 def test_chunks_of_no_items_are_refused(executor: Executor) -> None:

@@ -23,6 +23,7 @@ OUTPUTS = {
     "asyncio": [*REFUSED, NO_RESULT, CLOSED, "7 kept", "0 0"],
     "run": [*REFUSED, NO_RESULT, CLOSED, "7 kept", "0 0", "woken"],
     "multiprocessing": ["child 2", "0 3"],
+    "pool": [*[NO_RESULT] * 3, "awaited ForkedHandleError", "7", "[0, 1] 42 None"],
     "attached": ["inherited ForkedHandleError", "own 1", "7 2", "3"],
 }
 

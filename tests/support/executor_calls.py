@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -20,6 +21,11 @@ def capture(*args: object, **kwargs: object) -> tuple[object, object]:
 
 def double(number: int) -> int:
     """Return twice *number*."""
+    return 2 * number
+
+
+async def double_later(number: int) -> int:
+    await asyncio.sleep(0)
     return 2 * number
 
 

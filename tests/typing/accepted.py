@@ -274,8 +274,14 @@ def run_mode() -> int:
     return actors.run(main)
 
 
+async def fetched(word: str) -> int:
+    return len(word)
+
+
 def executors(system: ActorSystem) -> None:
     executor = Executor(2, system=system, max_memory_bytes=2**30)
     assert_type(executor.submit(len, "word"), Future[int])
     assert_type(executor.within(1.5).submit(str, 5), Future[str])
+    assert_type(executor.submit(fetched, "word"), Future[int])
     assert_type(executor.map(len, ["word"], chunksize=2), Iterator[int])
+    assert_type(executor.map(fetched, ["word"]), Iterator[int])

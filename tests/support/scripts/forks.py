@@ -22,7 +22,8 @@ from actors import ActorError, ActorRef, ActorSystem, Pending
 from actors.runtime import lanes
 from actors.runtime.client import MAIN
 from tests.support.actors_under_test import Clock, Counter, Inbox
-from tests.support.gates import wait_until
+from tests.support.gates import Turnstile, wait_until
+from tests.support.pool_workers import Hand
 from transports import shm
 
 DIRECTORY, HOW = sys.argv[1:]
@@ -158,12 +159,42 @@ def after_attaching() -> None:
         say(counter.ask(Counter.add, 1).result())
 
 
+def with_pool() -> None:
+    """Fork while results are on their way that are made of several answers."""
+    with ActorSystem("shop", directory=DIRECTORY) as system:
+        pool = system.options(size=2).pool(Hand).result()
+        turnstile = Turnstile(Path(DIRECTORY, "turnstile"))
+        tried = pool.options(retries=1, redeliver=True)
+        waiting: list[Pending[Any]] = [
+            pool.broadcast(Hand.pass_through, turnstile.path),
+            tried.ask(Hand.double, 21),
+            pool.drain(),
+        ]
+        wait_until(lambda: pool.stats().in_hand == 2, "two at the turnstile")
+        pid = fork()
+        if not pid:
+            for pending in waiting:
+                attempt("result", pending.result)
+
+            async def wait() -> object:
+                return await waiting[0]
+
+            attempt("awaited", lambda: asyncio.run(wait()))
+            sys.exit(7)
+        say(status_of(pid))
+        turnstile.let(2)
+        say(*[pending.result() for pending in waiting])
+        turnstile.close()
+        Path(turnstile.path).unlink()
+
+
 HOW_TO: dict[str, Callable[[], object]] = {
     "thread": in_thread,
     "asyncio": lambda: asyncio.run(in_coroutine()),
     "run": lambda: actors.run(in_coroutine),
     "multiprocessing": lambda: asyncio.run(in_multiprocessing()),
     "attached": after_attaching,
+    "pool": with_pool,
 }
 
 if __name__ == "__main__":
