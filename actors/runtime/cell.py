@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from types import CoroutineType
-from typing import Any, TypeGuard
+from typing import Any
 
 from actors import goodbye, messages
 from actors.actor import Actor, handler_names, method_names
@@ -29,10 +29,11 @@ from actors.errors import (
 from actors.exits import ExitKind, ExitReason
 from actors.handlers import on_error_of
 from actors.pending import Pending
-from actors.runtime import reports, services, status
+from actors.runtime import failures, reports, services, status
 from actors.runtime.client import Client
 from actors.runtime.loopside import running_loop
 from actors.runtime.pauses import is_overdue
+from actors.runtime.runner import Job, Runner
 from actors.runtime.timers import Tick
 from actors.runtime.waits import Place
 from actors.runtime.watches import Watches
@@ -61,9 +62,6 @@ _WITHDRAWN = status.WITHDRAWN
 _now_ns = time.monotonic_ns
 _UNPACK = frame.HEADER.unpack_from
 _HEADER_BYTES = frame.HEADER_BYTES
-
-# A message in hand: slot, kind, method, lane of the answer, correlation id. A tuple, because it is made for every message.
-Job = tuple[Slot, int, bytes, int, int]
 
 
 class Cell:
@@ -416,7 +414,7 @@ class Cell:
             result = handler(*args, **kwargs)
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
             waiting.hand = None
-            if _did_not_fit(exc):
+            if failures.did_not_fit(exc):
                 self._refuse(job, "unhandled", messages.why_unfit(self._name, exc))
             else:
                 self.failed(job, exc)
@@ -440,7 +438,7 @@ class Cell:
                 MessageTooLargeError,
                 TransportError,
             ) as exc:
-                error = _unsent(exc, f"{self._name}.{_text(name)}")
+                error = failures.unsent(exc, f"{self._name}.{_text(name)}")
                 late = self._answer_error(job, error)
             if late is not None:
                 self._done_after(late, slot, kind)
@@ -458,7 +456,9 @@ class Cell:
         if isinstance(error, SystemExit):
             self._done_after(late, slot, kind)
             self.end(goodbye.from_system_exit(error, during=method))
-        elif self._is_fatal(kind, _text(name), error):
+        elif failures.is_fatal(
+            error, self._policies.get(_text(name)), is_ask=kind == _ASK
+        ):
             # A tell stays in its slot as evidence: nobody else was told.
             if kind == _ASK:
                 self._done_after(late, slot, kind)
@@ -468,14 +468,6 @@ class Cell:
                 facts = {"method": method, **reports.of_exception(error)}
                 self._notify("handler_failed", facts)
             self._done_after(late, slot, kind)
-
-    def _is_fatal(self, kind: int, name: str, error: BaseException) -> bool:
-        # A CancelledError is what an awaited task raises when somebody has cancelled it: an ordinary failure of the handler.
-        is_ordinary = isinstance(error, Exception | asyncio.CancelledError)
-        if isinstance(error, MemoryError) or not is_ordinary:
-            return True
-        default = "continue" if kind == _ASK else "crash"
-        return (self._policies.get(name) or default) == "crash"
 
     def _refuse(self, job: Job, cause: str, text: str) -> None:
         """Settle a message that no handler will see."""
@@ -587,52 +579,3 @@ class Cell:
 
 def _text(name: bytes) -> str:
     return name.decode(errors="replace")
-
-
-def _unsent(error: Exception, method: str) -> Exception:
-    """Return *error*, for which the result of *method* cannot be sent, so that it says whose the result is."""
-    if isinstance(error, NotSerializableError):  # begins with the path to the bad part
-        return NotSerializableError(f"result of {method}: {error}")
-    error.add_note(f"the result of {method} could not be sent")
-    return error
-
-
-def _did_not_fit(error: BaseException) -> TypeGuard[TypeError]:
-    """Return whether the arguments did not fit the handler: the traceback is our call alone, and no user code ran."""
-    trace = error.__traceback__
-    return isinstance(error, TypeError) and trace is not None and trace.tb_next is None
-
-
-class Runner:
-    """A task that awaits the ``async`` handlers of one message after the other.
-
-    A task of its own for each message would cost more than everything else that is done for it.
-    """
-
-    def __init__(self, cell: Cell, loop: asyncio.AbstractEventLoop) -> None:
-        self._cell = cell
-        self._loop = loop
-        self._given: asyncio.Future[tuple[Job, Coroutine[Any, Any, Any]]] = (
-            loop.create_future()
-        )
-        self.slot: Slot  # of the message in hand
-        self.task = loop.create_task(self._run())
-        cell.runners[self.task] = self
-
-    def give(self, job: Job, coro: Coroutine[Any, Any, Any]) -> None:
-        """Await *coro*, the handler of *job*."""
-        self.slot = job[0]
-        self._given.set_result((job, coro))
-
-    async def _run(self) -> None:
-        cell = self._cell
-        while True:
-            job, coro = await self._given
-            self._given = self._loop.create_future()
-            try:
-                result = await coro
-            except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
-                cell.failed(job, exc)
-            else:
-                cell.finished(job, result)
-            cell.step_done(self)

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
@@ -29,10 +29,10 @@ from actors.ref import ActorRef
 from actors.runtime import _stack, clock, heartbeat, limits, status, streams
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
-from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.record import GOODBYE_BYTES, Record
+from actors.runtime.start import Arguments, Shared, Start
 from actors.runtime.timers import Tick, Timer
 from actors.runtime.wear import Wear
 from actors.sibling import unpacking
@@ -50,60 +50,6 @@ if TYPE_CHECKING:  # above this layer
 R = TypeVar("R")
 
 FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
-
-
-@attrs.frozen
-class Arguments:
-    """What each incarnation of an actor is made of: (class, args, kwargs), decoded in its process and nowhere else.
-
-    Attributes:
-        data: The pickle, or the parcel it is in, which the supervisor holds.
-        is_parcel: Which of them.
-        is_private: Its buffers may be written to.
-        places: Of each child of its tree that is in the arguments: what they know it by, its number, its name.
-        worker_index: Its place in a pool; None where it is in none.
-        recycle: When its process is to be replaced, as attributes of ``Recycle``; None for never.
-    """
-
-    data: bytes
-    is_parcel: bool = False
-    is_private: bool = False
-    places: Sequence[Sequence[Any]] = ()
-    worker_index: int | None = None
-    recycle: Mapping[str, float | None] | None = None
-
-
-@attrs.frozen
-class Shared:
-    """A mailbox that an actor takes from besides its own, as others do.
-
-    Attributes:
-        number: Of the mailbox.
-        mailbox_fd: As the root holds it; of the same transport as the actor's own.
-        seat: Of this actor.
-    """
-
-    number: int
-    mailbox_fd: int
-    seat: int
-
-
-@attrs.frozen
-class Start:
-    """What a new incarnation gets from its supervisor."""
-
-    directory: RuntimeDirectory
-    number: int
-    incarnation: int
-    name: str
-    scheme: str
-    mailbox_fd: int
-    goodbye_fd: int
-    arguments: Arguments
-    heartbeat: float | None  # seconds between two signs of life
-    resources: Mapping[str, Any]  # attributes of ``Resources``
-    redelivers: bool  # what it dies of goes to the next incarnation
-    shared: Shared | None = None
 
 
 class Process:

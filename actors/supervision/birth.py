@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from actors.runtime.process import Arguments, Shared
+from actors.runtime.start import Arguments, Shared
 
 
 @attrs.frozen

@@ -11,8 +11,8 @@ import attrs
 
 from actors.exits import ExitReason
 from actors.runtime import status
-from actors.runtime.process import Arguments
 from actors.runtime.record import GOODBYE_BYTES
+from actors.runtime.start import Arguments
 from actors.supervision.birth import Birth
 from actors.supervision.estate import Estate
 from actors.supervision.group import Fate, Group, Member, Phase

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from actors.runtime import process, record
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.start import Start
 from actors.supervision import fork, linux, orders, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import AsActor, Birth
@@ -39,7 +40,7 @@ class Life:
         if not isinstance(role, AsActor):
             run(self._directory, role.line_fd, birth.goodbye_fd)
         process.run(
-            process.Start(
+            Start(
                 directory=self._directory,
                 number=birth.number,
                 incarnation=birth.incarnation,

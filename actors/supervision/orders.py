@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from actors.runtime.process import Arguments, Shared
+from actors.runtime.start import Arguments, Shared
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 
 # Which arguments a report has.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from actors.runtime.process import Arguments
+from actors.runtime.start import Arguments
 from actors.supervision.alarms import Alarms
 from actors.wire import parcel
 from transports import blob

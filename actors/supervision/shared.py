@@ -10,7 +10,7 @@ from typing import Protocol
 
 import attrs
 
-from actors.runtime.process import Shared
+from actors.runtime.start import Shared
 from actors.supervision.estate import HOLDER_SEAT, Estate
 from actors.supervision.events import Subject
 

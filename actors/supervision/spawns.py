@@ -10,7 +10,7 @@ import attrs
 from actors.errors import ActorError, SystemClosedError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.process import Arguments
+from actors.runtime.start import Arguments
 from actors.supervision.child import ActorChild, Asker, Branch, Handle
 from actors.supervision.companions import Companions
 from actors.supervision.estate import Estate

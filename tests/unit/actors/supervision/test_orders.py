@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.process import Arguments, Shared
+from actors.runtime.start import Arguments, Shared
 from actors.supervision import orders
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 
