@@ -123,6 +123,8 @@ def left_since(before: Traces) -> list[Leak]:
     names = now.names - before.names
     if names:
         names -= _of_strangers(names, now.processes)
+        # That took long: what strangers make and remove all the time has gone meanwhile.
+        names = frozenset(filter(os.path.lexists, names))
     descriptors = frozenset[str]()
     if not before.has_systems:
         descriptors = now.descriptors - before.descriptors

@@ -111,6 +111,25 @@ signal.pause()
 
 
 @pytest.mark.parametrize("way", KEEP)
+def test_a_named_object_that_goes_while_it_is_looked_at_is_no_leak(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Strangers that made a directory after the other had one there at any time, and none that stayed."""
+    monkeypatch.setattr(leaks, "NAMED_OBJECTS", (tmp_path,))
+    before = leaks.look()
+    passing, staying = tmp_path / "passing", tmp_path / "staying"
+    passing.touch()
+    staying.touch()
+
+    def look_at_strangers(*_: object) -> set[str]:
+        passing.unlink()
+        return set()
+
+    monkeypatch.setattr(leaks, "_of_strangers", look_at_strangers)
+
+    assert leaks.left_since(before) == [Leak("file", str(staying))]
+
+
 def test_a_named_object_that_a_stranger_holds_is_no_leak(
     named_object: Path, way: str
 ) -> None:
