@@ -110,7 +110,6 @@ signal.pause()
 }
 
 
-@pytest.mark.parametrize("way", KEEP)
 def test_a_named_object_that_goes_while_it_is_looked_at_is_no_leak(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -130,6 +129,7 @@ def test_a_named_object_that_goes_while_it_is_looked_at_is_no_leak(
     assert leaks.left_since(before) == [Leak("file", str(staying))]
 
 
+@pytest.mark.parametrize("way", KEEP)
 def test_a_named_object_that_a_stranger_holds_is_no_leak(
     named_object: Path, way: str
 ) -> None:
