@@ -36,6 +36,7 @@ from actors.handlers import handler as handler
 from actors.mailbox import ActorMailbox as ActorMailbox
 from actors.mailbox import MailboxState as MailboxState
 from actors.mailbox import QueuedMessage as QueuedMessage
+from actors.notices import Notices as Notices
 from actors.options import Heartbeat as Heartbeat
 from actors.options import Redeliver as Redeliver
 from actors.pending import Pending as Pending

@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # for annotations only: ref and system know of actors at run 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_LEVELS = "actor", "incarnation"
+LEVELS = "actor", "incarnation"  # of what is watched: its end, or all its lives
 
 
 def _check_flag(setting: str, value: object) -> None:
@@ -234,8 +234,8 @@ class Actor:
             OptionError: *ref* is this actor itself, or *level* is neither.
             ActorError: *ref* is of another system.
         """
-        if level not in _LEVELS:
-            raise refused("level", level, listed(_LEVELS))
+        if level not in LEVELS:
+            raise refused("level", level, listed(LEVELS))
         name = _own(self, method, (None,), {})
         return context().watch(ref, name, is_close=level == "incarnation")
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections import deque
-from typing import Any, Self
+from typing import Any
 
 import attrs
 
 from actors import exits
-from actors.errors import SystemClosedError
 from actors.exits import ExitReason
-from actors.pending import DONE, Pending, failed, settled
+from actors.feed import Feed
 from actors.runtime.client import Client
-from actors.runtime.waiting import refuse_in_loop
 
 MAX_WAITING = 10_000  # events kept for a listener that does not take them
 
@@ -58,7 +53,7 @@ class Event:
         )
 
 
-class Events:
+class Events(Feed[Event]):
     """The events of a system from now on: iterate over it, with ``async for`` or ``for``, or ask for the ``next``.
 
     An iteration ends when the system has been closed, or this has; it raises ``SystemFailedError`` when the system has ended by itself.
@@ -66,55 +61,20 @@ class Events:
     """
 
     def __init__(self, client: Client) -> None:
-        self._client = client
-        self._waiting: deque[Event] = deque()
+        super().__init__(client, "these events were closed")
         self._dropped = 0
-        self._is_closed = False
-        self._takers: deque[Pending[Event]] = deque()
-        # Events come in whichever thread looks at the lane. Reentrant: that may be a signal handler.
-        self._lock = threading.RLock()
         client.subscription.listen(self._on_event)
 
     def _on_event(self, record: dict[str, Any]) -> None:
         event = Event.from_json(record)
         with self._lock:
-            if self._is_taken(event):
-                return
             if len(self._waiting) < MAX_WAITING:
-                self._waiting.append(event)
+                self._add(event)
             else:
                 self._dropped += 1
 
-    def _is_taken(self, event: Event) -> bool:
-        while self._takers:
-            taker = self._takers.popleft()
-            if not taker.done():
-                taker.resolve(event)
-                return True
-        return False
-
-    def next(self) -> Pending[Event]:
-        """Return the next event, on the way until there is one.
-
-        Raises (when awaited):
-            SystemClosedError: The system was closed, or this was, and everything that had come is taken.
-            SystemFailedError: It has ended by itself.
-
-        Cancellation:
-            Only the waiting ends: the next event still goes to this ``Pending``, so wait for the same one again.
-        """
-        with self._lock:
-            if self._waiting:
-                return settled(self._next_waiting())
-            if self._is_closed:
-                return failed(_closed())
-            taker: Pending[Event] = Pending(self._client)
-            self._takers.append(taker)
-        self._client.end_with_system(taker)
-        return taker
-
-    def _next_waiting(self) -> Event:
-        event = self._waiting.popleft()
+    def _take(self) -> Event:
+        event = super()._take()
         if self._dropped:
             self._waiting.append(
                 Event("events_dropped", facts={"count": self._dropped})
@@ -122,53 +82,7 @@ class Events:
             self._dropped = 0
         return event
 
-    def _give_back(self, taker: Pending[Event]) -> None:
-        """Nobody waits for *taker* any more: its event, if it has one, is the next one's."""
-        with self._lock:
-            if not taker.done():
-                taker.fail(TimeoutError("nobody waits for this event"))
-                with contextlib.suppress(ValueError):  # the system ends
-                    self._takers.remove(taker)
-            elif taker.state == DONE and not self._is_taken(taker.value):
-                self._waiting.appendleft(taker.value)
-
     def close(self) -> None:
         """Listen no more; what has come already can still be taken."""
         self._client.subscription.unlisten(self._on_event)
-        with self._lock:
-            self._is_closed = True
-            takers, self._takers = self._takers, deque()
-        for taker in takers:
-            taker.fail(_closed())
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Event:
-        taker = self.next()
-        try:
-            return await taker
-        except SystemClosedError:
-            raise StopAsyncIteration from None
-        except BaseException:  # cancelled, by a deadline for example
-            self._give_back(taker)
-            raise
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Event:
-        if not self._waiting:
-            refuse_in_loop("'for'", "use 'async for'")
-        taker = self.next()
-        try:
-            return taker.result()
-        except SystemClosedError:
-            raise StopIteration from None
-        except BaseException:  # Ctrl-C
-            self._give_back(taker)
-            raise
-
-
-def _closed() -> SystemClosedError:
-    return SystemClosedError("these events were closed")
+        self._end()

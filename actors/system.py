@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import Any, Literal, Never, ParamSpec, Self, TypeVar, Unpack, cast, overload
 
 from actors import (
     neighbour,  # noqa: F401 - first: it sees that everything below is ours
@@ -14,10 +14,11 @@ from actors import (
     spawner,
     spawning,
 )
-from actors.actor import Actor
+from actors.actor import LEVELS, Actor
 from actors.errors import SystemFailedError
 from actors.events import Events
-from actors.options import Options, check_names, refused, seconds
+from actors.notices import Notices
+from actors.options import Options, check_names, listed, refused, seconds
 from actors.pending import Pending
 from actors.quarantine import Quarantine
 from actors.ref import ActorRef
@@ -28,6 +29,7 @@ from actors.settings import DRAIN_SECONDS, Output, Settings, check_running_name
 from actors.spawner import Spawner, SystemKeywords
 from actors.supervision.spec import Spec
 from actors.supervisors import SupervisorRef
+from actors.watches import Notice, Terminated
 from actors.wire.parcel import MAX_MESSAGE_BYTES
 
 A = TypeVar("A", bound=Actor)
@@ -306,6 +308,35 @@ class ActorSystem:
             SystemFailedError: It has ended by itself.
         """
         return cast("T", self._opened().share(value))
+
+    @overload
+    def watch(self, ref: ActorRef[Any]) -> Notices[Terminated]: ...
+    @overload
+    def watch(
+        self, ref: ActorRef[Any], *, level: Literal["incarnation"]
+    ) -> Notices[Notice]: ...
+    def watch(self, ref: ActorRef[Any], *, level: str = "actor") -> Notices[Any]:
+        """Hear a ``Terminated`` once an actor has ended for good, or at once if it has ended already.
+
+        It comes exactly once, after every answer that the actor has given to this process.
+        A restart is no end; with ``level="incarnation"`` there is also a ``Down`` at each death of its process, and an ``Up`` when the
+        next is ready.
+        An actor has its own way to watch, which calls one of its methods: ``self.watch``.
+
+        Args:
+            ref: Who is watched; watched twice, it is heard of twice.
+            level: ``"actor"`` for its end alone, or ``"incarnation"``.
+
+        Raises:
+            TypeError: *ref* is no ref.
+            OptionError: *level* is neither.
+            ActorError: *ref* is of another system.
+            SystemClosedError: The system is not running.
+            SystemFailedError: It has ended by itself.
+        """
+        if level not in LEVELS:
+            raise refused("level", level, listed(LEVELS))
+        return Notices(self._opened(), ref, is_close=level == "incarnation")
 
     def events(self) -> Events:
         """Return the life-cycle events and dead letters of the system from now on.

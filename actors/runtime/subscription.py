@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from actors.pending import Pending
 
+NOTICE = "notice"  # the event that is for one watch alone
 EVENTS_PER_ACKNOWLEDGEMENT = 4  # the root sends on as it hears that some were read
 
 Listener = Callable[[dict[str, Any]], None]
@@ -28,12 +29,13 @@ class Line(Protocol):
 
 
 class Subscription:
-    """That of one process, which begins with its first listener."""
+    """That of one process, which begins with its first listener; what it watches is told on the same way."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._listeners: list[Listener] = []
         self._unacknowledged = 0
+        self.watches: dict[int, Listener] = {}  # what is called, by watch
 
     def listen(self, listener: Listener) -> None:
         """Call *listener* with every event from now on.
@@ -56,8 +58,13 @@ class Subscription:
 
     def receive(self, record: dict[str, Any]) -> None:
         """Hand an event to everybody who listens."""
-        for listener in list(self._listeners):
-            listener(record)
+        if record["event"] == NOTICE:
+            watch = self.watches.get(record["watch"])
+            if watch is not None:  # else it was called off
+                watch(record)
+        else:
+            for listener in list(self._listeners):
+                listener(record)
         self._unacknowledged += 1
         if self._unacknowledged == EVENTS_PER_ACKNOWLEDGEMENT:
             self._unacknowledged = 0

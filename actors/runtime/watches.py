@@ -30,7 +30,6 @@ class Watches:
             ActorError: It is of another system.
             MailboxFullError: There is no room for the request.
         """
-        _check_ref(ref)
         watch = self._ask("watch", ref, {"method": method, "is_close": is_close})
         return Watch(watch, ref, lambda watch: self._cancel("unwatch", watch))
 
@@ -45,7 +44,7 @@ class Watches:
         return Link(link, ref, lambda link: self._cancel("unlink", link))
 
     def _ask(self, what: str, ref: ActorRef[Any], facts: dict[str, Any]) -> int:
-        number = self._number_of(ref)
+        number = number_of(self._client, ref)
         watch = self._client.questions.new_id()
         # Before it is asked for: the answer may be here first.
         self._open[watch] = ref
@@ -55,15 +54,6 @@ class Watches:
             del self._open[watch]
             raise
         return watch
-
-    def _number_of(self, ref: ActorRef[Any]) -> int:
-        number = ref._number  # noqa: SLF001 - the runtime's own door
-        if ref._system != str(self._client.directory.path):  # noqa: SLF001 - likewise
-            msg = f"{ref!r}: it is of another system, of which this actor hears nothing"
-            raise ActorError(msg)
-        if number == self._client.number:
-            raise refused("ref", ref, "another actor: nobody outlives itself")
-        return number
 
     def _cancel(self, how: str, watch: int) -> None:
         if self._open.pop(watch, None) is not None:
@@ -77,18 +67,41 @@ class Watches:
         ref = self._open.get(watch)
         if ref is None:
             return None
-        facts = json.loads(body)
-        what, incarnation = facts["what"], facts["incarnation"]
-        if what == "up":
-            return Up(watch, ref, incarnation)
-        reason = exits.from_json(facts["reason"])
-        if what == "down":
-            following = facts["will_restart"], facts["delay"]
-            return Down(watch, ref, incarnation, reason, *following)
-        del self._open[watch]
-        if what == "exit":
-            return Exit(watch, ref, incarnation, reason)
-        return Terminated(watch, ref, incarnation, reason)
+        heard = read(watch, ref, json.loads(body))
+        if isinstance(heard, Exit | Terminated):
+            del self._open[watch]
+        return heard
+
+
+def read(watch: int, ref: ActorRef[Any], facts: dict[str, Any]) -> Notice | Exit:
+    """Return what *facts* say of *ref*, sent because of *watch*."""
+    what, incarnation = facts["what"], facts["incarnation"]
+    if what == "up":
+        return Up(watch, ref, incarnation)
+    reason = exits.from_json(facts["reason"])
+    if what == "down":
+        following = facts["will_restart"], facts["delay"]
+        return Down(watch, ref, incarnation, reason, *following)
+    end = Exit if what == "exit" else Terminated
+    return end(watch, ref, incarnation, reason)
+
+
+def number_of(client: Client, ref: ActorRef[Any]) -> int:
+    """Return the number of *ref*, of whom the process of *client* can hear.
+
+    Raises:
+        TypeError: It is none.
+        OptionError: It is of this process itself.
+        ActorError: It is of another system.
+    """
+    _check_ref(ref)
+    number = ref._number  # noqa: SLF001 - the runtime's own door
+    if ref._system != str(client.directory.path):  # noqa: SLF001 - likewise
+        msg = f"{ref!r}: it is of another system, of which nothing is heard here"
+        raise ActorError(msg)
+    if number == client.number:
+        raise refused("ref", ref, "another actor: nobody outlives itself")
+    return number
 
 
 def _check_ref(ref: object) -> None:

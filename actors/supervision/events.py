@@ -13,20 +13,24 @@ from typing import Any, Protocol
 import attrs
 import structlog
 
+from actors.exits import ExitReason, from_json
 from actors.runtime import reports
 from actors.runtime.outgoing import GoneError, Outgoing
+from actors.runtime.subscription import NOTICE
 from actors.wire.frame import Kind
 from transports.errors import NoSpaceError
 
 WINDOW = 8  # unacknowledged events: their frames must fit the share of the lane that no credit covers
 MAX_WAITING = 10_000
 DROPPED = "events_dropped"
+CUT_BYTES = 400  # of a reason that has no room in shared memory
 
 
 @attrs.define(eq=False)
 class Subscriber:
     """One process that listens."""
 
+    hears_all: bool = False  # and not only of those that it watches
     window: int = WINDOW
     waiting: deque[dict[str, Any]] = attrs.field(factory=deque)
     dropped: int = 0
@@ -78,7 +82,18 @@ class Events:
 
     def subscribe(self, number: int) -> None:
         """Send events to process *number* from now on."""
-        self._subscribers.setdefault(number, Subscriber())
+        self._subscribers.setdefault(number, Subscriber()).hears_all = True
+
+    def notify(
+        self, number: int, watch: int, facts: dict[str, Any], reason: ExitReason | None
+    ) -> None:
+        """Tell process *number* of one that it watches, behind the events that it has been sent; this waits for as long as it takes."""
+        record = {"event": NOTICE, "watch": watch, **facts}
+        if reason is not None:
+            record["reason"] = reason.to_json()
+        subscriber = self._subscribers.setdefault(number, Subscriber())
+        subscriber.waiting.append(record)
+        self._send(number, subscriber)
 
     def unsubscribe(self, number: int) -> None:
         """Send no more."""
@@ -111,6 +126,8 @@ class Events:
                 "pid": child.pid,
             }
         for number, subscriber in list(self._subscribers.items()):
+            if not subscriber.hears_all:
+                continue
             if len(subscriber.waiting) < MAX_WAITING:
                 subscriber.waiting.append(record)
             else:
@@ -123,7 +140,7 @@ class Events:
                 subscriber.add_dropped()
                 record = subscriber.waiting.popleft()
                 try:
-                    self._outgoing.notify(number, Kind.EVENT, reports.to_bytes(record))
+                    self._put(number, record)
                     subscriber.window -= 1
                 except (NoSpaceError, OSError):  # a large one, and no room for it
                     if record["event"] == DROPPED:
@@ -132,6 +149,17 @@ class Events:
                     subscriber.dropped += 1
         except GoneError:
             self.unsubscribe(number)
+
+    def _put(self, number: int, record: dict[str, Any]) -> None:
+        try:
+            self._outgoing.notify(number, Kind.EVENT, reports.to_bytes(record))
+        except (NoSpaceError, OSError):
+            if record["event"] != NOTICE or "reason" not in record:
+                raise
+            # Nothing that would be a file: of all that there is to be said, that it has ended is not lost.
+            reason = from_json(record["reason"]).to_json_within(CUT_BYTES)
+            cut = reports.to_bytes({**record, "reason": reason})
+            self._outgoing.notify(number, Kind.EVENT, cut)
 
     # The log: what a person has to know, one line each.
 

@@ -44,8 +44,20 @@ class Programs:
         selector: selectors.EpollSelector,
         payloads: Payloads,
         take_number: Callable[[], int],
+        on_left: Callable[[int], None],
     ) -> None:
-        """Watch the door *door_fd* and the programs in *selector*; *take_number* returns a new process number."""
+        """Watch the door *door_fd* and the programs in *selector*.
+
+        Args:
+            directory: Of the system.
+            door_fd: Where programs ask to be let in.
+            outgoing: The way to them.
+            events: Tell that one has come, or left.
+            selector: Of the loop.
+            payloads: Those that they leave behind.
+            take_number: Returns a new process number.
+            on_left: Is called with that of one that has left.
+        """
         self._is_closing = False
         self._directory = directory
         self._door = socket.socket(fileno=door_fd)
@@ -54,6 +66,7 @@ class Programs:
         self._selector = selector
         self._payloads = payloads
         self._take_number = take_number
+        self._on_leaving = on_left
         self._root_pidfd = os.pidfd_open(os.getpid())
         self._inside: dict[int, Program] = {}
         selector.register(self._door, selectors.EVENT_READ, self._on_knock)
@@ -112,6 +125,7 @@ class Programs:
         with linux.file_reserve():
             self._clean(number)
         self._outgoing.forget(number)
+        self._on_leaving(number)
         self._events.unsubscribe(number)
         self._events.publish("program_left", pid=program.pid, number=number)
         program.visitor.close()

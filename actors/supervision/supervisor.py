@@ -147,6 +147,7 @@ class Supervisor:
             self._selector,
             self._payloads,
             lambda: next(self._numbers),
+            self.lifecycle.kin.watches.forget,
         )
         self._closing = Closing(
             self.lifecycle, self._events, self._alarms, self._programs.close

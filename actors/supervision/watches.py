@@ -32,13 +32,13 @@ class Watcher:
     Attributes:
         number: Who.
         watch: What tells this wish from its others; unique among those of all its incarnations.
-        method: What is to be called there.
+        method: What is to be called there; None where that is not in its mailbox, which a program does not have.
         is_close: Whether deaths and starts are told as well as the end.
     """
 
     number: int
     watch: int
-    method: str
+    method: str | None
     is_close: bool
 
 
@@ -117,13 +117,16 @@ class Watches:
         reason: ExitReason | None = None,
     ) -> None:
         """Send a notice; there is always room for it to wait in here."""
+        told = {"incarnation": incarnation, **facts}
+        if watcher.method is None:
+            self._events.notify(watcher.number, watcher.watch, told, reason)
+            return
         method = watcher.method.encode()
         try:
             with linux.file_reserve():
                 route = self._outgoing.route(watcher.number)
             # Nothing that could be lost beside it: what does not fit is cut.
             room = route.limit - frame.HEADER_BYTES - len(method) - ROOM_BYTES
-            told = {"incarnation": incarnation, **facts}
             if reason is not None:
                 told["reason"] = reason.to_json_within(room)
             parts = self._outgoing.pack(

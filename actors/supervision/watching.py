@@ -1,4 +1,4 @@
-"""The requests of actors that want to hear of others, or to die with them."""
+"""The requests of those that want to hear of others, or to die with them."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from actors import (
     Recycle,
     Redeliver,
     Terminated,
+    Up,
     Watch,
     WorkerStats,
 )
@@ -138,6 +139,11 @@ async def systems() -> None:
         async for event in system.events():
             assert_type(event, Event)
         assert_type(await system.events().next(), Event)
+        counter = await system.spawn(Counter, 1)
+        async for end in system.watch(counter):
+            assert_type(end, Terminated)
+        close = system.watch(counter, level="incarnation")
+        assert_type(await close.next(), Down | Up | Terminated)
         both = await asyncio.gather(system.spawn(Counter), system.spawn(Greeter))
         assert_type(both, tuple[ActorRef[Counter], ActorRef[Greeter]])
 

@@ -269,6 +269,10 @@ def misspelt_level_of_a_watch(me: WatcherOfEnds, ref: ActorRef[Counter]) -> None
     me.watch(ref, WatcherOfEnds.over, level="process")  # error
 
 
+def misspelt_level_of_a_program(system: ActorSystem, ref: ActorRef[Counter]) -> None:
+    system.watch(ref, level="process")  # error
+
+
 def class_in_the_place_of_a_ref(me: WatcherOfEnds) -> None:
     me.watch(Counter, WatcherOfEnds.over)  # error
 
