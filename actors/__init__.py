@@ -2,6 +2,7 @@
 
 from actors import neighbour as neighbour
 from actors.actor import Actor as Actor
+from actors.context import Timer as Timer
 from actors.errors import ActorCrashedError as ActorCrashedError
 from actors.errors import ActorError as ActorError
 from actors.errors import ActorNotFoundError as ActorNotFoundError

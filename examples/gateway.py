@@ -26,9 +26,9 @@ from actors import (
     ActorSystem,
     Down,
     Notice,
+    Timer,
     options,
 )
-from actors.context import Timer
 
 TICK_SECONDS = 0.005  # between two prices
 OLD_SECONDS = 2.0  # after which a price is none, whoever still lives
