@@ -131,11 +131,13 @@ class ActorMailbox:
         """Move the tells that wait for the actor into a new file; settled with how many those were.
 
         They are told of as dead letters (``exported``); asks, whose askers wait, fail as with ``purge``.
+        The file appears when it is complete. The supervisor holds the messages until then: should this program be killed before,
+        they are sent to the actor again, behind what came meanwhile. Killed in the instant between, it leaves them in both places.
         The file holds the arguments as they were sent: it is for ``replay``, by the same program or one that can import the same
         classes, and like a pickle not for the eyes of strangers.
 
         Raises (when awaited):
-            OSError: The file cannot be written. The messages are sent to the actor again.
+            OSError: The file cannot be written. The messages are sent to the actor again, soon.
             ActorStoppedError: The actor has ended for good.
             ActorError: As with ``purge``.
 
@@ -152,7 +154,7 @@ class ActorMailbox:
             msg = f"path={str(path)!r}: {target.absolute().parent} is not a directory"
             raise NotADirectoryError(msg)
         return self._take_out(
-            self._client.number, lambda facts: self._save(facts, target)
+            self._client.blobs.owner, lambda facts: self._save(facts, target)
         )
 
     def replay(self, path: str | os.PathLike[str]) -> Pending[int]:
@@ -178,20 +180,22 @@ class ActorMailbox:
         return self._tell(messages)
 
     def _take_out(
-        self, to: int | None, convert: Callable[[dict[str, Any]], int]
+        self, to: str | None, convert: Callable[[dict[str, Any]], int]
     ) -> Pending[int]:
         facts = {"number": self._number, "to": to}
         return self._client.request("purge", facts, convert=convert, about=self._name)
 
     def _save(self, facts: dict[str, Any], path: Path) -> int:
-        frames = [base64.b64decode(text) for text in facts["frames"]]
-        messages = [self._opened(data) for data in frames]
+        """Write what the root holds for us until we say that it is written, or die."""
+        is_written = False
         try:
-            archive.write(path, messages)
-        except OSError:
-            _ = self._tell(messages)
-            raise
-        return len(messages)
+            frames = [base64.b64decode(text) for text in facts["frames"]]
+            archive.write(path, [self._opened(data) for data in frames])
+            is_written = True
+        finally:
+            facts = {"ticket": facts["ticket"], "is_written": is_written}
+            self._client.notify_root("exported", facts)
+        return len(frames)
 
     def _opened(self, data: bytes) -> Message:
         header = frame.read(data)

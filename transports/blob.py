@@ -123,7 +123,11 @@ class _Kept:
 
 
 class BlobStore:
-    """The blobs of one system, seen from one process; may be used by several threads."""
+    """The blobs of one system, seen from one process; may be used by several threads.
+
+    Attributes:
+        owner: The one that its processes know this one by.
+    """
 
     def __init__(self, dir_fd: int, owner: str) -> None:
         """Use the directory *dir_fd*, which must stay open.
@@ -134,7 +138,7 @@ class BlobStore:
         """
         self._dir_fd = dir_fd
         self._directory: _Directory | None = None  # of what is in memory
-        self._owner = owner
+        self.owner = owner
         self._serial = itertools.count(1)
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
         self._kept: list[_Kept] = []
@@ -295,7 +299,7 @@ class BlobStore:
             self._directory = None
 
     def _next(self) -> str:
-        return f"{self._owner}+{next(self._serial)}"
+        return f"{self.owner}+{next(self._serial)}"
 
     def _open(self, name: str) -> int:
         fd = os.open(name, _READ, dir_fd=self._dir_fd)

@@ -46,6 +46,11 @@ class Control:
             "when_due": self._on_when_due,
             "due": self._on_due,
             "mailbox": self._on_mailbox,
+            "exported": lambda _asker, _sender, facts, _payload: (
+                self._mailboxes.exports.end(
+                    facts["ticket"], is_written=facts["is_written"]
+                )
+            ),
             "purge": self._handle(
                 mailboxes.purge,
                 lambda child: (

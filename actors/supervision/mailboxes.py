@@ -15,12 +15,12 @@ import attrs
 from actors.runtime.client import MAIN
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.child import ActorChild
+from actors.supervision.exports import Exports, Held
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.request import Request
 from actors.supervision.shared import Owner
 from actors.wire import frame, parcel
 from actors.wire.frame import FrameError, Header, Kind
-from transports.blob import BlobStore
 from transports.errors import TransportError
 
 _HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES + parcel.SIZE_BYTES
@@ -29,10 +29,10 @@ _HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES + parcel.SIZE_BYTES
 class Mailboxes:
     """Carries out the requests about mailboxes of one supervisor's children."""
 
-    def __init__(self, lifecycle: Lifecycle, blobs: BlobStore) -> None:
-        """Refuse what is dropped through *lifecycle*; *blobs* are those of this process."""
+    def __init__(self, lifecycle: Lifecycle, exports: Exports) -> None:
+        """Refuse what is dropped through *lifecycle*, and hold what is kept in *exports*."""
         self._lifecycle = lifecycle
-        self._blobs = blobs
+        self.exports = exports
 
     def inspect(self, child: Owner, request: Request) -> None:
         """Say what waits for *child*, and what it has in hand."""
@@ -93,7 +93,8 @@ class Mailboxes:
         except TransportError as exc:
             request.settle(f"{child.label}: {exc}")
             return
-        kept: list[str] = []
+        to = request.facts["to"]
+        kept: list[Held] = []
         counts = {Kind.TELL: 0, Kind.ASK: 0, Kind.STOP: 0}
         for data in frames:
             with contextlib.suppress(FrameError):
@@ -101,34 +102,36 @@ class Mailboxes:
                 if header.kind == Kind.NOTICE:
                     self._lifecycle.kin.watches.put_back(child, data)
                     continue
-                copy = self._kept(child, data, header, request.facts["to"])
-                if copy is None:
+                held = self._held(child, data, header, to)
+                if held is None:
                     child.estate.drop_blob(data, header)
+                    self._lifecycle.settling.purged(child, header, "purged")
                 else:
-                    kept.append(base64.b64encode(copy).decode())
-                cause = "purged" if copy is None else "exported"
-                self._lifecycle.settling.purged(child, header, cause)
+                    kept.append(held)
                 if header.kind in counts:
                     counts[Kind(header.kind)] += 1
         self._lifecycle.settling.log_purge(child, counts[Kind.TELL], counts[Kind.ASK])
-        request.settle(frames=kept, messages=counts[Kind.TELL] + counts[Kind.ASK])
+        messages = counts[Kind.TELL] + counts[Kind.ASK]
+        if to is None:
+            request.settle(messages=messages)
+        else:
+            request.settle(
+                frames=[base64.b64encode(each.copy).decode() for each in kept],
+                ticket=self.exports.begin(child, to, kept),
+            )
         if counts[Kind.STOP]:  # nothing is before it any more
             self._lifecycle.stop(child)
 
-    def _kept(
-        self, child: ActorChild, data: bytes, header: Header, to: int | None
-    ) -> bytes | None:
-        """Return the frame *data* with its payload on the way to process *to*; None if it is not to be kept, or cannot be."""
+    def _held(
+        self, child: ActorChild, data: bytes, header: Header, to: str | None
+    ) -> Held | None:
+        """Hold the message of the frame *data* for the process *to*; None if it is not to be kept, or cannot be."""
         if to is None or header.kind != Kind.TELL:
             return None
-        if not header.flags & frame.BLOB:
-            return data
-        try:
+        held = self.exports.hold(data, header, to)
+        if held is not None and held.is_large:
             child.estate.release_payload(data, header)
-            body = parcel.forward(data[header.body_at :], self._blobs, str(to))
-        except (OSError, ValueError):  # its payload is gone, as its sender is
-            return None
-        return data[: header.body_at] + body
+        return held
 
 
 def _payload_of(data: bytes, header: Header) -> int:

@@ -47,6 +47,7 @@ class Payloads:
         self._alarms = alarms
         self._is_quiet = is_quiet
         self._ledger_of = ledger_of
+        self.on_died: Callable[[str], None] = lambda _: None  # with its owner
         self._sent: dict[str, bool] = {}  # name: whether nobody will take it, it seems
 
     def died(self, number: int, incarnation: int) -> None:
@@ -60,6 +61,7 @@ class Payloads:
                 ledger.abandon(name for name in sent if _receiver(name) == to)
         self._sent |= dict.fromkeys(sent, False)
         self._wait()
+        self.on_died(owner)
 
     def taken(self, number: int) -> None:
         """Count what waits outside of mailbox *number* by what is there: whoever took from it may have died before it said so."""

@@ -36,6 +36,7 @@ from actors.supervision.complaints import Complaints
 from actors.supervision.console import Console
 from actors.supervision.control import Control
 from actors.supervision.events import Events
+from actors.supervision.exports import Exports
 from actors.supervision.forest import Forest
 from actors.supervision.inquiries import Inquiries
 from actors.supervision.lifecycle import Lifecycle
@@ -131,11 +132,13 @@ class Supervisor:
             Outputs(directory, self._selector, self._console, is_labelled=is_labelled),
         )
         self._outgoing.on_damaged = self.lifecycle.damaged
+        exports = Exports(self._outgoing, self._blobs, self.lifecycle.settling)
+        self._payloads.on_died = exports.died
         self._control = Control(
             self.lifecycle,
             self._outgoing,
             self._alarms,
-            Mailboxes(self.lifecycle, self._blobs),
+            Mailboxes(self.lifecycle, exports),
         )
         self._watchdog = Watchdog(self.lifecycle, self._events, self._alarms)
         self._numbers = itertools.count(MAIN + 1)

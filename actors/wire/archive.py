@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -44,12 +45,15 @@ class ArchiveError(ValueError):
 
 
 def write(path: Path, messages: Iterable[Message]) -> None:
-    """Write *messages* into a new file that is on its disk afterwards.
+    """Write *messages* into a new file, which is complete and on its disk when it appears.
 
     Raises:
         OSError: It exists, or cannot be written; nothing is left then.
     """
-    with path.open("xb") as file:
+    # Whoever is killed meanwhile leaves this one.
+    fd, name = tempfile.mkstemp(".unfinished", ".actors-", path.absolute().parent)
+    unfinished = Path(name)
+    with os.fdopen(fd, "wb") as file:
         try:
             file.write(MAGIC)
             for message in messages:
@@ -57,9 +61,9 @@ def write(path: Path, messages: Iterable[Message]) -> None:
                     file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
+            os.link(unfinished, path)  # not a rename, which would replace what is there
+        finally:
+            unfinished.unlink()
 
 
 def read(path: Path) -> list[Message]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
+import random
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from actors import (
+    ActorCrashedError,
     ActorRef,
     ActorStoppedError,
     ActorSystem,
@@ -16,7 +23,7 @@ from actors import (
     QueuedMessage,
 )
 from tests.support.actors_under_test import Blocker, Inbox
-from tests.support.controlled import Attentive, Pump, Sink
+from tests.support.controlled import Attentive, Exporter, Pump, Sink
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.inside import transport_of
 
@@ -39,6 +46,10 @@ def inbox(system: ActorSystem, gate: Gate) -> Iterator[ActorRef[Inbox]]:
 def fill(ref: ActorRef[Inbox], count: int = 3) -> None:
     for number in range(count):
         ref.tell(Inbox.keep, number).result()
+
+
+def waiting(ref: ActorRef[Inbox]) -> int:
+    return ref.mailbox().inspect().result().messages
 
 
 # Looking.
@@ -284,8 +295,79 @@ def test_export_that_cannot_be_written_gives_the_messages_back(
     with pytest.raises(FileNotFoundError):
         export.result()
 
+    wait_until(lambda: waiting(inbox) == 3, "the messages")
     gate.open()
     assert inbox.ask(Inbox.kept).result() == [0, 1, 2]
+
+
+@pytest.fixture
+def exporter(system: ActorSystem) -> Iterator[ActorRef[Exporter]]:
+    ref = system.options(intensity=math.inf).spawn(Exporter).result()
+    yield ref
+    ref.kill().result()
+
+
+def fill_with_large(ref: ActorRef[Inbox]) -> None:
+    """Send three, as many as every mailbox has room for."""
+    fill(ref, 1)
+    ref.tell(Inbox.keep, 1, b"x" * 300_000).result()
+    ref.tell(Inbox.keep, 2, b"y" * 30_000).result()
+
+
+def test_what_was_not_written_when_its_exporter_was_killed_goes_back(
+    inbox: ActorRef[Inbox], exporter: ActorRef[Exporter], gate: Gate, tmp_path: Path
+) -> None:
+    fill_with_large(inbox)
+
+    with pytest.raises(ActorCrashedError):
+        exporter.ask(Exporter.save, inbox, str(tmp_path / "file"), "before").result()
+
+    wait_until(lambda: waiting(inbox) == 3, "the messages")
+    gate.open()
+    assert inbox.ask(Inbox.kept).result() == [0, 1, 2]
+    assert not (tmp_path / "file").exists()
+
+
+def test_what_was_written_when_its_exporter_was_killed_is_in_the_file(
+    inbox: ActorRef[Inbox], exporter: ActorRef[Exporter], gate: Gate, tmp_path: Path
+) -> None:
+    fill_with_large(inbox)
+
+    with pytest.raises(ActorCrashedError):
+        exporter.ask(Exporter.save, inbox, str(tmp_path / "file"), "after").result()
+
+    wait_until(lambda: waiting(inbox) == 3, "the messages")
+    gate.open()
+    assert inbox.mailbox().replay(tmp_path / "file").result(SECONDS) == 3
+    assert inbox.ask(Inbox.kept).result() == [0, 1, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(150, marks=pytest.mark.slow)])
+def test_each_message_is_in_the_file_or_in_the_mailbox_whenever_its_exporter_is_killed(
+    inbox: ActorRef[Inbox],
+    exporter: ActorRef[Exporter],
+    tmp_path: Path,
+    kills: int,
+    system: ActorSystem,
+) -> None:
+    directory = system._opened().directory.path
+    fill_with_large(inbox)
+    for lap in range(kills):
+        path = tmp_path / str(lap)
+        pid = exporter.ask(Exporter.pid).result()
+        saving = exporter.ask(Exporter.save, inbox, str(path), "never")
+        time.sleep(random.uniform(0, 0.006))  # noqa: TID251 - where it strikes
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ActorCrashedError):
+            saving.result()
+        exporter.ask(Exporter.pid).result()  # what died before has been settled
+
+        wait_until(lambda: path.exists() or waiting(inbox) == 3, "the messages")  # noqa: B023 - called at once
+        if waiting(inbox) == 0:
+            assert inbox.mailbox().replay(path).result(SECONDS) == 3
+        assert waiting(inbox) == 3
+    assert len(list(directory.glob("blob/*@*"))) == 2
+    assert list(directory.glob("blob/0.1+*")) == []
 
 
 def test_export_to_what_exists_is_refused_and_takes_nothing(

@@ -15,6 +15,7 @@ from typing import Any
 
 from actors import Actor, ActorRef, handler, signals
 from actors.supervision import stacks
+from actors.wire import archive
 from tests.support.actors_under_test import Blocker
 
 
@@ -227,3 +228,23 @@ class Importer(Actor):
 
     def parent(self) -> int:
         return os.getppid()
+
+
+class Exporter(Actor):
+    """Saves what waits for another actor, and is killed as it does."""
+
+    async def save(self, ref: ActorRef[Any], path: str, when: str) -> None:
+        """Be killed *when*: ``before`` the file is written, ``after`` that, or never."""
+        write = archive.write
+
+        def fatal(*args: Any) -> None:  # noqa: ANN401 - as they are
+            if when == "after":
+                write(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        if when != "never":
+            archive.write = fatal  # type: ignore[assignment]  # what comes never returns
+        await ref.mailbox().export(path)
+
+    def pid(self) -> int:
+        return os.getpid()
