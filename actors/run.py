@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from actors.errors import SystemFailedError
+from actors.runtime import offspring
 from actors.runtime.client import clients
 from actors.runtime.loop import RingLoop
 from actors.runtime.loopside import running_loop
@@ -38,6 +39,7 @@ class _Signals:
         for signum in _SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 loop.add_signal_handler(signum, self._on_signal, signum)
+                offspring.caught.add(signum)
 
     def _on_signal(self, signum: int) -> None:
         self._count += 1
@@ -81,6 +83,8 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         else:
             if signals.first is None:
                 return result
+        finally:
+            offspring.caught.clear()
     if signals.first == signal.SIGINT:
         raise KeyboardInterrupt
     _die_of(signals.first)

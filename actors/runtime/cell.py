@@ -29,7 +29,7 @@ from actors.errors import (
 from actors.exits import ExitKind, ExitReason
 from actors.handlers import on_error_of
 from actors.pending import Pending
-from actors.runtime import failures, reports, services, status
+from actors.runtime import failures, offspring, reports, services, status
 from actors.runtime.client import Client
 from actors.runtime.loopside import running_loop
 from actors.runtime.pauses import is_overdue
@@ -68,6 +68,7 @@ class Cell:
     """The messages of one actor process."""
 
     _shared: Mailbox | None = None  # that others take from as well
+    is_copy = False  # in a process that the actor has forked
     _is_called = False  # it is we who were woken for what is in it
 
     def __init__(
@@ -413,12 +414,16 @@ class Cell:
         try:
             result = handler(*args, **kwargs)
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+            if self.is_copy:
+                offspring.leave(exc)
             waiting.hand = None
             if failures.did_not_fit(exc):
                 self._refuse(job, "unhandled", messages.why_unfit(self._name, exc))
             else:
                 self.failed(job, exc)
             return
+        if self.is_copy:
+            offspring.leave()
         waiting.hand = None
         if type(result) is CoroutineType:
             self._running += 1

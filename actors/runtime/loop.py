@@ -14,7 +14,7 @@ import select
 import selectors
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from actors.runtime.spin import Spin
@@ -235,3 +235,8 @@ class RingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.rings = RingSelector()
         super().__init__(self.rings)
+
+    def call_first(self, callback: Callable[[], object]) -> None:
+        """Call *callback* before all else that the loop has to do, also in the turn that it is in."""
+        handle = asyncio.Handle(callback, (), self)
+        self._ready.appendleft(handle)  # type: ignore[attr-defined]  # of every version there is, and nothing public puts anything in front

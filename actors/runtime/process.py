@@ -26,7 +26,7 @@ from actors import context, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import _stack, clock, heartbeat, limits, status, streams
+from actors.runtime import _stack, clock, heartbeat, limits, offspring, status, streams
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.loop import RingLoop
@@ -112,6 +112,8 @@ class Process:
 
     def run(self) -> int:
         """Live; return the exit status."""
+        os.register_at_fork(after_in_child=self._become_copy)
+        offspring.caught.add(signal.SIGTERM)
         # Makes a signal end the loop's sleep.
         self.loop.add_signal_handler(signal.SIGTERM, lambda: None)
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -137,6 +139,12 @@ class Process:
             self.cell.open(instance, self._wear())
             self._run_until_ended()
         return self._end()
+
+    def _become_copy(self) -> None:
+        """This is a process that the actor's code has forked; see ``offspring``."""
+        self.cell.is_copy = True
+        self.loop.call_first(offspring.leave)
+        faulthandler.disable()  # its stacks would be taken for the actor's
 
     def _wear(self) -> Wear | None:
         limits, start = self._start.arguments.recycle, self._start
@@ -311,6 +319,7 @@ class Process:
 
     def on_signal(self, signum: int, method: str) -> None:
         """See ``Actor.on_signal``."""
+        offspring.caught.add(signum)
         self.loop.add_signal_handler(
             signum, lambda: self.cell.ticks.append(Tick(method, (), {}))
         )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from actors.runtime import offspring
 from transports._ring import Slot
 
 # A message in hand: slot, kind, method, lane of the answer, correlation id. A tuple, because it is made for every message.
@@ -16,6 +17,7 @@ class Owner(Protocol):
     """Whose messages they are."""
 
     runners: dict[asyncio.Task[None], Runner]
+    is_copy: bool  # in a process that the actor has forked
 
     def finished(self, job: Job, result: object) -> None:
         """The handler of *job* has returned."""
@@ -56,7 +58,11 @@ class Runner:
             try:
                 result = await coro
             except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
+                if cell.is_copy:
+                    offspring.leave(exc)
                 cell.failed(job, exc)
             else:
+                if cell.is_copy:
+                    offspring.leave()
                 cell.finished(job, result)
             cell.step_done(self)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import actors
+from actors import ActorRef, ActorSystem
+from tests.support.forkers import Forker, status_of_child_that_gets
 from tests.support.gates import SECONDS
 from tests.support.programs import SCRIPTS, Program
 
@@ -42,3 +47,46 @@ def test_a_fork_gives_the_child_nothing_and_takes_nothing_from_the_parent(
         assert list(base.iterdir()) == []
     finally:
         program.kill()
+
+
+@pytest.fixture(scope="module")
+def forker(system: ActorSystem) -> ActorRef[Forker]:
+    return system.spawn(Forker).result()
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        (Forker.come_back, 0),
+        (Forker.come_back_in_coroutine, 0),
+        (Forker.wait_in_child, 0),
+        (Forker.run_nothing, 1),
+        (Forker.exit, 3),
+    ],
+)
+def test_a_child_that_comes_back_from_a_handler_ends_there(
+    forker: ActorRef[Forker], message: Callable[[Forker], int], status: int
+) -> None:
+    """It answered in the place of the actor, emptied its slot, and took the messages that came next."""
+    pid = forker.ask(Forker.pid).result()
+
+    assert forker.ask(message).result() == status
+
+    assert forker.ask(Forker.pid).result() == pid
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_the_actor_catches_ends_a_child_that_it_has_forked(
+    forker: ActorRef[Forker], signum: signal.Signals
+) -> None:
+    """``multiprocessing`` ends its processes by SIGTERM, and waited for ever."""
+    assert forker.ask(Forker.signal_child, signum).result() == -signum
+
+
+def test_a_signal_to_a_child_is_none_to_a_program_under_run() -> None:
+    """The child was spared, and the program ended in its place."""
+
+    async def main() -> int | None:
+        return status_of_child_that_gets(signal.SIGTERM)
+
+    assert actors.run(main) == -signal.SIGTERM
