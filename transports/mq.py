@@ -20,7 +20,6 @@ import os
 import re
 import resource
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from transports.errors import (
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
 from transports.mailbox import Contents, Depth, Note, Put
+from transports.record import HEADER, MAX_REJECTED, is_unlinked
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 MESSAGE_BYTES = 1024
 INLINE_LIMIT = MESSAGE_BYTES - RECORD_BYTES
 DEFAULT_MESSAGES = 4
-MAX_REJECTED = 64  # messages of others that one take reads away
-HEADER = struct.Struct("=IIQ")
 
 _NAME = re.compile(r"/actors-[0-9a-f]{32}")
 _NAME_BYTES = len("/actors-") + 32
@@ -131,7 +129,7 @@ class MqOutlet:
         size = sum(memoryview(part).nbytes for part in parts)
         if size > INLINE_LIMIT:
             raise FrameTooLargeError(size, INLINE_LIMIT)
-        if self._is_unlinked():
+        if is_unlinked(self._fd):
             return Put.CLOSED
         header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
         try:
@@ -140,7 +138,7 @@ class MqOutlet:
             return Put.FULL
         self._seq += 1
         # Again: whoever unlinked it meanwhile may have looked for frames already.
-        return Put.CLOSED if self._is_unlinked() else Put.ACCEPTED
+        return Put.CLOSED if is_unlinked(self._fd) else Put.ACCEPTED
 
     def fileno(self) -> int | None:
         """See ``Outlet``."""
@@ -154,10 +152,6 @@ class MqOutlet:
 
     def __del__(self) -> None:
         self.close()
-
-    def _is_unlinked(self) -> bool:
-        # The receiver may go on for a while without its name, so sending works.
-        return os.fstat(self._fd).st_nlink == 0
 
 
 class MqTransport:

@@ -19,7 +19,6 @@ import errno
 import fcntl
 import os
 import stat
-import struct
 import termios
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +34,8 @@ from transports.errors import (
     translated,
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, verify
-from transports.mailbox import Contents, Depth, Note, Put, Waiting
+from transports.mailbox import Contents, Depth, Note, Put
+from transports.record import HEADER, MAX_REJECTED, is_unlinked, seen
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 PACKET_BYTES = 4096  # PIPE_BUF: larger writes would be cut into several packets
 INLINE_LIMIT = PACKET_BYTES - RECORD_BYTES
 DEFAULT_PACKETS = 16  # what a pipe has unless asked; more only on request
-MAX_REJECTED = 64  # packets of others that one take reads away
-HEADER = struct.Struct("=IIQ")
 
 _FIFO = "a FIFO"
 # Packets cannot be asked for when a FIFO is opened (EINVAL), only afterwards.
@@ -127,7 +125,7 @@ class PipeOutlet:
         size = sum(memoryview(part).nbytes for part in parts)
         if size > INLINE_LIMIT:
             raise FrameTooLargeError(size, INLINE_LIMIT)
-        if self._is_unlinked():
+        if is_unlinked(self._fd):
             return Put.CLOSED
         header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
         try:
@@ -138,7 +136,7 @@ class PipeOutlet:
             return Put.CLOSED
         self._seq += 1
         # Again: whoever unlinked it meanwhile may have looked for frames already.
-        return Put.CLOSED if self._is_unlinked() else Put.ACCEPTED
+        return Put.CLOSED if is_unlinked(self._fd) else Put.ACCEPTED
 
     def fileno(self) -> int | None:
         """See ``Outlet``."""
@@ -152,10 +150,6 @@ class PipeOutlet:
 
     def __del__(self) -> None:
         self.close()
-
-    def _is_unlinked(self) -> bool:
-        # The receiver may go on for a while without its name, so writing works.
-        return os.fstat(self._fd).st_nlink == 0
 
 
 class PipeTransport:
@@ -233,12 +227,8 @@ class PipeTransport:
             waiting, room = _bytes_in(fd), _room(fd)
         finally:
             os.close(fd)
-        frames = [
-            Waiting(length, packet[RECORD_BYTES : RECORD_BYTES + head_bytes])
-            for packet in packets
-            for mark, length, _ in [HEADER.unpack_from(packet.ljust(RECORD_BYTES))]
-            if mark == RECORD_MARK and len(packet) == RECORD_BYTES + length
-        ]
+        looks = (seen(packet, len(packet), head_bytes) for packet in packets)
+        frames = [each for each in looks if each is not None]
         depth = Depth(len(frames), True, waiting, None, room)  # noqa: FBT003 - a field
         return Contents(depth, tuple(frames[:limit]))
 

@@ -40,6 +40,7 @@ from transports.errors import (
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
 from transports.mailbox import SEATS, Contents, Depth, Note, Waiting
+from transports.record import HEADER
 
 SHARING_ENDINGS = (".mail", ".lane")
 BELLS = (".bell", ".room")
@@ -50,7 +51,6 @@ _BELL = "a FIFO"
 _UNFINISHED = ".new"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
 _WORD = struct.Struct("=Q")
-_RECORD = struct.Struct("=IIQ")
 
 
 class ShmTransport:
@@ -233,9 +233,9 @@ def recoveries(held: int) -> int:
 def _walk(head: int, records: bytes, head_bytes: int) -> Iterator[Waiting]:
     """Yield the frames that begin at position *head*; what makes no sense ends them."""
     at = 0
-    while at + _RECORD.size <= len(records):
-        mark, length, seq = _RECORD.unpack_from(records, at)
-        begin = at + _RECORD.size
+    while at + HEADER.size <= len(records):
+        mark, length, seq = HEADER.unpack_from(records, at)
+        begin = at + HEADER.size
         if (
             mark != _ring.RECORD_MARK
             or seq & ~_ring.RECORD_TAKEN != head + at

@@ -15,7 +15,6 @@ import os
 import select
 import socket
 import stat
-import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,12 +30,11 @@ from transports.errors import (
 )
 from transports.files import PRIVATE, check_name, open_checked
 from transports.mailbox import Contents, Depth, Note, Put, Waiting
+from transports.record import HEADER, MAX_REJECTED, is_unlinked, seen
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-HEADER = struct.Struct("=IIQ")
-MAX_REJECTED = 64  # datagrams of others that one take reads away
 # Room for 11 of the largest frames: the kernel counts pages, and twice the request.
 SEND_BUFFER_BYTES = 11 * 2 * (FRAME_LIMIT + RECORD_BYTES)
 
@@ -131,7 +129,7 @@ class UnixOutlet:
         size = sum(memoryview(part).nbytes for part in parts)
         if size > FRAME_LIMIT:
             raise FrameTooLargeError(size, FRAME_LIMIT)
-        if self._is_unlinked():
+        if is_unlinked(self._path_fd):
             return Put.CLOSED
         header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
         try:
@@ -144,7 +142,7 @@ class UnixOutlet:
             raise
         self._seq += 1
         # Again: whoever unlinked it meanwhile may have looked for frames already.
-        return Put.CLOSED if self._is_unlinked() else Put.ACCEPTED
+        return Put.CLOSED if is_unlinked(self._path_fd) else Put.ACCEPTED
 
     def fileno(self) -> int | None:
         """See ``Outlet``."""
@@ -159,10 +157,6 @@ class UnixOutlet:
 
     def __del__(self) -> None:
         self.close()
-
-    def _is_unlinked(self) -> bool:
-        # The receiver may go on for a while without its name, so sending works.
-        return os.fstat(self._path_fd).st_nlink == 0
 
 
 class UnixTransport:
@@ -252,10 +246,9 @@ def _peek(held: int, head_bytes: int) -> Iterator[Waiting]:
         try:
             while True:
                 size = duplicate.recv_into(buffer, 0, _PEEK)
-                mark, length, _ = HEADER.unpack_from(buffer)
-                if mark == RECORD_MARK and size == RECORD_BYTES + length:
-                    end = RECORD_BYTES + min(length, head_bytes)
-                    yield Waiting(length, bytes(buffer[RECORD_BYTES:end]))
+                waiting = seen(buffer, size, head_bytes)
+                if waiting is not None:
+                    yield waiting
         except BlockingIOError:
             return
         finally:

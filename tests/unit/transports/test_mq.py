@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from tests.support.transports import NAME, Place, fill, new_slot, take_all
 from transports._ring import RECORD_MARK, Slot
 from transports.errors import EndpointError, MailboxNotFoundError
 from transports.mq import INLINE_LIMIT, MESSAGE_BYTES, TRANSPORT, MqMailbox
+from transports.record import HEADER
 
-HEADER = struct.Struct("=IIQ")
 BYTES_OF_A_QUEUE = 4 * (1024 + 96)  # what the kernel counts for four messages
 LIMITS = Path("/proc/sys/fs/mqueue")
 

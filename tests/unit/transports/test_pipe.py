@@ -18,8 +18,8 @@ from transports._ring import RECORD_MARK, Slot
 from transports.errors import EndpointError, MailboxNotFoundError
 from transports.mailbox import Put
 from transports.pipe import INLINE_LIMIT, PACKET_BYTES, TRANSPORT, PipeMailbox
+from transports.record import HEADER
 
-HEADER = struct.Struct("=IIQ")
 MAX_PIPE = int(Path("/proc/sys/fs/pipe-max-size").read_text())
 USER_PAGES = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections.abc import Iterator
 
 import attrs
@@ -14,9 +13,8 @@ from tests.support.transports import NAME, Place, new_slot, take_all
 from transports._ring import FRAME_LIMIT, RECORD_MARK, Slot
 from transports.errors import EndpointError, MailboxNotFoundError
 from transports.mailbox import Put
-from transports.unix import MAX_REJECTED, TRANSPORT, UnixMailbox
-
-HEADER = struct.Struct("=IIQ")
+from transports.record import HEADER, MAX_REJECTED
+from transports.unix import TRANSPORT, UnixMailbox
 
 
 @attrs.define(eq=False)
