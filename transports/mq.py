@@ -314,13 +314,13 @@ def _is_queue(fd: int) -> bool:
 @contextlib.contextmanager
 def _limits(what: str, dir_fd: int) -> Iterator[None]:
     # posix_ipc keeps the errno of some failures and turns others into classes of its
-    # own; EMFILE, of both limits that mean it, is an OSError without one.
+    # own; ENOSPC, and EMFILE of both limits that mean it, are an OSError without one.
     try:
         yield
     except ValueError as exc:
         raise _sysctl(what, "msg_max", "messages for one queue") from exc
     except OSError as exc:
-        if exc.errno == errno.ENOSPC:
+        if exc.errno == errno.ENOSPC or "space for a new queue" in str(exc):
             raise _sysctl(what, "queues_max", "queues for all users") from exc
         if exc.errno not in {None, errno.EMFILE} or not _has_descriptors(dir_fd):
             msg = f"cannot create {what}: {exc}"

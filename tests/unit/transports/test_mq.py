@@ -14,7 +14,7 @@ import pytest
 from tests.support.ordinary_user import report
 from tests.support.transports import NAME, Place, fill, new_slot, take_all
 from transports._ring import RECORD_MARK, Slot
-from transports.errors import EndpointError, MailboxNotFoundError
+from transports.errors import EndpointError, LimitError, MailboxNotFoundError
 from transports.mq import INLINE_LIMIT, MESSAGE_BYTES, TRANSPORT, MqMailbox
 from transports.record import HEADER
 
@@ -148,12 +148,29 @@ def test_100_mailboxes_work_on_the_limits_of_an_ordinary_user() -> None:
     )
 
 
+def test_too_many_queues_on_the_machine_are_named_with_their_limit(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It spoke of the bytes that a user may have: posix_ipc drops the error number."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Insufficient space for a new queue")
+
+    monkeypatch.setattr(posix_ipc, "MessageQueue", refuse)
+
+    with pytest.raises(LimitError, match=r"fs\.mqueue\.queues_max is \d+ queues"):
+        place.create(TRANSPORT)
+    assert list(place.path.iterdir()) == []
+
+
 @needs_root
 def test_exhausted_queue_memory_is_named_with_its_value_and_remedy() -> None:
     limit = resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0]
 
     found = report("mq", 200)
 
+    if "queues_max" in found.error:
+        pytest.skip("queues of others leave too few for an ordinary user")
     assert found.made == limit // BYTES_OF_A_QUEUE
     assert f"RLIMIT_MSGQUEUE is {limit} bytes" in found.error
     assert "ulimit -q" in found.error
