@@ -27,7 +27,7 @@ OUTSTANDING = 100
 TELLS = 50_000  # from all senders together
 BATCH = 100  # tells between two looks at the clock
 SENDERS = 4
-LARGE_MIB = {"mb_per_s_1mib": 1, "mb_per_s_64mib": 64}  # by row
+LARGE_MIB = {"gb_per_s_1MiB": 1, "gb_per_s_64MiB": 64}  # by row
 LARGE_TOTAL_MIB = 4096  # of messages of one size
 LARGE_WARM_UP = 8  # messages, after which those who use memory again have some
 STARTS = 5  # processes started, or killed, one after the other
@@ -124,7 +124,7 @@ def large_message(mib: int) -> bytearray:
     return bytearray(b"x") * (mib * 2**20)
 
 
-def megabytes_per_second(row: str, mib: int, pass_on: Callable[[], object]) -> Values:
+def gigabytes_per_second(row: str, mib: int, pass_on: Callable[[], object]) -> Values:
     """Measure *pass_on*, which sends *mib* MiB one way and returns when they have been received."""
     for _ in range(LARGE_WARM_UP):
         pass_on()
@@ -133,7 +133,7 @@ def megabytes_per_second(row: str, mib: int, pass_on: Callable[[], object]) -> V
     for _ in laps(LARGE_TOTAL_MIB // mib):
         pass_on()
         passed += mib
-    return {row: passed * 2**20 / 1e6 / (time.perf_counter() - begin)}
+    return {row: passed * 2**20 / 1e9 / (time.perf_counter() - begin)}
 
 
 def send_batches(send: Callable[[object], object], count: int) -> None:

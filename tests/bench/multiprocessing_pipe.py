@@ -85,7 +85,7 @@ def large(cores: Cores) -> Values:
                 pipe.send(message)
                 pipe.recv()
 
-            values |= measuring.megabytes_per_second(row, mib, pass_on)
+            values |= measuring.gigabytes_per_second(row, mib, pass_on)
     return values
 
 

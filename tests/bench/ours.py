@@ -151,10 +151,11 @@ async def answered_by_another(echo: ActorRef[Echo], pid: int) -> None:
             answer = await echo.ask(Echo.pid)
 
 
-def large(cores: Cores) -> Values:
+def large(cores: Cores, transport: str = "shm") -> Values:
     """Send a buffer, which an array has inside, in asks that return None."""
     values: dict[str, float] = {}
-    with ActorSystem("bench") as system, measuring.running_on(cores.near):
+    system = ActorSystem("bench", transport=transport)
+    with system, measuring.running_on(cores.near):
         echo = system.spawn(Echo).result()
         echo.ask(Echo.run_on, cores.far).result()
         for row, mib in measuring.LARGE_MIB.items():
@@ -163,7 +164,7 @@ def large(cores: Cores) -> Values:
             def pass_on(message: pickle.PickleBuffer = message) -> None:
                 echo.ask(Echo.look, message).result()
 
-            values |= measuring.megabytes_per_second(row, mib, pass_on)
+            values |= measuring.gigabytes_per_second(row, mib, pass_on)
     return values
 
 
@@ -200,11 +201,14 @@ MEASURES = {
 
 
 def over(transport: str) -> dict[str, Measure]:
-    """Return the measures that differ between transports: those of messages that fit into a mailbox."""
+    """Return the measures of messages, which may differ between transports."""
     found = {
         "ask": ask,
         "asks": asks,
         "tell": tell,
         "tell_from_many": tell_from_many,
     }
-    return {name: in_a_system(each, transport) for name, each in found.items()}
+    return {
+        **{name: in_a_system(each, transport) for name, each in found.items()},
+        "large": lambda cores: large(cores, transport),
+    }

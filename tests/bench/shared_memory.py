@@ -37,7 +37,7 @@ def large(cores: Cores) -> Values:
                     pipe.send(None)
                     pipe.recv()
 
-                values |= measuring.megabytes_per_second(row, mib, pass_on)
+                values |= measuring.gigabytes_per_second(row, mib, pass_on)
     return values
 
 
