@@ -172,7 +172,9 @@ class ActorSystem:
 
     def __enter__(self) -> Self:
         refuse_in_loop("'with'", "use 'async with'")
-        return self if self._session.is_joined else self.start()
+        if not self._session.is_joined:
+            self._session.start()  # as deep as in start: a warning names the line above us
+        return self
 
     def __exit__(
         self,
