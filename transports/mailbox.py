@@ -4,6 +4,8 @@ A mailbox keeps the boundaries of frames, has any number of senders and receiver
 outlives every process that uses it as long as somebody holds the descriptor that
 ``Transport.create`` returned.
 
+It has room for so much, over all senders together, and none that is killed makes that less.
+
 Each frame is taken by one of the receivers.  Taking moves it into a ``Slot``: memory of
 the receiver that outlives it too.  So at whatever instruction a receiver is killed, each
 frame is in the mailbox, in a slot, or in both (``Mailbox.settle`` sorts that out), and

@@ -230,6 +230,40 @@ def test_default_capacity_holds_as_many_of_the_largest_frames_as_fit(
     assert count >= box.transport.default_capacity // (len(frame) + RECORD_BYTES)
 
 
+def test_bound_holds_for_eight_senders_together(box: Box) -> None:
+    frame = bytes(box.transport.inline_limit)
+    alone = fill(box.outlet, frame)
+    box.take_all()
+    outlets = [box.place.connect(box.transport) for _ in range(8)]
+    together = 0
+
+    while accepted := [outlet.put(frame) for outlet in outlets].count(Put.ACCEPTED):
+        together += accepted
+
+    assert together == alone == len(box.take_all())
+
+
+def test_killed_senders_leave_the_room_as_it_was(shared_box: Box) -> None:
+    frame = bytes(shared_box.transport.inline_limit)
+    before = fill(shared_box.outlet, frame)
+    shared_box.take_all()
+    senders = [
+        shared_box.place.start("send", shared_box.transport.scheme, n, 1_000_000)
+        for n in range(3)
+    ]
+    taken = 0
+    while taken < 2_000:
+        is_ready(shared_box.mailbox.fileno(), select.POLLIN, 0.05)
+        taken += len(shared_box.take_all())
+
+    for sender in senders:
+        sender.kill()
+        sender.wait()
+    shared_box.take_all()
+
+    assert fill(shared_box.outlet, frame) == before
+
+
 def test_take_from_an_empty_mailbox_returns_none_at_once(box: Box) -> None:
     assert box.mailbox.take(box.slot) is None
     assert not box.slot.filled
