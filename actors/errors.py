@@ -143,16 +143,18 @@ class ActorCrashedError(ActorError):
         method: The message, as ``Class.method``.
         attempt: How often the message had been handed to an incarnation, 1 for the first time.
         reason: How the process ended.
+        begun: How many of several items in the message (``Pool.map``) had been begun; 0 for any other.
     """
 
     def __init__(
-        self, name: str, method: str, attempt: int, reason: ExitReason
+        self, name: str, method: str, attempt: int, reason: ExitReason, begun: int = 0
     ) -> None:
-        super().__init__(name, method, attempt, reason)
+        super().__init__(name, method, attempt, reason, begun)
         self.name = name
         self.method = method
         self.attempt = attempt
         self.reason = reason
+        self.begun = begun
 
     def __str__(self) -> str:
         # The reason names the message as well, which would say it twice.

@@ -196,19 +196,39 @@ slot_get_source(SlotObject *self, void *Py_UNUSED(closure))
 }
 
 static int
-slot_set_source(SlotObject *self, PyObject *value, void *Py_UNUSED(closure))
+slot_set_word(_Atomic uint64_t *word, PyObject *value)
 {
     if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "source cannot be deleted");
+        PyErr_SetString(PyExc_AttributeError, "cannot be deleted");
         return -1;
     }
-    unsigned long long word = PyLong_AsUnsignedLongLong(value);
-    if (word == (unsigned long long)-1 && PyErr_Occurred()) {
+    unsigned long long number = PyLong_AsUnsignedLongLong(value);
+    if (number == (unsigned long long)-1 && PyErr_Occurred()) {
         return -1;
     }
-    /* relaxed: the mark of the frame, stored later, publishes it */
-    atomic_store_explicit(&self->slot->source, word, memory_order_relaxed);
+    /* relaxed: of the source, the mark of the frame, stored later, publishes it; what is
+     * begun is read when its writer is dead */
+    atomic_store_explicit(word, number, memory_order_relaxed);
     return 0;
+}
+
+static int
+slot_set_source(SlotObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return slot_set_word(&self->slot->source, value);
+}
+
+static PyObject *
+slot_get_begun(SlotObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(
+        atomic_load_explicit(&self->slot->begun, memory_order_relaxed));
+}
+
+static int
+slot_set_begun(SlotObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return slot_set_word(&self->slot->begun, value);
 }
 
 static PyObject *
@@ -250,6 +270,8 @@ static PyGetSetDef slot_getset[] = {
      NULL},
     {"source", (getter)slot_get_source, (setter)slot_set_source,
      PyDoc_STR("The inode of the mailbox that its frame came from."), NULL},
+    {"begun", (getter)slot_get_begun, (setter)slot_set_begun,
+     PyDoc_STR("How many of the calls that its frame stands for were begun."), NULL},
     {"record", (getter)slot_get_record, NULL,
      PyDoc_STR("The record area as a writable memoryview."), NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -214,7 +214,8 @@ cpu_relax(void)
 typedef struct {
     _Atomic uint64_t started; /* CLOCK_MONOTONIC, ns; 0 = not started */
     _Atomic uint64_t source;  /* the id of the mailbox that the frame came from */
-    uint64_t reserved[6];
+    _Atomic uint64_t begun;   /* of several calls that the frame stands for; 0 = none */
+    uint64_t reserved[5];
     record_t record;
     unsigned char payload[];
 } slot_t;
@@ -240,7 +241,8 @@ slot_clear(slot_t *slot)
 static inline void
 slot_start(slot_t *slot)
 {
-    /* release: whoever sees the time sees the frame */
+    atomic_store_explicit(&slot->begun, 0, memory_order_relaxed);
+    /* release: whoever sees the time sees the frame, and that nothing is begun */
     atomic_store_explicit(&slot->started, (uint64_t)monotonic_ns(),
                           memory_order_release);
 }

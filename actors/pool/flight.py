@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import attrs
 
 from actors.errors import (
+    ActorCrashedError,
     ItemError,
     MailboxFullError,
     MessageTooLargeError,
@@ -27,31 +29,48 @@ _ENDS = (SystemClosedError, SystemFailedError)  # of all, not of an item
 
 
 @attrs.define(eq=False)
-class Batch:
-    """Items that travel together."""
+class Part:
+    """Items in one message."""
 
     items: list[Any]
     pending: Pending[Any] | None = None  # None where they could not be sent
     error: Exception | None = None
 
-    @property
-    def has_landed(self) -> bool:
-        """Whether its results are here."""
-        return self.pending is None or self.pending.done()
+
+@attrs.define(eq=False)
+class Batch:
+    """Items that were sent together, in order; of those that a death has spared, some again.
+
+    Attributes:
+        parts: One, until a worker dies that has several items in hand.
+        left: Those whose results are not here.
+        has_landed: Whether all of them are.
+    """
+
+    parts: list[Part]
+    left: set[Part]
+    has_landed: bool = False
 
 
 class Flight:
     """What is in flight: at most so many items, those included whose results nobody has fetched."""
 
     def __init__(
-        self, client: Client, send: Send, chunks: Chunks | Single, in_flight: int
+        self,
+        client: Client,
+        send: Send,
+        chunks: Chunks | Single,
+        in_flight: int,
+        *,
+        redelivers: bool,
     ) -> None:
-        """Hold at most *in_flight* items, sent in *chunks* by *send*."""
+        """Hold at most *in_flight* items, sent in *chunks* by *send*; *redelivers* allows to do one twice."""
         self.held = 0
         self._client = client
         self._send = send
         self._chunks = chunks
         self._in_flight = in_flight
+        self._redelivers = redelivers
         self._batches: dict[Batch, None] = {}  # in the order in which they were sent
         self._landed: deque[Batch] = deque()  # in the order of their answers
         self._news: Pending[None] | None = None
@@ -97,22 +116,54 @@ class Flight:
         return True
 
     def _launch(self, items: list[Any]) -> None:
-        batch = Batch(items)
+        part = Part(items)
+        batch = Batch([part], {part})
         try:
-            pending = batch.pending = self._send(items)
+            pending = part.pending = self._send(items)
         except (NotSerializableError, MessageTooLargeError) as exc:
             if len(items) > 1:  # one of them: which one shows when each goes alone
                 for item in items:
                     self._launch([item])
                 return
-            batch.error = exc
+            part.error = exc
             self._batches[batch] = None
-            self._land(batch)
+            self._land(batch, part)
             return
         self._batches[batch] = None
-        pending.when_settled(lambda: self._land(batch))
+        pending.when_settled(functools.partial(self._on_settled, batch, part))
 
-    def _land(self, batch: Batch) -> None:
+    def _on_settled(self, batch: Batch, part: Part) -> None:
+        if batch.has_landed:  # cancelled
+            return
+        error = None if part.pending is None else part.pending.failure()
+        if isinstance(error, ActorCrashedError) and 0 < error.begun <= len(part.items):
+            self._go_on(batch, part, error.begun)
+        self._land(batch, part)
+
+    def _go_on(self, batch: Batch, part: Part, begun: int) -> None:
+        """Send again what of *part* was not begun when the worker died; where items may be done twice, all but the last that was."""
+        items = part.items
+        spared = begun - 1 if self._redelivers else 0
+        part.items = items[spared:begun]
+        before, after = Part(items[:spared]), Part(items[begun:])
+        place = batch.parts.index(part)
+        batch.parts[place : place + 1] = [before, part, after]
+        again = [each for each in (before, after) if each.items]
+        batch.left.update(again)
+        for each in again:
+            try:
+                pending = each.pending = self._send(each.items)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits must get it
+                each.error = exc
+                batch.left.discard(each)
+            else:
+                pending.when_settled(functools.partial(self._on_settled, batch, each))
+
+    def _land(self, batch: Batch, part: Part) -> None:
+        batch.left.discard(part)
+        if batch.left or batch.has_landed:
+            return
+        batch.has_landed = True
         self._landed.append(batch)
         self.nudge()
 
@@ -137,7 +188,7 @@ class Flight:
 
     def give_out(self, batch: Batch) -> None:
         """The results of *batch* have been fetched."""
-        self.held -= len(batch.items)
+        self.held -= sum(len(part.items) for part in batch.parts)
 
     def news(self, *, ordered: bool) -> Pending[None]:
         """Return what is settled when ``take`` may find something, or after a ``nudge``."""
@@ -155,35 +206,42 @@ class Flight:
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        error: BaseException | None = batch.error
-        if batch.pending is not None:
-            error = batch.pending.failure()
+        for part in batch.parts:
+            yield from self._results(part)
+
+    def _results(self, part: Part) -> Iterator[Any]:
+        error: BaseException | None = part.error
+        if part.pending is not None:
+            error = part.pending.failure()
         if isinstance(error, _ENDS) or (
             error is not None and not isinstance(error, Exception)
         ):
             raise error
         if error is not None:
-            yield from (ItemError(item, error) for item in batch.items)
+            yield from (ItemError(item, error) for item in part.items)
             return
-        assert batch.pending is not None  # noqa: S101 - else there is an error; for the checkers
+        if part.pending is None:  # nothing of it was spared
+            return
         if isinstance(self._chunks, Single):
-            yield batch.pending.value
+            yield part.pending.value
             return
-        outcome: Outcome = batch.pending.value
+        outcome: Outcome = part.pending.value
         packed_values, failures, seconds = outcome
-        self._chunks.measured(len(batch.items), seconds)
+        self._chunks.measured(len(part.items), seconds)
         values: Any = packed_values
         if isinstance(packed_values, bytes):
             values = self._client.codec.loads(packed_values)
         for place, packed in failures:
             cause = failure.unpack(packed, self._client.codec.loads)
-            values[place] = ItemError(batch.items[place], cause)
+            values[place] = ItemError(part.items[place], cause)
         yield from values
 
     def cancel(self) -> None:
         """Withdraw what nobody has taken yet; what becomes of the rest interests nobody."""
         for batch in list(self._batches):
-            if batch.pending is not None:
-                batch.pending.when_settled(batch.pending.failure)
-                self._client.outgoing.withdraw(batch.pending)
+            batch.has_landed = True
+            for part in batch.parts:
+                if part.pending is not None:
+                    part.pending.when_settled(part.pending.failure)
+                    self._client.outgoing.withdraw(part.pending)
         self._batches.clear()

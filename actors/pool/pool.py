@@ -348,7 +348,7 @@ class Pool(Generic[A]):
         """Ask for *method* with each of *items*, and return the results as they come: for ``async for``, or ``for`` without a loop.
 
         Items are taken as there is room for them, so they may be endless. Those that take little travel several in a message, at most
-        a millisecond's work; then a death costs all of these. With routing by key, or with ``retry_on``, each travels alone.
+        a millisecond's work; then a death costs those that were begun. With routing by key, or with ``retry_on``, each travels alone.
 
         Without ``within`` or a ``timeout`` a message has no deadline.
 
@@ -400,7 +400,8 @@ class Pool(Generic[A]):
             meter = Meter(method.__qualname__, total)
             return Progress(bars.display(crew.client), meter, self._lives)
 
-        flight = Flight(crew.client, send, chunks, in_flight)
+        redelivers = self._policy is not None and self._policy.redeliver
+        flight = Flight(crew.client, send, chunks, in_flight, redelivers=redelivers)
         return Results(
             crew.client,
             flight,

@@ -191,6 +191,7 @@ class Cell:
             **services.over_items(
                 own,
                 self._client.codec.try_dumps,
+                lambda: self._waiting.hand,
                 lambda name: self._policies[name] == "crash",
             ),
         }

@@ -268,7 +268,7 @@ def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Except
     if kind == Kind.CRASHED:
         reason = exits.from_json(facts["reason"])
         return ActorCrashedError(
-            pending.target, pending.method, facts["attempt"], reason
+            pending.target, pending.method, facts["attempt"], reason, facts["begun"]
         )
     if kind == Kind.STOPPED:
         return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))

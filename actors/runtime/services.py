@@ -16,7 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from types import CoroutineType
-from typing import Any
+from typing import Any, Protocol
 
 from actors.wire import failure
 
@@ -28,6 +28,12 @@ Outcome = tuple[list[Any] | bytes, list[tuple[int, bytes]], float]
 Dump = Callable[[object], bytes | None]
 
 
+class Mark(Protocol):
+    """Where it is marked, for whoever finds the process dead, how many items were begun."""
+
+    begun: int
+
+
 class Items:
     """A method, called with one item after the other.
 
@@ -35,17 +41,24 @@ class Items:
     """
 
     def __init__(
-        self, method: Callable[..., Any], dumps: Dump, *, is_fatal: bool
+        self,
+        method: Callable[..., Any],
+        dumps: Dump,
+        mark: Callable[[], Mark | None],
+        *,
+        is_fatal: bool,
     ) -> None:
         """Call *method*.
 
         Args:
             method: Of an actor, plain or ``async``.
             dumps: Pickles what can be pickled.
+            mark: Returns the mark of the message that is being handled.
             is_fatal: Whether what it raises is to crash the actor.
         """
         self._method = method
         self._dumps = dumps
+        self._mark = mark
         self._is_fatal = is_fatal
 
     def __call__(self, items: Sequence[Any]) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -55,22 +68,26 @@ class Items:
         failures: list[tuple[int, bytes]] = []
         method = self._method
         add = values.append
-        left = iter(items)
-        for item in left:
+        mark = self._mark()
+        assert mark is not None  # noqa: S101 - a handler runs: this one; for the checkers
+        left = enumerate(items, 1)
+        for begun, item in left:
+            mark.begun = begun
             try:
                 value = method(item)
             except Exception as exc:  # noqa: BLE001 - user code's, for whoever sent the item
                 self._fail(exc, values, failures)
                 continue
             if type(value) is CoroutineType:
-                return self._await(value, left, values, failures, started)
+                return self._await(value, mark, left, values, failures, started)
             add(value)
         return self._packed(values, failures, started)
 
     async def _await(
         self,
         first: Coroutine[Any, Any, Any],
-        left: Iterator[Any],
+        mark: Mark,
+        left: Iterator[tuple[int, Any]],
         values: list[Any],
         failures: list[tuple[int, bytes]],
         started: float,
@@ -81,7 +98,8 @@ class Items:
                 values.append(await coro)
             except Exception as exc:  # noqa: BLE001 - user code's, for whoever sent the item
                 self._fail(exc, values, failures)
-            for item in left:
+            for begun, item in left:
+                mark.begun = begun
                 coro = self._method(item)
                 break
             else:
@@ -145,10 +163,13 @@ class Barriers:
 def over_items(
     handlers: Mapping[bytes, Callable[..., Any]],
     dumps: Dump,
+    mark: Callable[[], Mark | None],
     is_fatal: Callable[[str], bool],
 ) -> dict[bytes, Callable[..., Any]]:
     """Return *handlers* as they are called for many items, under their names for that."""
     return {
-        name + EACH.encode(): Items(method, dumps, is_fatal=is_fatal(name.decode()))
+        name + EACH.encode(): Items(
+            method, dumps, mark, is_fatal=is_fatal(name.decode())
+        )
         for name, method in handlers.items()
     }

@@ -118,14 +118,17 @@ class Estate:
         """Return whether *inode* is the mailbox's, and not that of one before it."""
         return os.fstat(self.mailbox_fd).st_ino == inode
 
-    def in_hand(self) -> Iterator[Header]:
+    def in_hand(self) -> Iterator[tuple[Header, int]]:
         """Yield the messages the dead incarnation had started, and empty their slots afterwards.
+
+        With each comes how many of several calls that it stands for were begun.
 
         A message that was only taken stays where it is: the next incarnation handles it first.
         """
         for slot in self.page.slots():
             if slot.filled and slot.started:
-                yield from self._header(slot.frame())
+                for header in self._header(slot.frame()):
+                    yield header, slot.begun
                 slot.clear()
 
     def taken(self) -> list[tuple[Slot, Header]]:

@@ -65,21 +65,27 @@ class Settling:
         reason = _about_message(child, reason)
         kept = self._redelivery.keep(child, reason)
         started = list(child.estate.in_hand())
-        is_final = any(header.kind == Kind.STOP for header in started)
+        is_final = any(header.kind == Kind.STOP for header, _ in started)
         # A notice that was in hand was for nobody else.
-        hands = [header for header in started if header.kind in {Kind.TELL, Kind.ASK}]
-        child.hands, child.kept = hands, kept
-        for header in hands:
-            self._crashed(child, header, reason)
+        hands = [each for each in started if each[0].kind in {Kind.TELL, Kind.ASK}]
+        child.hands, child.kept = [header for header, _ in hands], kept
+        for header, begun in hands:
+            self._crashed(child, header, begun, reason)
         self._payloads.taken(child.number)
         if child.shared is not None:
             self._payloads.taken(child.shared.number)
         # ref.stop() is final for every restart type, however the process got to its end.
         return reason, is_final
 
-    def _crashed(self, child: ActorChild, header: Header, reason: ExitReason) -> None:
+    def _crashed(
+        self, child: ActorChild, header: Header, begun: int, reason: ExitReason
+    ) -> None:
         if header.kind == Kind.ASK:
-            facts = {"reason": reason.to_json(), "attempt": header.attempt + 1}
+            facts = {
+                "reason": reason.to_json(),
+                "attempt": header.attempt + 1,
+                "begun": begun,
+            }
             self._outgoing.answer(
                 header.lane,
                 Kind.CRASHED,

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -202,6 +203,65 @@ def test_the_death_of_a_worker_fails_what_it_had_in_hand_and_nothing_else(
     assert {*range(8)} == {
         result.item if isinstance(result, ItemError) else result for result in results
     }
+
+
+AMONG_OTHERS = [*range(10, 400), 3, *range(400, 800)]  # of which 3 is fatal
+
+
+def test_the_death_of_a_worker_fails_no_item_that_it_had_not_begun(
+    pool: Pool[Hand],
+) -> None:
+    results = list(
+        pool.map(Hand.die_of_three, AMONG_OTHERS, return_exceptions=True, in_flight=200)
+    )
+
+    failed = [place for place, each in enumerate(results) if type(each) is ItemError]
+    fatal = AMONG_OTHERS.index(3)
+    assert failed == [*range(failed[0], fatal + 1)]
+    assert [*results[: failed[0]], *results[fatal + 1 :]] == [
+        *AMONG_OTHERS[: failed[0]],
+        *AMONG_OTHERS[fatal + 1 :],
+    ]
+
+
+def test_the_death_of_a_worker_fails_its_item_alone_where_others_may_be_done_twice(
+    pool: Pool[Hand],
+) -> None:
+    patient = pool.options(retries=1, redeliver=True)
+
+    results = list(
+        patient.map(
+            Hand.die_of_three, AMONG_OTHERS, return_exceptions=True, in_flight=200
+        )
+    )
+
+    failed = [each for each in results if isinstance(each, ItemError)]
+    assert [each.item for each in failed] == [3]
+    assert [each for each in results if not isinstance(each, ItemError)] == [
+        each for each in AMONG_OTHERS if each != 3
+    ]
+
+
+async def test_every_item_is_done_or_failed_once_while_workers_die(
+    pool: Pool[Hand],
+) -> None:
+    numbers = [number % 100 for number in range(1000)]  # ten of which are fatal
+
+    found = [
+        each
+        async for each in pool.map(
+            Hand.die_of_three,
+            numbers,
+            return_exceptions=True,
+            ordered=False,
+            in_flight=200,
+        )
+    ]
+
+    items: list[Any] = [
+        each.item if isinstance(each, ItemError) else each for each in found
+    ]
+    assert sorted(items) == sorted(numbers)
 
 
 def test_an_item_that_cannot_travel_fails_alone(pool: Pool[Hand]) -> None:

@@ -128,7 +128,7 @@ def one_death(transport: str, step: int, each: str, seen: dict[str, int]) -> boo
         _, ended = os.waitpid(fork(live, directory, estate, Killer(step, each)), 0)
         estate.page.words[status.SENDING] = 0
         before = counts[:MESSAGES]
-        hands = {header.corr for header in estate.in_hand()}  # 0 of what is told
+        hands = {header.corr for header, _ in estate.in_hand()}  # 0 of what is told
         seen["inherited"] += any(slot.filled for slot in estate.page.slots())
         _, again = os.waitpid(fork(live, directory, estate, None), 0)
         assert not again

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ def dumps(value: object) -> bytes | None:
 def called(
     method: Callable[[Any], Any], *items: object, is_fatal: bool = False
 ) -> Outcome:
-    outcome = Items(method, dumps, is_fatal=is_fatal)(items)
+    mark = SimpleNamespace(begun=0)
+    outcome = Items(method, dumps, lambda: mark, is_fatal=is_fatal)(items)
     return asyncio.run(outcome) if isinstance(outcome, Coroutine) else outcome
 
 

@@ -143,8 +143,9 @@ def test_in_hand_is_what_was_started_and_only_that(
         outlet.put(message(corr))
     take(estate, 0, start=True)
     take(estate, 1, start=False)
+    estate.page.slot(0).begun = 7
 
-    assert [header.corr for header in estate.in_hand()] == [1]
+    assert [(header.corr, begun) for header, begun in estate.in_hand()] == [(1, 7)]
     assert [slot.filled for slot in estate.page.slots()] == [False, True]
     assert list(estate.in_hand()) == []
 
