@@ -10,16 +10,12 @@ claim to it, so that the kernel counts the claims:
 Whoever takes it renames the first kind to the second; the last view into it removes
 that.  So nothing has to be told to anybody: what a dead process held is found by its
 name (``sweep_holder``), as is what nobody will take any more (``sweep_mailbox``).
-
-Memory that has just been used is much cheaper than fresh memory, for which the kernel
-has to find and map pages: writers use theirs again as soon as theirs is the only name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import mmap
 import os
 import re
 import threading
@@ -28,18 +24,15 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from transports._mapping import Mapping, address_of
+from transports._mapping import address_of
 from transports.errors import NO_SPACE, EndpointError, NoSpaceError
 from transports.files import BASE_FLAGS, PRIVATE, verify
+from transports.kept import MAX_KEPT_BYTES, MIN_KEPT_BYTES, Kept, Stock
+from transports.view import Directory, View
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-# Smaller ones are cheaper made anew than kept.
-MIN_KEPT_BYTES = 256 * 1024
-MAX_KEPT_BYTES = 128 * 2**20
-MAX_KEPT = 4
-KEPT_SECONDS = 1.0
 IOV_MAX = 1024  # buffers in one system call
 
 _PART = r"[0-9a-z.]{1,24}"
@@ -48,78 +41,6 @@ _HELD = re.compile(rf"({_PART})\+[0-9]+")
 _FILE = "a regular file"
 _READ = os.O_RDONLY | os.O_NONBLOCK | BASE_FLAGS
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
-
-
-class _Directory:
-    """A directory that is open as long as anybody has something of it in memory.
-
-    The one of the store may be closed before that, and its number given to another: a claim would be removed there.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self._pid = os.getpid()
-        self.fd = os.dup(fd)
-
-    def __del__(self) -> None:
-        # A forked child may have given the number to something else.
-        if self._pid == os.getpid() and hasattr(self, "fd"):
-            os.close(self.fd)
-
-
-class View(Mapping):
-    """A blob in memory, and the claim to it that ends with the last look into it.
-
-    Attributes:
-        name: The claim.
-        start: Its address.
-    """
-
-    name: str
-    start: int
-    _directory: _Directory
-    _pid: int
-
-    def claim(self, name: str, directory: _Directory, *, is_ours: bool) -> None:
-        """Be reached by *name*, which is removed, if it *is_ours*, when nobody looks into this any more."""
-        self.name, self._directory = name, directory
-        self._pid = os.getpid() if is_ours else -1
-        self.start = address_of(self)
-
-    def __del__(self) -> None:
-        # A forked child has the mapping too, but not the claim.
-        if getattr(self, "_pid", -1) == os.getpid():
-            with contextlib.suppress(OSError):  # the directory may have been removed
-                os.unlink(self.name, dir_fd=self._directory.fd)
-
-
-class _Kept:
-    """A blob whose memory its writer uses again and again."""
-
-    __slots__ = ("_map", "fd", "name", "size", "used")
-
-    def __init__(self, name: str, fd: int, size: int, used: float) -> None:
-        self.name = name
-        self.fd = fd
-        self.size = size
-        self.used = used
-        self._map: mmap.mmap | None = None
-
-    def fits(self, size: int) -> bool:
-        """Return whether it is large enough for *size* bytes, and not far too large."""
-        return size <= self.size <= 2 * size
-
-    def overwrite(self, parts: Iterable[ReadableBuffer], now: float) -> None:
-        """Store the concatenation of *parts* in it, which must have room for them."""
-        if self._map is None:
-            self._map = mmap.mmap(
-                self.fd, self.size, mmap.MAP_SHARED | mmap.MAP_POPULATE
-            )
-        at = 0
-        for part in parts:
-            view = memoryview(part).cast("B")
-            self._map[at : at + view.nbytes] = view
-            at += view.nbytes
-        self.used = now
 
 
 class BlobStore:
@@ -137,12 +58,11 @@ class BlobStore:
             owner: Unique among its processes; up to 24 of 0-9, a-z and the dot.
         """
         self._dir_fd = dir_fd
-        self._directory: _Directory | None = None  # of what is in memory
+        self._directory: Directory | None = None  # of what is in memory
         self.owner = owner
         self._serial = itertools.count(1)
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
-        self._kept: list[_Kept] = []
-        self._made = 0.0  # when something worth keeping was made last
+        self._kept = Stock(dir_fd)
         self._lock = threading.RLock()  # reentrant for finalizers that send
 
     def write(self, parts: Sequence[ReadableBuffer], to: str) -> bytes:
@@ -160,8 +80,8 @@ class BlobStore:
             return name.encode()
         with self._lock:
             now = time.monotonic()
-            self._let_go_of_old(now)
-            kept = self._free(size)
+            self._kept.let_go_of_old(now)
+            kept = self._kept.free(size)
             if kept is not None:
                 kept.overwrite(parts, now)
                 os.link(
@@ -294,8 +214,7 @@ class BlobStore:
     def close(self) -> None:
         """Let go of all memory that is kept; what was sent stays."""
         with self._lock:
-            while self._kept:
-                self._let_go(self._kept.pop())
+            self._kept.let_go_of_all()
             self._directory = None
 
     def _next(self) -> str:
@@ -315,7 +234,7 @@ class BlobStore:
             view = View(fd, os.fstat(fd).st_size, private)
         finally:
             os.close(fd)
-        directory = self._directory = self._directory or _Directory(self._dir_fd)
+        directory = self._directory = self._directory or Directory(self._dir_fd)
         view.claim(name, directory, is_ours=is_ours)
         if not private:  # what has been written there is not in the blob
             self._views.add(view)
@@ -333,55 +252,20 @@ class BlobStore:
         except OSError as exc:
             raise self._full(exc, size) from exc
 
-    def _full(self, exc: OSError, size: int) -> NoSpaceError:
-        what = f"a payload of {size} bytes"
-        return NoSpaceError.from_os_error(exc, what, size, self._dir_fd)
-
-    # Memory that is used again.
-
-    def _free(self, size: int) -> _Kept | None:
-        """Return kept memory for *size* bytes that nobody but us has a name for."""
-        for kept in self._kept:
-            if kept.fits(size) and os.fstat(kept.fd).st_nlink == 1:
-                return kept
-        return None
-
     def _make_and_keep(
         self, name: str, parts: Sequence[ReadableBuffer], size: int, now: float
     ) -> None:
         fd = self._make(name, parts, size)
-        # Whoever sends one sends no other, as a rule; whoever sends two sends many.
-        is_one_of_many = now - self._made < KEPT_SECONDS
-        self._made = now
-        if not (is_one_of_many and self._has_place(size)):
+        if not self._kept.wants(size, now):
             os.close(fd)
             return
         held = self._next()
         os.link(name, held, src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
-        self._kept.append(_Kept(held, fd, size, now))
+        self._kept.add(Kept(held, fd, size, now))
 
-    def _has_place(self, size: int) -> bool:
-        """Return whether one more may be kept, in the place of one of another size if need be."""
-        if len(self._kept) < MAX_KEPT:
-            return True
-        others = [kept for kept in self._kept if not kept.fits(size)]
-        if not others:
-            return False
-        oldest = min(others, key=lambda kept: kept.used)
-        self._kept.remove(oldest)
-        self._let_go(oldest)
-        return True
-
-    def _let_go_of_old(self, now: float) -> None:
-        for kept in list(self._kept):
-            if now - kept.used > KEPT_SECONDS:
-                self._kept.remove(kept)
-                self._let_go(kept)
-
-    def _let_go(self, kept: _Kept) -> None:
-        os.close(kept.fd)
-        with contextlib.suppress(OSError):  # the directory may have been removed
-            os.unlink(kept.name, dir_fd=self._dir_fd)
+    def _full(self, exc: OSError, size: int) -> NoSpaceError:
+        what = f"a payload of {size} bytes"
+        return NoSpaceError.from_os_error(exc, what, size, self._dir_fd)
 
 
 def sweep_holder(dir_fd: int, owner: str) -> None:

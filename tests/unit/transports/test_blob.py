@@ -16,8 +16,9 @@ import pytest
 
 from tests.support.transports import ROOT, Place
 from transports import blob
-from transports.blob import KEPT_SECONDS, MIN_KEPT_BYTES, BlobStore
+from transports.blob import BlobStore
 from transports.errors import NoSpaceError
+from transports.kept import KEPT_SECONDS, MAX_KEPT, MIN_KEPT_BYTES
 
 LARGE = os.urandom(1024) * (MIN_KEPT_BYTES // 1024)
 
@@ -189,14 +190,14 @@ def test_memory_that_somebody_looks_into_is_not_used_again(pair: Pair) -> None:
 
 def test_memory_of_another_size_gives_up_its_place(pair: Pair) -> None:
     """Four small ones were in the way of large ones for as long as they were used."""
-    queued = [pair.sender.write([LARGE], "7") for _ in range(blob.MAX_KEPT + 1)]
+    queued = [pair.sender.write([LARGE], "7") for _ in range(MAX_KEPT + 1)]
     for name in queued:
         pair.receiver.drop(name)
 
     for number in range(4):
         send(pair, LARGE * 4)
         if number > 1:
-            assert pair.held_bytes() == (blob.MAX_KEPT + 3) * len(LARGE)
+            assert pair.held_bytes() == (MAX_KEPT + 3) * len(LARGE)
 
 
 def test_one_large_payload_leaves_no_memory_behind(pair: Pair) -> None:
