@@ -183,6 +183,8 @@ class Deaths:
         if isinstance(child, ActorChild) and child.companion is not None:
             child.last = death
             self._stop(child.companion)
+            if child.companion.is_unkillable:
+                self._endings.give_up_on(child)
             return
         child.branch.deaths.append(death)
         self._agenda.add(child.branch)

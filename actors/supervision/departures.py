@@ -135,10 +135,8 @@ class Departures:
             )
         return self._census.reason_of(child.number)
 
-    def give_up(self) -> set[int]:
-        """End those for good whose processes cannot be ended; return the numbers of the latter."""
-        left = list(self._census.children.values())
-        for child in left:
+    def give_up(self) -> None:
+        """End those for good whose processes cannot be ended."""
+        for child in list(self._census.children.values()):
             child.reason = ExitReason(ExitKind.KILLED, cause="unkillable")
             self.end(child)
-        return {child.pid for child in left}

@@ -59,6 +59,14 @@ class Endings:
             return
         child.cause = child.cause or ExitReason(ExitKind.KILLED, cause=cause)
         reaper.may_signal(child.pidfd, signal.SIGKILL)
+        self._limit_rest(child)
+
+    def reaped(self, child: Child) -> None:
+        """The process of *child* has ended, and what it has left is being killed."""
+        self.forget(child)
+        self._limit_rest(child)
+
+    def _limit_rest(self, child: Child) -> None:
         due = time.monotonic() + _grace(child)
         self._alarms.set(("unkillable", child.number), due)
 
@@ -77,7 +85,7 @@ class Endings:
             self._alarms.clear((kind, child.number))
 
     def on_deadline(self, kind: str, child: Child) -> None:
-        """One of ``DEADLINES`` has come for *child*, whose process is there."""
+        """One of ``DEADLINES`` has come for *child*, whose process is there, or what it has left."""
         if kind == "init":
             limit = child.options.init_timeout
             child.cause = ExitReason(ExitKind.INIT_TIMEOUT, period=limit)
@@ -89,11 +97,15 @@ class Endings:
         elif kind == "shutdown":
             self.kill(child, "shutdown_timeout")
         elif kind == "unkillable":
-            child.is_unkillable = True
             self._events.publish("unkillable", child)
             seconds = _grace(child)
             self._events.warn("unkillable", child, pid=child.pid, seconds=seconds)
-            self._on_unkillable(child)
+            self.give_up_on(child)
+
+    def give_up_on(self, child: Child) -> None:
+        """Have nobody wait any more for the end of *child*."""
+        child.is_unkillable = True
+        self._on_unkillable(child)
 
 
 def _grace(child: Child) -> float:

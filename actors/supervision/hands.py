@@ -165,7 +165,7 @@ class Hands:
         if body is None:
             return
         if kind == "strays":
-            self._kill_strays(body)
+            self._look_at_strays(body)
         elif not body.is_reaped:
             self._on_death(body)
         self.finish_turn()
@@ -194,6 +194,10 @@ class Hands:
                 self._kill_strays(body)
             else:
                 self._forget(body)
+
+    def left(self) -> set[int]:
+        """Return the processes that we have killed, or tried to, and that have not ended."""
+        return set(self._known_pids())
 
     def _known_pids(self) -> Iterator[int]:
         """Yield the pids of the children, and of strays that are watched already."""
@@ -274,10 +278,22 @@ class Hands:
             fork.system_of(body.birth.marker),
         )
 
+    def _look_at_strays(self, body: Body) -> None:
+        for pid, pidfd in list(body.strays.items()):
+            if pidfd not in self._selector.get_map():
+                self._reap_stray(body, pid)
+        if not body.strays:
+            self._kill_strays(body)
+
     def _on_stray_death(self, body: Body, pid: int) -> None:
-        pidfd = body.strays.pop(pid)
-        self._selector.unregister(pidfd)
-        os.waitpid(pid, 0)
-        os.close(pidfd)
+        self._selector.unregister(body.strays[pid])
+        self._reap_stray(body, pid)
         if not body.strays:
             self._kill_strays(body)  # it may have left children of its own
+
+    def _reap_stray(self, body: Body, pid: int) -> None:
+        if reaper.is_reaped(pid):
+            os.close(body.strays.pop(pid))
+        else:  # as in ``_on_death``
+            due = time.monotonic() + TRACED_SECONDS
+            self._alarms.set(("strays", body.birth.number), due)

@@ -71,7 +71,6 @@ class Lifecycle:
         outputs: Outputs,
     ) -> None:
         """Watch processes in *selector* and deadlines in *alarms*."""
-        self.unkillable: set[int] = set()  # processes that nobody waits for
         self.failed: ExitReason | None = None  # why the root gives up
         self.settling = Settling(directory, outgoing, events, payloads)
         self.census = Census(self.settling.recall)
@@ -337,7 +336,7 @@ class Lifecycle:
                 child.remote.flush()
         elif kind == PULSE and isinstance(child, SupervisorChild):
             self._pulse.look(child)
-        elif child is not None and child.pidfd >= 0:
+        elif child is not None and child.is_alive:
             self.endings.on_deadline(kind, child)
 
     def _on_due(self, key: int) -> None:
@@ -351,6 +350,8 @@ class Lifecycle:
 
     def _give_up_on(self, child: Child) -> None:
         branch = child.branch
+        if isinstance(child, Companion) and child.actor.last is not None:
+            self.endings.give_up_on(child.actor)  # which waits for it
         if branch.home is not None:
             self._agenda.add(branch.home.below)  # nobody waits for it there
         if child.member is not None and branch.owner is not None:
@@ -379,4 +380,4 @@ class Lifecycle:
 
     def give_up(self) -> None:
         """End those for good whose processes cannot be ended."""
-        self.unkillable |= self._departures.give_up()
+        self._departures.give_up()

@@ -208,5 +208,5 @@ def run(directory: RuntimeDirectory, line_fd: int, goodbye_fd: int) -> NoReturn:
             hands.forked(birth, pid)
         for fd in birth.descriptors():
             os.close(fd)
-    reaper.kill_adopted((), directory.path.name)
+    reaper.kill_adopted(hands.left(), directory.path.name)
     os._exit(0)

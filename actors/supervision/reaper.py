@@ -119,10 +119,11 @@ def _kept(system: str) -> str:
 
 def reap_ended(adopted: Iterable[int]) -> set[int]:
     """Reap those *adopted* children that have ended by themselves, and return the others."""
-    return {pid for pid in adopted if not _is_reaped(pid)}
+    return {pid for pid in adopted if not is_reaped(pid)}
 
 
-def _is_reaped(pid: int) -> bool:
+def is_reaped(pid: int) -> bool:
+    """Reap our child *pid*, if it has ended, and return whether it had: one that is traced may be dead and not reapable."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:

@@ -114,7 +114,7 @@ class Sightings:
         if child is None:
             return
         child.pidfd = -1
-        self._endings.forget(child)
+        self._endings.reaped(child)
         if isinstance(child, ActorChild):
             child.estate.page.thaw()
         used = max_rss_bytes, cpu_seconds

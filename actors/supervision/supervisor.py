@@ -410,6 +410,6 @@ class Supervisor:
         self.lifecycle.sharing.abandon()
         self.lifecycle.settling.quarantine.finish()
         system = self._directory.path.name
-        for pid in reaper.kill_adopted(self.lifecycle.unkillable, system):
+        for pid in reaper.kill_adopted(self.lifecycle.hands.left(), system):
             self._events.warn("unkillable", pid=pid, reason="no permission")
         self._closing.finish(self._console.finish)

@@ -175,8 +175,8 @@ def test_an_actor_that_is_stopped_ends_before_its_children_and_they_in_reverse_o
 def test_messages_that_wait_for_a_child_are_named_dead_letters(
     system: ActorSystem, spawn: Spawn, gate: Gate
 ) -> None:
-    parent = spawn("tom")
-    (tom,) = children(parent)
+    parent = spawn()
+    tom = parent.ask(Parent.spawn, "tom", 3, 0.05).result().within(SECONDS)
     events = system.events()
     tom.tell(Child.wait, gate.path)
     gate.wait_until_entered()
@@ -184,17 +184,17 @@ def test_messages_that_wait_for_a_child_are_named_dead_letters(
     asked = tom.ask(Child.pids)
 
     parent.kill()
-    gate.open()
 
     with pytest.raises(ActorStoppedError):
         asked.result()
     letters: list[Event] = []
-    while not letters:
+    while len(letters) < 2:
         event = events.next().result(SECONDS)
         letters += [event] if event.kind == "dead_letter" else []
     events.close()
     assert [(each.actor, each.facts["method"]) for each in letters] == [
-        ("tom", "Child.fail")
+        ("tom", "Child.wait"),
+        ("tom", "Child.fail"),
     ]
 
 

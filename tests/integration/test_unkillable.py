@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from actors import ActorRef, ActorSystem, Event
+from actors import ActorRef, ActorSystem, Event, options
 from tests.support.actors_under_test import Counter
+from tests.support.families import Child, Parent
 from tests.support.gates import SECONDS
 from tests.support.procfs import parent_of, stat_of
 
@@ -94,3 +95,55 @@ def test_system_with_an_unkillable_process_closes_without_it(
 
     assert time.monotonic() - begun < 10 + 5
     assert Path(f"/proc/{pid}").exists()  # a zombie that the tracer keeps
+
+
+def test_system_with_an_unkillable_child_of_a_supervisor_closes_without_it(
+    trace: Callable[[int], subprocess.Popen[str]],
+) -> None:
+    """The supervisor waited for it for ever, and the root for the supervisor."""
+    with ActorSystem() as system:
+        spec = options(id="counter", shutdown=0.1).child(Counter)
+        tree = system.options(kill_grace=0.2).supervise(spec).result()
+        pid = pid_of(tree.ref(spec))
+        trace(pid)
+        begun = time.monotonic()
+
+    assert time.monotonic() - begun < 10 + 5
+    assert Path(f"/proc/{pid}").exists()
+
+
+def test_system_with_an_unkillable_child_of_an_actor_closes_without_it(
+    trace: Callable[[int], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    with ActorSystem() as system:
+        path = str(tmp_path / "notes")
+        parent = system.spawn(Parent, path, "tom").result()
+        tom = parent.ask(Parent.family).result()["tom"]
+        pid, _ = tom.ask(Child.pids).result()
+        trace(pid)
+        tom.kill()
+        begun = time.monotonic()
+
+    assert time.monotonic() - begun < 2 * 10 + 10
+    assert Path(f"/proc/{pid}").exists()
+
+
+def test_the_supervisor_says_how_long_the_end_of_a_killed_process_may_take(
+    system: ActorSystem,
+    next_event: NextEvent,
+    trace: Callable[[int], subprocess.Popen[str]],
+) -> None:
+    spec = options(id="counter").child(Counter)
+    tree = system.options(kill_grace=0.2).supervise(spec).result()
+    counter = tree.ref(spec)
+    tracer = trace(pid_of(counter))
+    begun = time.monotonic()
+
+    stopping = counter.kill()
+    next_event("unkillable", counter.name)
+
+    assert 0.2 < time.monotonic() - begun < 5  # and not ten
+    assert [child.phase for child in tree.children().result()] == ["unkillable"]
+    tracer.communicate()
+    stopping.result(SECONDS)
+    tree.stop().result(SECONDS)

@@ -57,8 +57,10 @@ class Parent(Actor):
     def on_stop(self, reason: ExitReason) -> None:
         note(self.path, f"parent {reason.kind}")
 
-    async def spawn(self, name: str, intensity: float = 3) -> ActorRef[Child]:
-        spawner = self.system.options(name=name, intensity=intensity)
+    async def spawn(
+        self, name: str, intensity: float = 3, shutdown: float = 5
+    ) -> ActorRef[Child]:
+        spawner = self.system.options(name=name, intensity=intensity, shutdown=shutdown)
         self.children[name] = ref = await spawner.spawn(Child, self.path, name)
         return ref
 
