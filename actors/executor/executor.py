@@ -318,7 +318,7 @@ def _join(system: object) -> tuple[Client, Callable[[], None]]:
     if not isinstance(system, ActorSystem):
         msg = f"system={system!r}: an ActorSystem, or None for one of its own"
         raise TypeError(msg)
-    theirs = system._opened()  # noqa: SLF001
+    theirs = system._opened()  # noqa: SLF001 - likewise
     theirs.check()
     path = theirs.directory.path
     part = join(path.parent, path.name)

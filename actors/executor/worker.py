@@ -42,7 +42,7 @@ def _outside_of_loop() -> Iterator[None]:
     try:
         yield
     finally:
-        asyncio._set_running_loop(loop)  # noqa: SLF001
+        asyncio._set_running_loop(loop)  # noqa: SLF001 - likewise
 
 
 @contextlib.contextmanager

@@ -295,11 +295,11 @@ def _module(obj: Any) -> Any:  # noqa: ANN401 - pickle's protocol
 
 def _make(
     kind: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401 - likewise
     return kind(*args, **options)
 
 
-def _make_cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:  # noqa: ANN401
+def _make_cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:  # noqa: ANN401 - likewise
     return functools.lru_cache(**options)(function)
 
 

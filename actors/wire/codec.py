@@ -201,7 +201,7 @@ class Codec:
             return None
         return self._remember(obj, name)
 
-    def _remember(self, obj: object, name: code.Name) -> Any:  # noqa: ANN401
+    def _remember(self, obj: object, name: code.Name) -> Any:  # noqa: ANN401 - likewise
         reduction = (code.load_code, name)
         self._known.remember(obj, reduction)
         return reduction
