@@ -7,7 +7,7 @@ It belongs to the incarnation that asked for it: the next one of the watcher hea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import attrs
 
@@ -101,6 +101,9 @@ class Watch:
     ref: ActorRef[Any]
     _cancel: Callable[[int], None] = attrs.field(repr=False, eq=False)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_unsent("Watch"))
+
     def cancel(self) -> None:
         """Call it off; what has been sent because of it, and was not handled yet, is dropped."""
         self._cancel(self.id)
@@ -119,6 +122,13 @@ class Link:
     ref: ActorRef[Any]
     _cancel: Callable[[int], None] = attrs.field(repr=False, eq=False)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_unsent("Link"))
+
     def cancel(self) -> None:
         """Undo it, on both sides."""
         self._cancel(self.id)
+
+
+def _unsent(what: str) -> str:
+    return f"a {what} cannot be sent: it is the actor's own; send its ref, or its id"

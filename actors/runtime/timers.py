@@ -6,7 +6,7 @@ They belong to the incarnation: nothing of them survives it.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from actors.runtime.clock import Clock, MovedClock
 
@@ -45,6 +45,10 @@ class Timer:
         self._coalesces = not isinstance(clock, MovedClock)
         self._due = clock.time() + delay
         self._handle = clock.call_at(self._due, self._fire)
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a timer cannot be sent: it is the actor's own; let a message of the actor cancel it"
+        raise TypeError(msg)
 
     def _fire(self) -> None:
         if not (self._coalesces and self._tick.is_queued):

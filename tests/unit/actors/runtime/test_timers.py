@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -161,3 +162,11 @@ def test_every_move_of_a_time_that_a_test_moves_is_a_tick_of_its_own(
     loop.close()
     os.close(moved._fifo)
     os.close(dir_fd)
+
+
+def test_a_timer_cannot_be_sent(loop: ManualLoop, queue: deque[Tick]) -> None:
+    """The error named something deep inside of its loop."""
+    timer, _ = start(loop, queue, 1.0, repeats=True)
+
+    with pytest.raises(TypeError, match="a timer cannot be sent"):
+        pickle.dumps(timer)
