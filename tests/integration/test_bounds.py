@@ -13,7 +13,7 @@ import pytest
 
 from actors import ActorRef, ActorSystem, MailboxState
 from tests.support.gates import SECONDS, wait_until
-from tests.support.heavy import LOAD_BYTES, NUMBERS, SENDERS, Board, Carrier, Depot
+from tests.support.heavy import LOAD_BYTES, SENDERS, Board, Carrier, Depot
 
 TRANSPORTS = ["shm", "unix", "pipe", "mq"]
 BOUND = 256 * 1024
@@ -109,7 +109,6 @@ def test_killed_senders_lose_nothing_that_was_accepted_and_leave_the_room_as_it_
         numbers = [number for who, number in taken if who == sender]
         assert numbers == sorted(set(numbers))
         assert board.accepted(sender) <= set(numbers)
-        assert max(numbers) < NUMBERS
     fitting = IN_A_QUEUE.get(request.node.callspec.params["system"], FITTING)
     assert state(depot).payloads == fitting
     for each in (depot, *senders):
