@@ -20,6 +20,7 @@ from actors.runtime.outgoing import Outgoing, mailbox_name
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision.estate import HOLDER_SEAT, Estate
+from actors.supervision.settling import Settling
 from actors.supervision.shared import SharedMailbox
 from actors.supervision.sharing import Sharing, put_back
 from actors.wire import frame
@@ -31,7 +32,8 @@ from transports.mailbox import Mailbox, Put
 
 if TYPE_CHECKING:
     from actors.supervision.child import ActorChild
-    from actors.supervision.settling import Settling
+    from actors.supervision.events import Events
+    from actors.supervision.payloads import Payloads
 
 WORKER, CREW = 7, 9
 
@@ -210,6 +212,45 @@ def test_what_finds_no_room_when_its_worker_ends_for_good_goes_to_the_others_lat
     assert bench.left() == [message(number) for number in range(3)]
     assert sharing.is_quiet()
     assert not any(slot.filled for slot in bench.slots())
+
+
+@attrs.define(eq=False)
+class Published:
+    """In the place of ``Events`` and ``Payloads``."""
+
+    letters: list[str] = attrs.field(factory=list)
+
+    def publish(self, _kind: str, _owner: object, **facts: str) -> None:
+        self.letters.append(facts["cause"])
+
+    def ended(self, _number: int) -> None:
+        """There are no payloads."""
+
+
+def test_what_was_handed_on_and_found_no_room_ends_with_the_mailbox(
+    bench: Bench, outgoing: Outgoing
+) -> None:
+    """It was in nobody's hands any more, and nobody was told."""
+    scheme = bench.shared.estate.transport.scheme
+    estate = Estate.create(bench.directory, CREW + 1, Options(transport=scheme), 0)
+    bench.stack.callback(estate.page.close)
+    ending = SharedMailbox(CREW + 1, "crew", "Hand", estate)
+    published = Published()
+    settling = Settling(
+        bench.directory,
+        outgoing,
+        cast("Events", published),
+        cast("Payloads", published),
+    )
+    sent = 0
+    while not settling.holds(CREW + 1):
+        settling.hand_on(CREW + 1, message(sent))
+        sent += 1
+
+    settling.end_mailbox(ending, ExitReason(ExitKind.NORMAL))
+
+    assert published.letters == ["stopped"] * sent
+    assert not settling.holds(CREW + 1)
 
 
 def test_seats_are_given_once_and_again_when_they_are_free(bench: Bench) -> None:
