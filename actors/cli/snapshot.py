@@ -9,6 +9,8 @@ import enum
 
 import attrs
 
+from actors.supervision.spare import UNBORN
+
 
 class State(enum.StrEnum):
     """What an actor is doing.
@@ -202,10 +204,11 @@ def state_of(
 
 
 def tree_of(system: System, processes: dict[int, Process]) -> Branch:
-    """Return the processes of *system*, the program that owns it on top."""
+    """Return the processes of *system*, the program that owns it on top, without those that are nobody's yet."""
     below: dict[int, list[int]] = {}
     for process in processes.values():
-        below.setdefault(process.parent, []).append(process.pid)
+        if process.name not in UNBORN:
+            below.setdefault(process.parent, []).append(process.pid)
     actors = {actor.pid: actor for actor in system.actors}
     # Whose companion is in its place: it is shown with that one.
     companions = {

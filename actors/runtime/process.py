@@ -55,17 +55,18 @@ FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has s
 class Process:
     """One actor in this process; the ``Context`` of its actor."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, loop: RingLoop) -> None:
         self._start = start
         self._record = Record(start.goodbye_fd)
-        self.loop = RingLoop()
-        asyncio.set_event_loop(self.loop)
+        self.loop = loop
+        asyncio.set_event_loop(loop)
         self.client = Client(start.directory, start.number, start.incarnation)
         self.client.discard_answers()
         transport = registry.get(start.scheme)
         mailbox = transport.open(
             start.mailbox_fd, start.directory.fd, mailbox_name(start.number)
         )
+        self._mailbox = mailbox
         self.cell = Cell(self.client, mailbox, self.loop, redelivers=start.redelivers)
         if start.shared is not None:
             self._share(transport, start.shared)
@@ -145,6 +146,11 @@ class Process:
         self.cell.is_copy = True
         self.loop.call_first(offspring.leave)
         faulthandler.disable()  # its stacks would be taken for the actor's
+
+    def rehearse(self) -> None:
+        """Come as far as an actor that takes messages, and take none."""
+        self.cell.open(self._run_in_loop(self._begin()))
+        self._mailbox.close()
 
     def _wear(self) -> Wear | None:
         limits, start = self._start.arguments.recycle, self._start
@@ -338,8 +344,8 @@ class Process:
             self.cell.end(goodbye.from_exception(error, during=name))
 
 
-def run(start: Start) -> NoReturn:
-    """Be the actor of *start*; never returns.
+def run(start: Start, loop: RingLoop | None = None) -> NoReturn:
+    """Be the actor of *start*, in *loop* if it has been made before; never returns.
 
     The process is fresh from the fork: one thread, no frames of the supervisor that could run on.
     """
@@ -348,7 +354,7 @@ def run(start: Start) -> NoReturn:
         streams.join(start.directory.fd, start.number)
         os.lseek(start.goodbye_fd, GOODBYE_BYTES, os.SEEK_SET)
         _write_stacks_to(start.goodbye_fd)
-        status = _live(start)
+        status = _live(start, loop or RingLoop())
         leave()
     except BaseException as exc:  # noqa: BLE001 - a bug of ours; it must not run into the supervisor's code
         with contextlib.suppress(BaseException):
@@ -369,9 +375,9 @@ def _write_stacks_to(fd: int) -> None:
     faulthandler.register(signal.SIGXCPU, fd, all_threads=False, chain=True)
 
 
-def _live(start: Start) -> int:
+def _live(start: Start, loop: RingLoop) -> int:
     try:
-        process = Process(start)
+        process = Process(start, loop)
     except CorruptError as exc:
         reason = ExitReason(ExitKind.MAILBOX_CORRUPT, message=str(exc))
         Record(start.goodbye_fd).write(reason)

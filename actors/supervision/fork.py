@@ -18,7 +18,8 @@ from typing import NoReturn
 
 import attrs
 
-from actors.supervision import linux
+from actors.supervision import _sibling, linux
+from actors.supervision.birth import Birth
 
 MARKER = "ACTORS_INCARNATION"  # in the environment of an actor and of what it starts
 # Likewise, where what it starts is not ours to kill; the value names the system, the first part of a marker.
@@ -29,15 +30,10 @@ KEPT = "ACTORS_KEPT"
 class Fork:
     """A process to be forked."""
 
-    name: str  # what ``ps`` shows
-    marker: str  # value of the environment marker
     keep: frozenset[int]  # descriptors that stay open, besides the standard ones
     epoll_fd: int
     release: Callable[[], None]  # unmaps what belongs to the parent alone
     body: Callable[[], NoReturn]
-    oom_score_adj: int = 0  # added to what is inherited
-    core_dump: bool = False  # whether a crash may leave a core
-    keeps_others: bool = False  # whether what it starts may outlive it
 
 
 def system_of(marker: str) -> str:
@@ -64,8 +60,23 @@ def fork(action: Fork) -> int:
         action.release()
         _close_all_but({0, 1, 2, *action.keep})
         _isolate(parent, changes)
-        _label(action)
         action.body()
+    finally:
+        os._exit(70)
+
+
+def sibling(parent: int, body: Callable[[], NoReturn]) -> tuple[int, int]:
+    """Return pid and pidfd of a copy of this process, which ``fork`` has made, that is a child of *parent* too, and runs *body*.
+
+    Raises:
+        OSError: No process could be made, or the system cannot make one like that.
+    """
+    pid, pidfd = _sibling.sibling()
+    if pid:
+        return pid, pidfd
+    try:
+        _leave_session(parent)
+        body()
     finally:
         os._exit(70)
 
@@ -101,23 +112,28 @@ def _isolate(parent: int, changes: Mapping[int, signal.Handlers]) -> None:
         signal.signal(signum, handler)
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    os.setsid()
-    linux.die_with_parent()
-    if os.getppid() != parent:  # it died before the line above could see to it
-        os._exit(70)
+    _leave_session(parent)
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     os.dup2(null, 0, inheritable=True)
     os.close(null)
 
 
-def _label(action: Fork) -> None:
-    linux.set_process_name(action.name)
-    os.environ[MARKER] = action.marker
-    if action.keeps_others:
-        os.environ[KEPT] = system_of(action.marker)
+def _leave_session(parent: int) -> None:
+    os.setsid()
+    linux.die_with_parent()
+    if os.getppid() != parent:  # it died before the line above could see to it
+        os._exit(70)
+
+
+def label(birth: Birth) -> None:
+    """Make this process, which has run no code of the user yet, known as that of *birth*."""
+    linux.set_process_name(birth.name)
+    os.environ[MARKER] = birth.marker
+    if birth.keeps_others:
+        os.environ[KEPT] = system_of(birth.marker)
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    soft = hard if action.core_dump else 0
+    soft = hard if birth.core_dump else 0
     resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     # A container may forbid it; it only helps the kernel choose.
     with contextlib.suppress(OSError):
-        linux.raise_oom_score(action.oom_score_adj)
+        linux.raise_oom_score(birth.oom_score_adj)

@@ -20,12 +20,14 @@ from actors.supervision import fork, linux, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
 from actors.supervision.fork import Fork
+from actors.supervision.spare import ALARM as SPARE
+from actors.supervision.spare import Life, Spare, copies
 
 KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
 # Until it is asked again whose a process in the middle of an exec is.
 UNCLEAR_SECONDS = 0.002
+ALARMS = frozenset({"reap", "strays", SPARE})
 MAX_ENDED = 1000  # in one report, which is a datagram
-TRACED_SECONDS = 0.01  # until it is asked again whether a dead process may be reaped
 
 
 Ended: TypeAlias = Sequence[int]  # number of a child, and which incarnation of it
@@ -61,6 +63,15 @@ class Reports(Protocol):
         """Nothing is left of these: all that were seen in one turn, because what follows is decided for all of them together."""
 
 
+@attrs.frozen
+class Task:
+    """A fork that is to be carried out by whoever may, and what is to be told about it."""
+
+    action: Fork
+    forked: Callable[[int], None]
+    not_forked: Callable[[OSError], None]
+
+
 @attrs.define(eq=False)
 class Body:
     """One process, until nothing is left of it."""
@@ -77,24 +88,30 @@ class Body:
 class Hands:
     """The processes of one supervisor."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one supervisor starts with
         self,
         reports: Reports,
         alarms: Alarms,
         selector: selectors.EpollSelector,
         release: Callable[[], None],
-        live: Callable[[Birth], NoReturn],
+        life: Life,
         kept: Iterable[int],
+        *,
+        owns_births: bool = False,
+        is_root: bool = False,
     ) -> None:
         """Watch processes in *selector*.
 
         Args:
             reports: Hears what happens.
-            alarms: Of the loop; those of the kinds ``reap`` and ``strays`` come back through ``on_alarm``.
+            alarms: Of the loop; those of the kinds in ``ALARMS`` come back through ``on_alarm``.
             selector: Of the loop.
             release: Unmaps, in a new child, what belongs to this process alone: its memory would outlive us for as long as the child does.
-            live: Is the child, in its own process.
+            life: Is the child, in its own process.
             kept: Descriptors that every child has, besides its own.
+            owns_births: Whether the descriptors of a birth are closed here once its process has them.
+            is_root: Whether births are to be expected all the time; below the root, which has its children from the beginning, they
+                are once one has died.
         """
         self.to_fork: deque[Birth] = deque()
         self._bodies: dict[int, Body] = {}
@@ -106,8 +123,12 @@ class Hands:
         self._alarms = alarms
         self._selector = selector
         self._release = release
-        self._live = live
+        self._life = life
         self._kept = frozenset(kept)
+        self._owns_births = owns_births
+        self._is_root = is_root
+        self._has_borne = False
+        self._spare = Spare(alarms, selector)
 
     def fork(self, birth: Birth) -> None:
         """Have a process made; the loop returns to whoever may fork."""
@@ -124,30 +145,85 @@ class Hands:
     def leave(self) -> None:
         """Do nothing: these hands belong to a process that decides by itself when it ends."""
 
-    def fork_action(self, birth: Birth) -> Fork:
-        """Return the fork of *birth*."""
-        return Fork(
-            birth.name,
-            birth.marker,
-            self._kept.union(birth.descriptors()),
-            self._selector.fileno(),
-            self._release,
-            lambda: self._live(birth),
-            birth.oom_score_adj,
-            birth.core_dump,
-            birth.keeps_others,
+    # Making processes.
+
+    def next_task(self) -> Task | None:
+        """Return the next fork that a birth needs; what the spare process can be, it is."""
+        while self.to_fork:
+            birth = self.to_fork.popleft()
+            if (self._is_root and self._has_borne) or birth.incarnation > 1:
+                self._spare.want()
+            self._has_borne = True
+            born = self._spare.bear(birth)
+            if born is None:
+                return self._task(birth)
+            self._watch(birth, *born)
+        return None
+
+    def _task(self, birth: Birth) -> Task:
+        return Task(
+            self._action(birth.descriptors(), lambda: self._be(birth)),
+            lambda pid: self._forked(birth, pid),
+            lambda error: self._not_forked(birth, error),
         )
 
-    def forked(self, birth: Birth, pid: int) -> None:
-        """Watch the new process *pid* of *birth*."""
+    @property
+    def wants_spare(self) -> bool:
+        """Whether a spare process is to be made when there is nothing else to do."""
+        return self._spare.is_due
+
+    def spare_task(self) -> Task | None:
+        """Have a spare process made, if one is wanted; return the fork that this takes."""
+        spare, life = self._spare, self._life
+        if not spare.is_due:
+            return None
+        if not spare.needs_mould:
+            spare.order()
+            return None
+        try:
+            end = spare.begin()
+        except OSError:
+            spare.not_forked()
+            return None
+        action = self._action((end,), lambda: copies(end, life))
+        return Task(action, spare.forked, spare.not_forked)
+
+    def dismiss_spare(self) -> None:
+        """Keep no spare process any more: nobody will be born."""
+        self._spare.dismiss()
+
+    def _action(self, own: Iterable[int], body: Callable[[], NoReturn]) -> Fork:
+        kept, epoll_fd = self._kept.union(own), self._selector.fileno()
+        return Fork(kept, epoll_fd, self._release, body)
+
+    def _be(self, birth: Birth) -> NoReturn:
+        fork.label(birth)
+        self._life(birth)
+
+    def _forked(self, birth: Birth, pid: int) -> None:
         try:
             pidfd = os.pidfd_open(pid)
         # Nobody else can have reaped it, so the number is still its own.
         except OSError as exc:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            self.not_forked(birth, exc)
+            self._not_forked(birth, exc)
             return
+        self._watch(birth, pid, pidfd)
+
+    def _not_forked(self, birth: Birth, error: OSError) -> None:
+        """The kernel made no process for *birth*."""
+        self._let_go(birth)
+        self._reports.not_forked(birth.number, birth.incarnation, error.errno or 0)
+
+    def _let_go(self, birth: Birth) -> None:
+        if self._owns_births:
+            for fd in birth.descriptors():
+                os.close(fd)
+
+    def _watch(self, birth: Birth, pid: int, pidfd: int) -> None:
+        """Watch the process of *birth*."""
+        self._let_go(birth)
         body = Body(birth, pid, pidfd, time.monotonic())
         self._bodies[birth.number] = body
         self._selector.register(
@@ -155,12 +231,13 @@ class Hands:
         )
         self._reports.forked(birth.number, birth.incarnation, pid, pidfd)
 
-    def not_forked(self, birth: Birth, error: OSError) -> None:
-        """The kernel made no process for *birth*."""
-        self._reports.not_forked(birth.number, birth.incarnation, error.errno or 0)
+    # Deaths.
 
     def on_alarm(self, kind: str, number: int) -> None:
         """A deadline about child *number* has come."""
+        if kind == SPARE:
+            self._spare.on_alarm()
+            return
         body = self._bodies.get(number)
         if body is None:
             return
@@ -197,10 +274,14 @@ class Hands:
 
     def left(self) -> set[int]:
         """Return the processes that we have killed, or tried to, and that have not ended."""
-        return set(self._known_pids())
+        return set(self._own_pids())
 
     def _known_pids(self) -> Iterator[int]:
-        """Yield the pids of the children, and of strays that are watched already."""
+        """Yield the pids of the children, of the spare and its mould, and of strays that are watched already."""
+        yield from self._spare.pids()
+        yield from self._own_pids()
+
+    def _own_pids(self) -> Iterator[int]:
         for body in self._bodies.values():
             if not body.is_reaped:
                 yield body.pid
@@ -212,7 +293,7 @@ class Hands:
         if body.pidfd in self._selector.get_map():
             self._selector.unregister(body.pidfd)
         if death is None:  # a debugger, or strace, has to see it first
-            due = time.monotonic() + TRACED_SECONDS
+            due = time.monotonic() + reaper.TRACED_SECONDS
             self._alarms.set(("reap", body.birth.number), due)
             return
         body.is_reaped = True
@@ -295,5 +376,5 @@ class Hands:
         if reaper.is_reaped(pid):
             os.close(body.strays.pop(pid))
         else:  # as in ``_on_death``
-            due = time.monotonic() + TRACED_SECONDS
+            due = time.monotonic() + reaper.TRACED_SECONDS
             self._alarms.set(("strays", body.birth.number), due)

@@ -41,6 +41,7 @@ from actors.supervision.departures import Departures
 from actors.supervision.endings import Endings
 from actors.supervision.events import Events
 from actors.supervision.group import Group, Phase
+from actors.supervision.hands import ALARMS as HANDS
 from actors.supervision.hands import Hands
 from actors.supervision.kin import Kin
 from actors.supervision.nested import Life
@@ -137,6 +138,7 @@ class Lifecycle:
             self._release,
             Life(directory),
             directory.descriptors(),
+            is_root=True,
         )
         self.top = Branch(TOP, Group(SupervisorOptions()), self.hands)
 
@@ -288,6 +290,7 @@ class Lifecycle:
     def stop_all(self) -> None:
         """Stop everybody: plainly spawned actors at once, trees in reverse order."""
         reason = ExitReason(ExitKind.SHUTDOWN, requested=True)
+        self.hands.dismiss_spare()
         self.top.group = self.top.group.ending(reason)
         self._agenda.add(self.top)
         for child in self.census.children.values():
@@ -327,7 +330,7 @@ class Lifecycle:
     def on_alarm(self, kind: str, number: int) -> None:
         """A deadline has come."""
         child = self.census.children.get(number)
-        if kind in {"reap", "strays"}:
+        if kind in HANDS:
             self.hands.on_alarm(kind, number)
         elif kind == "due":
             self._on_due(number)

@@ -38,6 +38,13 @@ class Line:
         ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
         return Line(ours), theirs
 
+    @staticmethod
+    def waiting(end: int) -> Line:
+        """Return the end that this process has as the descriptor *end*, which waits for what comes."""
+        connection = socket.socket(fileno=end)
+        connection.setblocking(True)  # noqa: FBT003 - the function's own form
+        return Line(connection)
+
     def fileno(self) -> int:
         """Return what is readable when something has come."""
         return self._socket.fileno()
@@ -53,6 +60,14 @@ class Line:
             return
         with linux.file_reserve():
             self._waiting.append((data, [os.dup(fd) for fd in descriptors]))
+
+    def try_send(self, data: bytes, descriptors: Sequence[int]) -> bool:
+        """Send *data* with copies of *descriptors* now, or not at all; return whether there was room, and an end to send it to."""
+        try:
+            socket.send_fds(self._socket, [data], list(descriptors))
+        except OSError:
+            return False
+        return True
 
     def flush(self) -> None:
         """Send what there is room for."""

@@ -5,6 +5,7 @@ It is forked by the hands of its parent, never loads user code, and dies with it
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import faulthandler
 import os
@@ -17,12 +18,15 @@ from typing import NoReturn
 
 from actors.runtime import process, record
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.loop import RingLoop
+from actors.runtime.rehearsal import rehearse
 from actors.runtime.start import Start
-from actors.supervision import fork, linux, orders, reaper
+from actors.supervision import fork, handover, linux, orders, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import AsActor, Birth
-from actors.supervision.hands import Ended, Hands
+from actors.supervision.hands import Ended, Hands, Task
 from actors.supervision.line import Line
+from transports.errors import TransportError
 
 RETRY_SECONDS = 0.001  # how soon a full line is tried again
 
@@ -33,6 +37,12 @@ class Life:
     def __init__(self, directory: RuntimeDirectory) -> None:
         """Live in the system of *directory*."""
         self._directory = directory
+        self._loop: RingLoop | None = None
+
+    def prepare(self) -> None:
+        """See ``spare.Life``."""
+        with contextlib.suppress(TransportError, OSError):  # it can go without
+            self._loop = rehearse(self._directory)
 
     def __call__(self, birth: Birth) -> NoReturn:
         """Be an actor, or a supervisor; never returns."""
@@ -53,7 +63,8 @@ class Life:
                 resources=role.resources,
                 redelivers=role.redelivers,
                 shared=role.shared,
-            )
+            ),
+            self._loop,
         )
 
 
@@ -73,6 +84,7 @@ class Nested:
             lambda: None,
             Life(directory),
             directory.descriptors(),
+            owns_births=True,
         )
         self._was_terminated = False
         wakeup = self._catch_signals()
@@ -102,17 +114,21 @@ class Nested:
 
     # The loop.
 
-    def run(self) -> Birth | None:
+    def run(self) -> Task | None:
         """Work until a process has to be forked; None when everything is done."""
         while not self.is_leaving:
-            if self.hands.to_fork:
-                return self.hands.to_fork.popleft()
+            if (task := self.hands.next_task()) is not None:
+                return task
             for kind, number in list(self._alarms.take_due(time.monotonic())):
                 self.hands.on_alarm(kind, number)
             self._line.flush()
-            for key, _ in self._selector.select(self._timeout()):
+            is_short = self.hands.wants_spare
+            ready = self._selector.select(0 if is_short else self._timeout())
+            for key, _ in ready:
                 key.data()
             self.hands.finish_turn()
+            if is_short and not ready and (task := self.hands.spare_task()) is not None:
+                return task
         return None
 
     def _timeout(self) -> float | None:
@@ -136,13 +152,11 @@ class Nested:
         if kind == "ping":
             self._line.send(orders.to_bytes("pong"))
             return
-        if len(descriptors) < orders.count_descriptors(facts):
-            for fd in descriptors:
-                os.close(fd)
+        birth = handover.unpacked(facts, descriptors)
+        if birth is None:
             self.not_forked(facts["number"], facts["incarnation"], errno.EMFILE)
-            return
-        data = _read(descriptors.pop()) if "scheme" in facts else b""
-        self.hands.fork(orders.to_birth(facts, descriptors, data))
+        else:
+            self.hands.fork(birth)
 
     # What the hands see: ``hands.Reports``.
 
@@ -185,28 +199,18 @@ class Nested:
         self._line.send(orders.to_bytes(kind, **named))
 
 
-def _read(fd: int) -> bytes:
-    """Return what *fd* holds, and close it."""
-    with os.fdopen(fd, "rb") as file:
-        file.seek(0)
-        return file.read()
-
-
 def run(directory: RuntimeDirectory, line_fd: int, goodbye_fd: int) -> NoReturn:
     """Be a supervisor; never returns."""
     os.lseek(goodbye_fd, record.GOODBYE_BYTES, os.SEEK_SET)
     faulthandler.enable(goodbye_fd)  # for the SIGABRT of one that hangs
     linux.adopt_orphans()
     nested = Nested(directory, Line(socket.socket(fileno=line_fd)))
-    hands = nested.hands
-    while (birth := nested.run()) is not None:
+    while (task := nested.run()) is not None:
         try:
-            pid = fork.fork(hands.fork_action(birth))
+            pid = fork.fork(task.action)
         except OSError as exc:
-            hands.not_forked(birth, exc)
+            task.not_forked(exc)
         else:
-            hands.forked(birth, pid)
-        for fd in birth.descriptors():
-            os.close(fd)
-    reaper.kill_adopted(hands.left(), directory.path.name)
+            task.forked(pid)
+    reaper.kill_adopted(nested.hands.left(), directory.path.name)
     os._exit(0)

@@ -16,6 +16,7 @@ import attrs
 from actors.supervision import fork, linux
 
 # Of a process.
+TRACED_SECONDS = 0.01  # until it is asked again whether a dead one may be reaped
 NOT_OURS = "has changed its user, and may not be signalled"
 
 

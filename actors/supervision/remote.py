@@ -7,9 +7,9 @@ import selectors
 import time
 from collections.abc import Callable
 
-from actors.supervision import orders
+from actors.supervision import handover, orders
 from actors.supervision.alarms import Alarms
-from actors.supervision.birth import AsActor, Birth
+from actors.supervision.birth import Birth
 from actors.supervision.hands import Reports
 from actors.supervision.line import Line
 
@@ -43,14 +43,8 @@ class RemoteHands:
 
     def fork(self, birth: Birth) -> None:
         """Have a process made."""
-        descriptors = list(birth.descriptors())
-        arguments_fd = -1
-        if isinstance(birth.role, AsActor):
-            arguments_fd = _memory_of(birth.role.arguments.data)
-            descriptors.append(arguments_fd)
-        self._send(orders.of_birth(birth), descriptors)
-        if arguments_fd >= 0:
-            os.close(arguments_fd)
+        with handover.packed(birth) as (data, descriptors):
+            self._send(data, descriptors)
 
     def withdraw(self, number: int) -> bool:
         """Return False: the order is on its way, and its process can be ended once it is there."""
@@ -116,16 +110,3 @@ class RemoteHands:
         for fd in self._pidfds.values():
             os.close(fd)
         self._pidfds.clear()
-
-
-def _memory_of(data: bytes) -> int:
-    """Return a descriptor from which *data* can be read."""
-    fd = os.memfd_create("arguments", os.MFD_CLOEXEC)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd

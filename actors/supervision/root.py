@@ -22,7 +22,7 @@ import actors.system
 from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import _heap, fork, linux, log, preload
 from actors.supervision.console import STDERR, STDOUT
-from actors.supervision.supervisor import Start, Supervisor
+from actors.supervision.supervisor import Supervisor
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
 
@@ -59,14 +59,13 @@ def main(config: dict[str, Any]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
     _share_memory()
-    hands = supervisor.lifecycle.hands
-    while isinstance(action := supervisor.run(), Start):
+    while (task := supervisor.run()) is not None:
         try:
-            pid = fork.fork(hands.fork_action(action.birth))
+            pid = fork.fork(task.action)
         except OSError as exc:
-            hands.not_forked(action.birth, exc)
+            task.not_forked(exc)
         else:
-            hands.forked(action.birth, pid)
+            task.forked(pid)
     supervisor.show_end()  # before its lane is gone, which says that it ends, but not why
     directory.remove()
     supervisor.leave()

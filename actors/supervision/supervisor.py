@@ -1,7 +1,7 @@
 """The supervisor of plainly spawned actors: one loop, one thread, no user code.
 
 It reads requests, sees deaths, and stops everything in the end; what happens to a child is in ``lifecycle.py``.
-It never forks: the loop *returns* a ``Start``, so that the child has none of its frames on the stack.
+It never forks: the loop *returns* a ``Task``, so that the child has none of its frames on the stack.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import os
 import selectors
 import time
 from typing import Any
-
-import attrs
 
 from actors.errors import MailboxFullError
 from actors.runtime import lanes, reports, requests, status
@@ -28,7 +26,6 @@ from actors.runtime.route import Route
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import console, log, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
-from actors.supervision.birth import Birth
 from actors.supervision.child import ActorChild, Asker, Handle
 from actors.supervision.closing import Closing
 from actors.supervision.companions import Companions
@@ -38,6 +35,7 @@ from actors.supervision.control import Control
 from actors.supervision.events import Events
 from actors.supervision.exports import Exports
 from actors.supervision.forest import Forest
+from actors.supervision.hands import Task
 from actors.supervision.inquiries import Inquiries
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.mailboxes import Mailboxes
@@ -59,18 +57,6 @@ from transports.ledger import Ledger
 
 MAX_SLEEP_SECONDS = 24 * 3600.0  # epoll refuses more than 24 days
 MAX_FAILURE_BYTES = 4096  # of why the system has failed, for all who use it
-
-
-@attrs.frozen
-class Start:
-    """A process is to be forked."""
-
-    birth: Birth
-
-
-@attrs.frozen
-class Leave:
-    """Everything has ended."""
 
 
 class Supervisor:
@@ -227,20 +213,23 @@ class Supervisor:
 
     # The loop.
 
-    def run(self) -> Start | Leave:
-        """Work until a child has to be forked or everything has ended."""
+    def run(self) -> Task | None:
+        """Work until a process has to be forked; None when everything has ended."""
+        hands = self.lifecycle.hands
         while True:
             self.lifecycle.decide()
             if self.lifecycle.failed is not None:
                 self._fail()
-            if self.lifecycle.hands.to_fork:
-                return Start(self.lifecycle.hands.to_fork.popleft())
+            if (task := hands.next_task()) is not None:
+                return task
             if self._closing.is_stopping and self.lifecycle.is_over():
                 self.lifecycle.give_up()
-                return Leave()
-            self._turn()
+                return None
+            if self._turn() and (task := hands.spare_task()) is not None:
+                return task
 
-    def _turn(self) -> None:
+    def _turn(self) -> bool:
+        """Do what there is to do; return whether that was nothing, not even waiting."""
         self._drain()
         self._outgoing.flush()
         for kind, number in list(self._alarms.take_due(time.monotonic())):
@@ -249,11 +238,14 @@ class Supervisor:
         if self.lifecycle.hands.to_fork or (
             self._closing.is_stopping and self.lifecycle.is_over()
         ):
-            return
+            return False
         self._rooms.follow(self._outgoing.backlog.values())
         # Also when there are requests already: a process that sends them without end must not hide the others' deaths.
+        is_short = self.lifecycle.hands.wants_spare
         try:
-            ready = self._selector.select(0 if arm(self._readers) else self._timeout())
+            has_requests = arm(self._readers)
+            is_polling = has_requests or is_short
+            ready = self._selector.select(0 if is_polling else self._timeout())
         finally:
             disarm(self._readers)
         self._drain()  # what a process has said before its death counts before it
@@ -261,6 +253,7 @@ class Supervisor:
         for key, _ in ready:
             key.data()
         self.lifecycle.hands.finish_turn()
+        return is_short and not has_requests and not ready
 
     def _timeout(self) -> float | None:
         due = self._alarms.next_due()

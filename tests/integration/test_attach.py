@@ -82,7 +82,14 @@ def start(base: Path) -> Iterator[Callable[..., Program]]:
 
 
 def files(system: ActorSystem) -> set[str]:
-    return {path.name for path in directory_of(system).rglob("*")}
+    """Return the names of what is there for somebody."""
+    directory = directory_of(system)
+    unborn = directory / "spare"
+    return {
+        path.name
+        for path in directory.rglob("*")
+        if path != unborn and unborn not in path.parents
+    }
 
 
 def text_of(error: pytest.ExceptionInfo[BaseException]) -> str:

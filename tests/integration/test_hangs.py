@@ -27,6 +27,7 @@ from actors import (
 from tests.support.controlled import Attentive, Both, Quick, Timed
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.procfs import is_asleep, parent_of, switches_of
+from tests.support.spares import ready_spare_of
 
 NextEvent = Callable[[str, str], Event]
 LONGER = 0.8  # than any limit here
@@ -301,9 +302,11 @@ def test_frozen_process_need_give_no_sign_of_life(system: ActorSystem) -> None:
 def test_system_without_limits_costs_no_processor_time_while_it_is_idle(
     system: ActorSystem,
 ) -> None:
+    system.spawn(Attentive).result().kill().result()
     ref = system.spawn(Attentive).result()
     pid = ref.ask(Attentive.pid).result()
     pids = (pid, parent_of(pid))
+    ready_spare_of(parent_of(pid))
     wait_until(lambda: all(map(is_asleep, pids)), "both to sleep")
     before = [switches_of(each) for each in pids]
     with pytest.raises(TimeoutError):

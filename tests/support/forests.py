@@ -30,6 +30,7 @@ from tests.support.gates import SECONDS
 from tests.support.inside import root_pid
 from tests.support.lives import Ledger, notes
 from tests.support.procfs import children_of
+from tests.support.spares import is_unborn
 
 STRATEGIES: tuple[Strategy, ...] = ("one_for_one", "one_for_all", "rest_for_one")
 LEAVES = 3  # of each
@@ -42,11 +43,12 @@ TOP_SECONDS = 2.5  # between two kills of the topmost: its own supervisor, the r
 
 
 def below(pid: int) -> list[int]:
-    """Return the descendants of a process."""
+    """Return the descendants of a process, but for those that are nobody's yet."""
     found = []
     with contextlib.suppress(OSError):  # it has ended
         for child in children_of(pid):
-            found += [child, *below(child)]
+            if not is_unborn(child):
+                found += [child, *below(child)]
     return found
 
 

@@ -22,7 +22,7 @@ def body():
 gc.disable()
 Circle()
 epoll_fd = os.dup(0)
-action = fork.Fork("forked", "marker", frozenset(), epoll_fd, lambda: None, body)
+action = fork.Fork(frozenset(), epoll_fd, lambda: None, body)
 pid = fork.fork(action)
 os.waitpid(pid, 0)
 os._exit(0)

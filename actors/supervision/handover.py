@@ -1,0 +1,49 @@
+"""A birth on its way to another process: the order, and the descriptors beside it, the last of which holds an actor's arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from actors.supervision import orders
+from actors.supervision.birth import AsActor, Birth
+
+
+@contextlib.contextmanager
+def packed(birth: Birth) -> Iterator[tuple[bytes, list[int]]]:
+    """Give the datagram for *birth*, with what travels beside it.
+
+    Raises:
+        OSError: There is no room for its arguments, or no descriptor.
+    """
+    descriptors = list(birth.descriptors())
+    if not isinstance(birth.role, AsActor):
+        yield orders.of_birth(birth), descriptors
+        return
+    fd = os.memfd_create("arguments", os.MFD_CLOEXEC)
+    try:
+        view = memoryview(birth.role.arguments.data)
+        while view:
+            view = view[os.write(fd, view) :]
+        yield orders.of_birth(birth), [*descriptors, fd]
+    finally:
+        os.close(fd)
+
+
+def unpacked(facts: dict[str, Any], descriptors: list[int]) -> Birth | None:
+    """Return the birth that has come, which owns *descriptors*; None when this process had no room for all of them."""
+    if len(descriptors) < orders.count_descriptors(facts):
+        for fd in descriptors:
+            os.close(fd)
+        return None
+    data = _read(descriptors.pop()) if "scheme" in facts else b""
+    return orders.to_birth(facts, descriptors, data)
+
+
+def _read(fd: int) -> bytes:
+    """Return what *fd* holds, and close it."""
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        return file.read()

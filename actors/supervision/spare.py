@@ -1,0 +1,308 @@
+"""A process that is made ahead: it has done what does not depend on whom it will be, and waits for its birth.
+
+While it is unborn it is nobody's death when it dies: it is replaced, the later the more often that happens.
+Its birth comes over a socket, with the descriptors that belong to it; from then on it is as any other incarnation.
+It ends when the socket is closed, and with its parent.
+
+Source: the spare servers of Apache's prefork, and Android's pool of unspecialised processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from typing import NoReturn, Protocol
+
+import attrs
+
+from actors.supervision import fork, handover, linux, mould, orders, reaper
+from actors.supervision.alarms import Alarms
+from actors.supervision.birth import Birth
+from actors.supervision.line import Line
+
+ALARM = "spare"
+NAME = "actors: spare"  # what ``ps`` shows
+UNBORN = frozenset({NAME, mould.NAME})  # names of processes that are no child's
+READY_SECONDS = 10.0  # until one that is not ready is taken for stuck
+MIN_PAUSE, MAX_PAUSE = 0.1, 60.0  # seconds after one that was lost unborn
+_KEY = (ALARM, 0)
+
+
+class Life(Protocol):
+    """What a process does with its birth."""
+
+    def prepare(self) -> None:
+        """Do what is the same for every actor."""
+
+    def __call__(self, birth: Birth) -> NoReturn:
+        """Live."""
+
+
+@attrs.define(eq=False)
+class _Process:
+    """The mould, or the spare.
+
+    Attributes:
+        pid: Its number.
+        pidfd: Open until it is reaped, or born.
+        line: Ours to it.
+        is_ready: Whether it has said that it is.
+        is_dead: Whether it is to be reaped.
+    """
+
+    pid: int
+    pidfd: int
+    line: Line
+    is_ready: bool = False
+    is_dead: bool = False
+
+
+class Spare:
+    """The spare process of one supervisor, and the mould that it is a copy of."""
+
+    def __init__(self, alarms: Alarms, selector: selectors.EpollSelector) -> None:
+        """Watch the processes in *selector*; alarms of the kind ``ALARM`` come back through ``on_alarm``."""
+        self._alarms = alarms
+        self._selector = selector
+        self._is_wanted = self._is_dismissed = False
+        self._mould: _Process | None = None
+        self._unborn: _Process | None = None
+        self._begun: tuple[Line, socket.socket] | None = None  # of a mould to be forked
+        self._ordered: Line | None = None  # to a spare that is being made
+        self._pause = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one is to be made when there is nothing else to do."""
+        return (
+            self._is_wanted
+            and self._unborn is None
+            and self._ordered is None
+            and _KEY not in self._alarms  # that is a pause
+        )
+
+    def pids(self) -> Iterator[int]:
+        """Yield the numbers of what is no child's process."""
+        for process in (self._mould, self._unborn):
+            if process is not None:
+                yield process.pid
+
+    def want(self) -> None:
+        """Keep one from now on, unless it has been dismissed."""
+        self._is_wanted = not self._is_dismissed
+
+    def dismiss(self) -> None:
+        """Keep none any more."""
+        self._is_wanted, self._is_dismissed = False, True
+        self._alarms.clear(_KEY)
+        for process in (self._mould, self._unborn):
+            if process is not None:
+                _kill(process)
+
+    # Making the mould.
+
+    @property
+    def needs_mould(self) -> bool:
+        """Whether the mould has to be forked first."""
+        return self._mould is None
+
+    def begin(self) -> int:
+        """Return the descriptor by which the mould that is about to be forked gets its orders.
+
+        Raises:
+            OSError: There is none to be had.
+        """
+        self._begun = _, end = Line.pair()
+        return end.fileno()
+
+    def forked(self, pid: int) -> None:
+        """Watch the new mould *pid*."""
+        assert self._begun is not None  # noqa: S101 - begun before; for the checkers
+        (line, end), self._begun = self._begun, None
+        end.close()
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:  # nobody else can have reaped it, so the number is its own
+            line.close()
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            self.not_forked()
+            return
+        self._mould = process = _Process(pid, pidfd, line)
+        self._watch(process)
+        self._selector.register(line, selectors.EVENT_READ, self._on_made)
+
+    def not_forked(self, _error: OSError | None = None) -> None:
+        """There is no mould to be had."""
+        if self._begun is not None:
+            for end in self._begun:
+                end.close()
+            self._begun = None
+        self._pause_now()
+
+    # Making the spare.
+
+    def order(self) -> None:
+        """Have one made by the mould."""
+        assert self._mould is not None  # noqa: S101 - see ``needs_mould``; for the checkers
+        try:
+            line, end = Line.pair()
+        except OSError:
+            self._pause_now()
+            return
+        with contextlib.closing(end):
+            if mould.order(self._mould.line, end):
+                self._ordered = line
+                self._alarms.set(_KEY, time.monotonic() + READY_SECONDS)
+                return
+        line.close()
+        _kill(self._mould)
+
+    def _on_made(self) -> None:
+        """The mould has answered."""
+        if self._mould is None:  # its death was seen in the same turn
+            return
+        try:
+            copy = mould.receive(self._mould.line)
+        except EOFError:
+            self._selector.unregister(self._mould.line)
+            return
+        if copy is None or self._ordered is None:
+            return
+        line, self._ordered = self._ordered, None
+        if copy.pid:
+            self._unborn = _Process(copy.pid, copy.pidfd, line)
+            self._watch(self._unborn)
+            return
+        line.close()
+        if copy.code in mould.NEVER:
+            self.dismiss()
+        else:
+            self._pause_now()
+
+    def _pause_now(self) -> None:
+        self._pause = min(MAX_PAUSE, max(MIN_PAUSE, 2 * self._pause))
+        if self._is_wanted:
+            self._alarms.set(_KEY, time.monotonic() + self._pause)
+
+    def on_alarm(self) -> None:
+        """A pause is over, or what has been ordered has to be there by now."""
+        for process in (self._mould, self._unborn):
+            if process is not None and process.is_dead:
+                self._on_death(process)
+        if self._ordered is not None and self._mould is not None:
+            _kill(self._mould)
+        elif self._unborn is not None and not _is_ready(self._unborn):
+            _kill(self._unborn)
+
+    # Deaths.
+
+    def _watch(self, process: _Process) -> None:
+        self._selector.register(
+            process.pidfd, selectors.EVENT_READ, lambda: self._on_death(process)
+        )
+
+    def _on_death(self, process: _Process) -> None:
+        self._unwatch(process)
+        process.is_dead = True
+        try:
+            death = reaper.reap(process.pid, process.pidfd)
+        except ChildProcessError:  # reaped before we knew whose it was
+            pass
+        else:
+            if death is None:  # a debugger, or strace, has to see it first
+                self._alarms.set(_KEY, time.monotonic() + reaper.TRACED_SECONDS)
+                return
+        os.close(process.pidfd)
+        process.line.close()
+        if process is self._mould:
+            self._mould = None
+            if self._ordered is not None:
+                self._ordered.close()
+                self._ordered = None
+        else:
+            self._unborn = None
+        self._pause_now()
+
+    def _unwatch(self, process: _Process) -> None:
+        for watched in (process.pidfd, process.line):
+            if watched in self._selector.get_map():
+                self._selector.unregister(watched)
+
+    # Birth.
+
+    def bear(self, birth: Birth) -> tuple[int, int] | None:
+        """Let it be *birth*, and return its pid and pidfd; None when there is none that can.
+
+        One that is not ready yet will be sooner than another that is forked now, and that would take the processor from it.
+        """
+        unborn = self._unborn
+        if unborn is None or birth.is_supervisor:
+            return None
+        if not (_is_running(unborn) and _send(unborn.line, birth)):
+            _kill(unborn)
+            return None
+        self._unwatch(unborn)
+        self._alarms.clear(_KEY)
+        self._unborn = None
+        self._pause = 0.0
+        unborn.line.close()
+        return unborn.pid, unborn.pidfd
+
+
+def _kill(process: _Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process.pidfd, signal.SIGKILL)
+
+
+def _is_ready(unborn: _Process) -> bool:
+    if not unborn.is_ready:
+        with contextlib.suppress(EOFError):
+            unborn.is_ready = unborn.line.receive() is not None
+    return unborn.is_ready
+
+
+def _is_running(process: _Process) -> bool:
+    """Return whether it has neither ended nor been stopped."""
+    what = os.WEXITED | os.WSTOPPED | os.WNOWAIT | os.WNOHANG
+    try:
+        return os.waitid(os.P_PIDFD, process.pidfd, what) is None
+    except ChildProcessError:
+        return False
+
+
+def _send(line: Line, birth: Birth) -> bool:
+    """Send *birth*; return whether somebody was there to get it."""
+    try:
+        with handover.packed(birth) as (data, descriptors):
+            return line.try_send(data, descriptors)
+    except OSError:
+        return False
+
+
+def copies(end: int, life: Life) -> NoReturn:
+    """Be the mould of spare processes, which gets its orders by the descriptor *end*; never returns."""
+    mould.be(end, lambda own: _be(own, life))
+
+
+def _be(end: int, life: Life) -> NoReturn:
+    """Wait for a birth, and live it."""
+    linux.set_process_name(NAME)
+    line = Line.waiting(end)
+    life.prepare()
+    birth = None
+    with contextlib.suppress(EOFError):  # whoever keeps us has ended, or needs none
+        line.send(b"ready")
+        if (received := line.receive()) is not None:
+            data, descriptors = received
+            birth = handover.unpacked(orders.from_bytes(data)[1], descriptors)
+    line.close()
+    if birth is not None:
+        fork.label(birth)
+        life(birth)
+    os._exit(0)
