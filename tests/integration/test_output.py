@@ -209,5 +209,7 @@ def test_a_stopped_terminal_does_not_stop_the_supervisor() -> None:
 
 
 def test_an_output_that_there_is_not_is_refused() -> None:
-    with pytest.raises(OptionError, match="output='lost': 'labelled' or 'inherit'"):
+    with pytest.raises(
+        OptionError, match="output='lost': one of 'labelled', 'inherit'"
+    ):
         ActorSystem(output="lost")  # type: ignore[arg-type]
