@@ -28,6 +28,7 @@ from actors.errors import (
 )
 from actors.exits import ExitKind, ExitReason
 from actors.handlers import on_error_of
+from actors.options import OnError
 from actors.pending import Pending
 from actors.runtime import failures, offspring, reports, services, status
 from actors.runtime.client import Client
@@ -171,7 +172,9 @@ class Cell:
         self._name = cls.__name__
         self._actor = actor
         self._may_write = cls.writable_buffers
-        self._policies = {name: on_error_of(cls, name) for name in method_names(cls)}
+        self._policies: dict[str, OnError | None] = {
+            name: on_error_of(cls, name) for name in method_names(cls)
+        }
         own = {name.encode(): getattr(actor, name) for name in handler_names(cls)}
         self._handlers = own | self._services(own)
         self._is_open = True

@@ -41,6 +41,7 @@ class Life(Protocol):
 
     def __call__(self, birth: Birth) -> NoReturn:
         """Live."""
+        ...
 
 
 @attrs.define(eq=False)

@@ -6,7 +6,6 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Callable, Coroutine
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,11 +21,14 @@ def dumps(value: object) -> bytes | None:
         return None
 
 
+class Hand:
+    begun = 0
+
+
 def called(
     method: Callable[[Any], Any], *items: object, is_fatal: bool = False
 ) -> Outcome:
-    mark = SimpleNamespace(begun=0)
-    outcome = Items(method, dumps, lambda: mark, is_fatal=is_fatal)(items)
+    outcome = Items(method, dumps, Hand, is_fatal=is_fatal)(items)
     return asyncio.run(outcome) if isinstance(outcome, Coroutine) else outcome
 
 
