@@ -29,7 +29,7 @@ from actors import (
 )
 from actors.errors import DecodeError
 from tests.support import executor_calls as calls
-from tests.support.gates import SECONDS, wait_until
+from tests.support.gates import SECONDS, Gate, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -148,17 +148,18 @@ def test_a_call_back_of_a_future_may_submit_the_next_call(executor: Executor) ->
 
 
 def test_a_call_back_of_a_future_that_would_wait_for_ever_is_told_so(
-    executor: Executor,
+    executor: Executor, gate: Gate
 ) -> None:
     told: Future[BaseException] = Future()
 
-    def wait(_: Future[int]) -> None:
+    def wait(_: Future[bytes]) -> None:
         try:
             executor.submit(calls.double, 1).result()
         except RuntimeError as error:
             told.set_result(error)
 
-    executor.submit(calls.double, 1).add_done_callback(wait)
+    executor.submit(Path.read_bytes, Path(gate.path)).add_done_callback(wait)
+    gate.open()
 
     assert "would wait for ever" in str(told.result(SECONDS))
 

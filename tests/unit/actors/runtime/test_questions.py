@@ -111,7 +111,7 @@ def test_an_answer_that_does_not_decode_is_an_error(questions: Questions) -> Non
 @pytest.mark.parametrize(
     ("kind", "facts", "error"),
     [
-        (Kind.CRASHED, {"reason": KILLED, "attempt": 2}, ActorCrashedError),
+        (Kind.CRASHED, {"reason": KILLED, "attempt": 2, "begun": 0}, ActorCrashedError),
         (Kind.STOPPED, {"reason": KILLED}, ActorStoppedError),
         (Kind.UNHANDLED, {"text": "no such thing"}, UnhandledMessageError),
         (
@@ -139,7 +139,7 @@ def test_every_failure_becomes_its_error(
 
 def test_a_crash_says_which_message_and_which_attempt(questions: Questions) -> None:
     asked = ask(questions)
-    facts = {"reason": KILLED, "attempt": 2}
+    facts = {"reason": KILLED, "attempt": 2, "begun": 0}
 
     questions.settle(asked.corr, Kind.CRASHED, reports.to_bytes(facts))
 
