@@ -44,7 +44,15 @@ _QUEUE_LIMIT = Path("/proc/sys/net/unix/max_dgram_qlen")
 _DATAGRAMS = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
 _PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _FULL = frozenset({errno.EAGAIN, errno.ENOBUFS})
-_CLOSED = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT, errno.EPIPE})
+_CLOSED = frozenset(
+    {
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.ENOENT,
+        errno.ENOTCONN,
+        errno.EPIPE,
+    }
+)
 # umask belongs to the process: two threads that bind must not restore each other's.
 _umask_lock = threading.Lock()
 
