@@ -45,7 +45,7 @@ def test_frames_are_handled_once_or_were_in_hand_when_receivers_are_killed(
     assert seen["problems"] == 0  # nothing lost, twice or out of order
     assert seen["handled"] == seen["accepted"]
     assert seen["unhandled"] <= seen["in_hand"] <= seen["kills"]  # one a death
-    assert min(seen["accepted"]) > kills  # the receivers did have work
+    assert sum(seen["accepted"]) > kills  # the receivers did have work
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
