@@ -92,7 +92,7 @@ is_over(void)
 
 /* Sleep as the runtime does: arm, look again, wait for the bell. */
 static void
-wait_for_frame(const ring_reader_t *reader)
+wait_for_frame(ring_reader_t *reader)
 {
     char rings[64];
     struct pollfd poll_fd = {.fd = bell[0], .events = POLLIN};
