@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import operator
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from actors.errors import (
     ActorStoppedError,
     again,
 )
+from actors.handlers import timeout_of
 from actors.mailbox import ActorMailbox, MailboxState
 from actors.pending import Pending, settled
 from actors.pool import stats
@@ -261,6 +263,16 @@ class Crew(Generic[A]):
     def each(self, act: Callable[[Worker[A]], Pending[Any]]) -> Pending[list[Any]]:
         """Do *act* to each worker; settled with the results, by index."""
         return gathered(self.client, [act(worker) for worker in self.workers])
+
+    def may_take_long(self, method: str) -> bool:
+        """Return whether a message for *method* may hold more than one item's work: nobody ends it then, and it keeps no other waiting."""
+        limits = (
+            timeout_of(self.cls, method),
+            self._settings[0].handler_timeout,
+            self.cls.handler_timeout,
+        )
+        limit = next((each for each in limits if each is not None), math.inf)
+        return limit == math.inf and self.cls.concurrency == 1
 
     def busy(self) -> int:
         """Return how many workers have a message in hand."""

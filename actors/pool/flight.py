@@ -19,7 +19,7 @@ from actors.errors import (
     SystemFailedError,
 )
 from actors.pending import Pending
-from actors.pool.chunks import SECONDS, Chunks, Single
+from actors.pool.chunks import LONG_SECONDS, SECONDS, Chunks, Single
 from actors.runtime.client import Client
 from actors.runtime.services import Outcome
 from actors.wire import failure
@@ -75,11 +75,22 @@ class Flight:
         self._landed: deque[Batch] = deque()  # in the order of their answers
         self._news: Pending[None] | None = None
         self._back: list[Any] = []  # found no room
+        self._is_patient = False  # sends little until it is known what items take
 
     @property
     def room(self) -> int:
         """How many items are to be taken for the next message; 0 where there is no room for more."""
-        return min(self._chunks.size, self.free)
+        chunks = self._chunks
+        if chunks.messages is not None and len(self._batches) >= chunks.messages:
+            if not self._is_patient:
+                self._is_patient = True
+                self._client.questions.call_later(LONG_SECONDS, self._hurry)
+            return 0
+        return min(chunks.size, self._in_flight - self.held)
+
+    def _hurry(self) -> None:
+        self._chunks.hurry()
+        self.nudge()
 
     @property
     def free(self) -> int:
@@ -103,6 +114,7 @@ class Flight:
             MailboxFullError: There was none, and nothing is in flight that could make some.
         """
         self.held += len(items)
+        self._chunks.sent(len(items))
         items, self._back = self._back + items, []
         if not items:
             return True

@@ -382,9 +382,12 @@ class Pool(Generic[A]):
         is_single = self._is_keyed or (
             self._policy is not None and bool(self._policy.retry_on)
         )
-        chunks = Single() if is_single else Chunks(in_flight, len(crew.workers))
+        total = len(items) if isinstance(items, Sized) else None
+        chunks: Chunks | Single = Single()
         if not is_single:
             name += services.EACH.encode()
+            is_long = timeout is None and crew.may_take_long(method.__name__)
+            chunks = Chunks(in_flight, len(crew.workers), total if is_long else None)
 
         def send(taken: list[Any]) -> Pending[Any]:
             args = (taken[0] if is_single else taken,)
@@ -396,7 +399,6 @@ class Pool(Generic[A]):
             return Call(crew.client, ask, self._policy, timeout).pending
 
         def begin() -> Progress:
-            total = len(items) if isinstance(items, Sized) else None
             meter = Meter(method.__qualname__, total)
             return Progress(bars.display(crew.client), meter, self._lives)
 

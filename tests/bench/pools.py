@@ -1,4 +1,4 @@
-"""Pools: ours, and ``concurrent.futures.ProcessPoolExecutor`` on the same tasks."""
+"""Pools: ours, ``concurrent.futures.ProcessPoolExecutor`` on the same tasks, and processes that are told nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 
 from actors import ActorSystem, Pending, Pool
 from tests.bench import measuring
@@ -164,3 +165,34 @@ STANDARD = {
     "pool_items": standard_items,
     "pool_work": standard_work,
 }
+
+
+# What the machine can do at all: nobody says who does what.
+
+
+def compute_many(start: Barrier, count: int) -> None:
+    """Compute *count* tasks when everybody is there."""
+    start.wait()
+    for _ in range(count):
+        compute(measuring.POOL_TASK_SECONDS)
+
+
+def bare_work(_: Cores) -> Values:
+    """Measure four processes that have an equal share of the tasks each, and know it."""
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(WORKERS + 1)
+    count = measuring.POOL_TASKS // WORKERS
+    processes = [
+        context.Process(target=compute_many, args=(start, count))
+        for _ in range(WORKERS)
+    ]
+    for process in processes:
+        process.start()
+    start.wait()
+    begin = time.perf_counter()
+    for process in processes:
+        process.join()
+    return {"pool_work_s": time.perf_counter() - begin}
+
+
+BARE = {"pool_work": bare_work}

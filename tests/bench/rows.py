@@ -86,7 +86,7 @@ SYSTEMS: Mapping[str, Mapping[str, Measure]] = {
     "shared_memory": shared_memory.MEASURES,
     "simple_queue": simple_queue.MEASURES,
     "faster_fifo": faster_fifo_queue.MEASURES,
-    "fork": fork.MEASURES,
+    "fork": {**fork.MEASURES, **pools.BARE},
     "forkserver": forkserver.MEASURES,
     "process_pool": {**process_pool.MEASURES, **pools.STANDARD},
 }
