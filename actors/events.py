@@ -6,10 +6,10 @@ from typing import Any
 
 import attrs
 
-from actors import exits
 from actors.exits import ExitReason
 from actors.feed import Feed
 from actors.runtime.client import Client
+from actors.wire import reasons
 
 MAX_WAITING = 10_000  # events kept for a listener that does not take them
 
@@ -47,7 +47,7 @@ class Event:
             actor=facts.pop("actor", None),
             incarnation=facts.pop("incarnation", 0),
             pid=facts.pop("pid", 0),
-            reason=None if reason is None else exits.from_json(reason),
+            reason=None if reason is None else reasons.from_json(reason),
             time=facts.pop("time", 0.0),
             facts=facts,
         )

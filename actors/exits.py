@@ -2,44 +2,20 @@
 
 A death gets exactly one ``ExitReason``.
 Supervisors match it against a restart type, watchers receive it, people read it in a log line.
-Everything here is a pure function of values: reading the wait status and the goodbye record is the reaper's task, deciding
-what happens next is ``restart.py``'s.
-
-Exceptions travel as text only: their class may not be importable, or not safe to rebuild, in the process that reads this.
+Everything here is a pure function of values: how a reason travels is in ``wire/reasons.py``, reading the wait status is the
+reaper's task, and deciding what happens next is ``restart.py``'s.
 """
 
 from __future__ import annotations
 
 import enum
-import json
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import attrs
 
-MAX_BYTES = 64 * 1024  # of a goodbye record
-MAX_INNER = 8  # reasons below a reason that travel with it
-MAX_NOTES = 8
 MAX_ADVICE = 400  # characters of a text of ours that says what to do
 MAX_SHOWN = 200  # characters of a foreign text in a line for people
-
-# Characters of each text that travel.
-LIMITS = {
-    "signal": 32,
-    "cause": 200,
-    "exc_type": 200,
-    "message": 4096,
-    "traceback": 32 * 1024,
-    "dump": 16 * 1024,
-    "during": 600,
-    "status": 200,
-    "oom": 32,
-    "child_id": 200,
-}
-NOTE_LIMIT = 1024
-# Characters that no text is cut below: names of signals and the like stay whole.
-LEAST = 32
 
 
 class ExitKind(enum.StrEnum):
@@ -171,22 +147,6 @@ class ExitReason:
         """Whether a *transient* child that ended like this stays down."""
         return is_clean(self.kind)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` takes: values that JSON has, defaults left out, texts cut to what travels."""
-        return _facts(bounded(self, 1))
-
-    def to_bytes(self) -> bytes:
-        """Return what ``from_bytes`` takes, at most ``MAX_BYTES``; the longest texts are cut further if need be."""
-        return json.dumps(self.to_json_within(MAX_BYTES)).encode()
-
-    def to_json_within(self, limit: int) -> dict[str, Any]:
-        """Return what ``to_json`` does, with texts cut until it takes at most *limit* bytes; of a low limit, the kind is left."""
-        for divisor in (1, 4, 16, 64):
-            facts = _facts(bounded(self, divisor))
-            if len(json.dumps(facts)) <= limit:  # all of it is ASCII
-                return facts
-        return {"kind": str(self.kind), "truncated": True}
-
     def __repr__(self) -> str:
         values = [(name, getattr(self, name)) for name in _SHOWN]
         told = [
@@ -201,90 +161,6 @@ class ExitReason:
 _DEFAULTS = {field.name: field.default for field in attrs.fields(ExitReason)}
 # In a repr: what is said, and is no page of text.
 _SHOWN = [name for name in _DEFAULTS if name not in {"kind", "traceback", "dump"}]
-_INTEGERS = ("incarnation", "pid", "exit_code", "errno", "count", "max_rss_bytes")
-_NUMBERS = ("uptime", "period", "silent_for", "cpu_seconds")
-_FLAGS = ("core", "requested", "stopped", "truncated")
-
-
-def from_json(facts: Mapping[str, Any]) -> ExitReason:
-    """Return the reason that ``to_json`` made *facts* of.
-
-    A key that is unknown, and a value of another type than ours, are ignored; texts are cut.
-
-    Raises:
-        ValueError: There is no kind, or none that we know.
-    """
-    return bounded(_read(facts, MAX_INNER + 1), 1)
-
-
-def from_bytes(data: bytes) -> ExitReason | None:
-    """Return the reason that ``to_bytes`` made *data* of; None for anything else, such as half a record."""
-    if len(data) > MAX_BYTES:
-        return None
-    try:
-        facts = json.loads(data)
-        return from_json(facts) if isinstance(facts, dict) else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read(facts: Mapping[str, Any], depth: int) -> ExitReason:
-    values: dict[str, Any] = {}
-    for names, types in (
-        (LIMITS, str),
-        (_INTEGERS, int),
-        (_NUMBERS, (int, float)),
-        (_FLAGS, bool),
-    ):
-        for name in names:
-            value = facts.get(name)
-            if isinstance(value, types) and (
-                types is bool or not isinstance(value, bool)
-            ):
-                values[name] = value
-    notes = facts.get("notes")
-    if isinstance(notes, list):
-        values["notes"] = tuple(note for note in notes if isinstance(note, str))
-    inner = facts.get("inner")
-    if isinstance(inner, dict) and depth:
-        values["inner"] = _read(inner, depth - 1)
-    return ExitReason(ExitKind(str(facts.get("kind"))), **values)
-
-
-def _facts(reason: ExitReason) -> dict[str, Any]:
-    values = attrs.asdict(reason, recurse=False)
-    facts = {name: value for name, value in values.items() if value != _DEFAULTS[name]}
-    facts["kind"] = str(reason.kind)
-    if reason.notes:
-        facts["notes"] = list(reason.notes)
-    if reason.inner is not None:
-        facts["inner"] = _facts(reason.inner)
-    return facts
-
-
-def bounded(reason: ExitReason, divisor: int, depth: int = MAX_INNER) -> ExitReason:
-    """Return *reason* with texts of at most their limit divided by *divisor*, but for short ones."""
-    values: dict[str, Any] = {}
-    for name, limit in LIMITS.items():
-        text = getattr(reason, name)
-        kept = max(limit // divisor, LEAST)
-        if text is not None and len(text) > kept:
-            # The end of a traceback says what went wrong; everything else does so at its beginning.
-            values[name] = (
-                text[len(text) - kept :] if name == "traceback" else text[:kept]
-            )
-    notes = tuple(note[: NOTE_LIMIT // divisor] for note in reason.notes[:MAX_NOTES])
-    if notes != reason.notes:
-        values["notes"] = notes
-    inner = (
-        bounded(reason.inner, divisor, depth - 1)
-        if reason.inner is not None and depth
-        else None
-    )
-    is_cut = bool(values) or (inner is None and reason.inner is not None)
-    return attrs.evolve(
-        reason, **values, inner=inner, truncated=reason.truncated or is_cut
-    )
 
 
 # One line for people.

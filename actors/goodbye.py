@@ -8,8 +8,9 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
-from actors.exits import LIMITS, MAX_NOTES, NOTE_LIMIT, ExitKind, ExitReason, bounded
+from actors.exits import ExitKind, ExitReason
 from actors.tracebacks import of_user
+from actors.wire.reasons import LIMITS, MAX_NOTES, NOTE_LIMIT, bounded
 
 MAX_FRAMES = 100  # of one traceback: a runaway recursion has as many as memory allows
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import attrs
 
-from actors import exits
 from actors.exits import ExitReason
 from actors.options import refused
 from actors.pending import Pending
 from actors.runtime.client import Client
+from actors.wire import reasons
 
 
 @attrs.frozen
@@ -118,5 +118,5 @@ class Quarantine:
 
 
 def _read(facts: dict[str, Any]) -> PoisonMessage:
-    deaths = tuple(map(exits.from_json, facts["deaths"]))
+    deaths = tuple(map(reasons.from_json, facts["deaths"]))
     return PoisonMessage(**{**facts, "deaths": deaths})

@@ -24,12 +24,13 @@ import attrs
 
 from actors import messages, signals
 from actors.errors import ActorError
-from actors.exits import ExitReason, from_json
+from actors.exits import ExitReason
 from actors.mailbox import ActorMailbox
 from actors.messages import known, message_name
 from actors.options import ResourceKeywords, Resources, is_seconds, refused
 from actors.pending import Pending
 from actors.runtime.client import Client, clients
+from actors.wire import reasons
 
 A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
@@ -227,7 +228,7 @@ class ActorRef(Generic[A_co]):
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        return self._request("ended", lambda facts: from_json(facts["reason"]))
+        return self._request("ended", lambda facts: reasons.from_json(facts["reason"]))
 
     # Its process.
 

@@ -12,11 +12,12 @@ import attrs
 
 from actors import planting
 from actors.actor import Actor
-from actors.exits import ExitReason, from_json
+from actors.exits import ExitReason
 from actors.pending import Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.supervision.spec import ChildSpec, Spec, SupervisorSpec
+from actors.wire import reasons
 
 A = TypeVar("A", bound=Actor)
 T = TypeVar("T")
@@ -209,7 +210,7 @@ class SupervisorRef:
         Raises (at the call, or when awaited):
             As ``stop``.
         """
-        return self._request("ended", lambda facts: from_json(facts["reason"]))
+        return self._request("ended", lambda facts: reasons.from_json(facts["reason"]))
 
     def _on_child(self, operation: str, child_id: str) -> Pending[None]:
         return self._request(operation, lambda _: None, id=child_id)

@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from actors import exits
 from actors.errors import (
     DecodeError,
     ForkedHandleError,
@@ -35,7 +34,7 @@ from actors.runtime.undelivered import STOP, Undelivered, sent_ns
 from actors.runtime.waiting import Waiting, refuse_in_loop
 from actors.runtime.waits import Place, Waits
 from actors.runtime.withdrawn import Withdrawn
-from actors.wire import frame, parcel
+from actors.wire import frame, parcel, reasons
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
 from actors.wire.frame import Kind
@@ -357,7 +356,7 @@ class Client:
         if kind == Kind.EVENT:
             self.subscription.receive(json.loads(body))
         elif kind == Kind.FAILED:
-            reason = exits.from_json(json.loads(body)["reason"])
+            reason = reasons.from_json(json.loads(body)["reason"])
             self.loss = lambda: SystemFailedError(reason)
         elif kind == Kind.LOST:
             self.questions.lose(json.loads(body)["inode"])

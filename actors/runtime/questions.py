@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from actors import exits
 from actors.errors import (
     ActorCrashedError,
     ActorError,
@@ -36,7 +35,7 @@ from actors.errors import (
 from actors.pending import WAITING, Pending
 from actors.runtime.lanes import ROOT
 from actors.runtime.withdrawn import Withdrawn
-from actors.wire import failure
+from actors.wire import failure, reasons
 from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
 
@@ -266,20 +265,20 @@ def _reported(pending: Pending[Any], kind: int, facts: dict[str, Any]) -> Except
     if kind == Kind.UNHANDLED:
         return UnhandledMessageError(facts["text"])
     if kind == Kind.CRASHED:
-        reason = exits.from_json(facts["reason"])
+        reason = reasons.from_json(facts["reason"])
         return ActorCrashedError(
             pending.target, pending.method, facts["attempt"], reason, facts["begun"]
         )
     if kind == Kind.STOPPED:
-        return ActorStoppedError(pending.target, exits.from_json(facts["reason"]))
+        return ActorStoppedError(pending.target, reasons.from_json(facts["reason"]))
     return _refused(facts)
 
 
 def _refused(facts: dict[str, Any]) -> Exception:
     if facts["error"] == "failed":
-        return SystemFailedError(exits.from_json(facts["reason"]))
+        return SystemFailedError(reasons.from_json(facts["reason"]))
     if facts["error"] == "spawn":
-        return SpawnError(facts["name"], exits.from_json(facts["reason"]))
+        return SpawnError(facts["name"], reasons.from_json(facts["reason"]))
     if facts["error"] == "child":
         return ChildError(facts["id"], facts["state"])
     return _REFUSALS[facts["error"]](facts["text"])

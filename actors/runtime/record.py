@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from actors.exits import ExitReason
+from actors.wire import reasons
 
 GOODBYE_BYTES = 64 * 1024  # the goodbye; the stacks come behind it
 
@@ -31,4 +32,4 @@ class Record:
     def write(self, reason: ExitReason) -> None:
         """Say that the process ends for *reason*; nothing if it is lost."""
         if not self.is_lost:
-            os.pwrite(self._fd, reason.to_bytes()[:GOODBYE_BYTES], 0)
+            os.pwrite(self._fd, reasons.to_bytes(reason)[:GOODBYE_BYTES], 0)

@@ -10,13 +10,12 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from actors import exits
 from actors.errors import ActorStoppedError, MailboxFullError
 from actors.pending import Pending
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Route
-from actors.wire import frame
+from actors.wire import frame, reasons
 
 STOP = "stop"  # no name of a message: those have their class in front
 
@@ -62,7 +61,7 @@ class Undelivered:
         """
 
         def stopped(facts: dict[str, Any]) -> None:
-            raise ActorStoppedError(name, exits.from_json(facts["reason"]))
+            raise ActorStoppedError(name, reasons.from_json(facts["reason"]))
 
         self._outgoing.forget(number)
         facts = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from actors import exits
 from actors.errors import ActorError
 from actors.options import refused
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.watches import Down, Exit, Link, Notice, Terminated, Up, Watch
+from actors.wire import reasons
 
 
 class Watches:
@@ -78,7 +78,7 @@ def read(watch: int, ref: ActorRef[Any], facts: dict[str, Any]) -> Notice | Exit
     what, incarnation = facts["what"], facts["incarnation"]
     if what == "up":
         return Up(watch, ref, incarnation)
-    reason = exits.from_json(facts["reason"])
+    reason = reasons.from_json(facts["reason"])
     if what == "down":
         following = facts["will_restart"], facts["delay"]
         return Down(watch, ref, incarnation, reason, *following)

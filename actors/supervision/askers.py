@@ -8,6 +8,7 @@ from actors.exits import ExitReason
 from actors.runtime import reports
 from actors.runtime.outgoing import Outgoing
 from actors.supervision.child import Asker, Child
+from actors.wire import reasons
 from actors.wire.frame import Codec, Kind
 
 
@@ -35,7 +36,7 @@ class Askers:
 
     def down(self, child: Child, reason: ExitReason) -> None:
         """*child* will have no process any more, as far as is known."""
-        facts = {"reason": reason.to_json()}
+        facts = {"reason": reasons.to_json(reason)}
         if child.spawner is not None:
             refusal = {"error": "spawn", "name": child.label, **facts}
             self.answer(child.spawner, Kind.REFUSAL, refusal)

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 import attrs
 
-from actors.exits import ExitKind, ExitReason, from_bytes
+from actors.exits import ExitKind, ExitReason
 from actors.runtime import record, status
 from actors.supervision import oom, reaper
 from actors.supervision.child import ActorChild, Child
 from actors.supervision.oom import Oom, OomWitness
 from actors.supervision.verdict import classify
+from actors.wire import reasons
 
 
 class Autopsy:
@@ -89,4 +90,4 @@ def _read_goodbye(fd: int, dump_at: int) -> tuple[ExitReason | None, str | None]
     size = os.fstat(fd).st_size
     said = os.pread(fd, min(size, record.GOODBYE_BYTES), 0).rstrip(b"\0")
     dump = os.pread(fd, record.GOODBYE_BYTES, dump_at)
-    return from_bytes(said), dump.decode(errors="replace") or None
+    return reasons.from_bytes(said), dump.decode(errors="replace") or None

@@ -8,6 +8,7 @@ from actors.supervision.child import Asker, Handle
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.repeats import Repeats
+from actors.wire import reasons
 from actors.wire.frame import Kind
 
 
@@ -42,7 +43,7 @@ class Complaints:
             text = "the actor has ended"
             self._repeats.warn("dead_letter", number, facts["name"], **told, text=text)
         reason = lifecycle.census.reason_of(number)
-        lifecycle.askers.answer(asker, Kind.ANSWER, {"reason": reason.to_json()})
+        lifecycle.askers.answer(asker, Kind.ANSWER, {"reason": reasons.to_json(reason)})
 
     def _on_dead_letter(
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes

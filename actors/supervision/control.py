@@ -19,6 +19,7 @@ from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.mailboxes import Mailboxes
 from actors.supervision.request import Act, Request
 from actors.supervision.stacks import Stacks
+from actors.wire import reasons
 from actors.wire.frame import Codec, Kind
 
 
@@ -78,7 +79,7 @@ class Control:
             child = self._lifecycle.census.living_actor(facts["number"])
             if child is None:
                 reason = self._lifecycle.census.reason_of(facts["number"])
-                self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
+                self._answer(asker, Kind.STOPPED, {"reason": reasons.to_json(reason)})
                 return
             request = Request(
                 facts,
@@ -114,7 +115,7 @@ class Control:
         child = self._lifecycle.census.living_actor(facts["number"])
         if child is None:
             reason = self._lifecycle.census.reason_of(facts["number"])
-            self._answer(asker, Kind.STOPPED, {"reason": reason.to_json()})
+            self._answer(asker, Kind.STOPPED, {"reason": reasons.to_json(reason)})
             return
         child.heirs.append(asker)
         if child.due is not None:

@@ -26,6 +26,7 @@ from actors.supervision.pulse import Pulse
 from actors.supervision.settling import Settling
 from actors.supervision.sharing import Sharing
 from actors.supervision.strategy import Death
+from actors.wire import reasons
 
 
 class Deaths:
@@ -160,7 +161,7 @@ class Deaths:
             reason, is_final = self._settling.died(child, reason)
         child.reason = reason
         self._events.publish(
-            "child_exit", child, reason=reason.to_json(), text=str(reason)
+            "child_exit", child, reason=reasons.to_json(reason), text=str(reason)
         )
         self._kin.exited(child, reason)
         if isinstance(child, ActorChild) and reason.kind is ExitKind.MAILBOX_CORRUPT:

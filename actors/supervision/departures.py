@@ -22,6 +22,7 @@ from actors.supervision.links import Tie
 from actors.supervision.outputs import Outputs
 from actors.supervision.settling import Settling
 from actors.supervision.sharing import Sharing
+from actors.wire import reasons
 
 
 class Departures:
@@ -79,7 +80,7 @@ class Departures:
         elif isinstance(child, SupervisorChild):
             for kid in list(child.below.kids.values()):
                 self._lay_down(kid)
-        self._events.publish("child_stopped", child, reason=reason.to_json())
+        self._events.publish("child_stopped", child, reason=reasons.to_json(reason))
         if child.member is not None and child.member.phase is Phase.IGNORED:
             self._askers.started(child)
         self._kin.ended(child, reason)
@@ -106,7 +107,7 @@ class Departures:
             self._agenda.add(home.below)  # the next one's turn
         self._settling.remember(child.number, reason)
         if not child.is_down:
-            self._events.publish("child_stopped", child, reason=reason.to_json())
+            self._events.publish("child_stopped", child, reason=reasons.to_json(reason))
         self._kin.ended(child, reason)
         self._askers.down(child, reason)  # last: by then, watchers have been told
         if isinstance(child, Companion):

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import attrs
 import structlog
 
-from actors.exits import ExitReason, from_json
+from actors.exits import ExitReason
 from actors.runtime import reports
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.subscription import NOTICE
+from actors.wire import reasons
 from actors.wire.frame import Kind
 from transports.errors import NoSpaceError
 
@@ -90,7 +91,7 @@ class Events:
         """Tell process *number* of one that it watches, behind the events that it has been sent; this waits for as long as it takes."""
         record = {"event": NOTICE, "watch": watch, **facts}
         if reason is not None:
-            record["reason"] = reason.to_json()
+            record["reason"] = reasons.to_json(reason)
         subscriber = self._subscribers.setdefault(number, Subscriber())
         subscriber.waiting.append(record)
         self._send(number, subscriber)
@@ -157,8 +158,9 @@ class Events:
             if record["event"] != NOTICE or "reason" not in record:
                 raise
             # Nothing that would be a file: of all that there is to be said, that it has ended is not lost.
-            reason = from_json(record["reason"]).to_json_within(CUT_BYTES)
-            cut = reports.to_bytes({**record, "reason": reason})
+            reason = reasons.from_json(record["reason"])
+            told = reasons.to_json_within(reason, CUT_BYTES)
+            cut = reports.to_bytes({**record, "reason": told})
             self._outgoing.notify(number, Kind.EVENT, cut)
 
     # The log: what a person has to know, one line each.

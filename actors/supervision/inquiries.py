@@ -8,6 +8,7 @@ from actors import messages
 from actors.supervision.child import Asker, Child, Handle
 from actors.supervision.group import Fate
 from actors.supervision.lifecycle import Lifecycle
+from actors.wire import reasons
 from actors.wire.frame import Kind
 
 
@@ -40,7 +41,7 @@ class Inquiries:
         child = self._lifecycle.census.children.get(facts["number"])
         if child is None or child.fate in {Fate.STOP, Fate.REMOVE}:
             reason = self._lifecycle.census.reason_of(facts["number"])
-            told = {"reason": reason.to_json()}
+            told = {"reason": reasons.to_json(reason)}
             self._askers.answer(asker, Kind.STOPPED, told)
             return
         child.restarters.append(asker)
@@ -57,7 +58,8 @@ class Inquiries:
         """Return the child, or answer with the reason of its end."""
         child = self._lifecycle.census.living(number)
         if child is None:
-            told = {"reason": self._lifecycle.census.reason_of(number).to_json()}
+            reason = self._lifecycle.census.reason_of(number)
+            told = {"reason": reasons.to_json(reason)}
             self._askers.answer(asker, Kind.ANSWER, told)
         return child
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.exits import ExitKind, ExitReason, bounded
+from actors.exits import ExitKind, ExitReason
 from actors.supervision.child import Branch, Child
 from actors.supervision.endings import Endings
 from actors.supervision.group import Phase
 from actors.supervision.links import Links, Tie
 from actors.supervision.strategy import Death
 from actors.supervision.watches import Watcher, Watches
+from actors.wire import reasons
 
 SHORTENED = 4  # texts of a death that others die of are cut to this part
 
@@ -90,7 +91,7 @@ class Kin:
             return
         if child.incarnation < tie.since:
             return
-        why = bounded(reason, SHORTENED)
+        why = reasons.bounded(reason, SHORTENED)
         linked = ExitReason(ExitKind.LINKED, child_id=label, inner=why)
         child.cause = child.cause or linked
         if child.pidfd >= 0:  # else it is killed as soon as it is there

@@ -56,6 +56,7 @@ from actors.supervision.settling import Settling
 from actors.supervision.sharing import Sharing
 from actors.supervision.sightings import Sightings
 from actors.supervision.watches import Watches
+from actors.wire import reasons
 
 
 class Lifecycle:
@@ -191,7 +192,7 @@ class Lifecycle:
             about: Child | None = branch.owner or branch.kids.get(branch.key)
             if isinstance(about, Companion):
                 about = about.actor
-            self._events.publish("giving_up", about, reason=over.to_json())
+            self._events.publish("giving_up", about, reason=reasons.to_json(over))
 
     def _advance(self, branch: Branch, now: float) -> None:
         branch.group, actions = progress.advance(branch.group, now)

@@ -7,6 +7,7 @@ from actors.supervision.child import Child
 from actors.supervision.events import Events
 from actors.supervision.group import Fate, Phase
 from actors.supervision.strategy import Death
+from actors.wire import reasons
 from actors.wire.frame import Kind
 
 
@@ -100,7 +101,7 @@ def _check_stop(events: Events, child: Child, reason: ExitReason) -> None:
     )
     has_lingered = _has_lingered(child, reason)
     if has_lingered or not (reason.clean or was_asked_for):
-        events.publish("shutdown_error", child, reason=reason.to_json())
+        events.publish("shutdown_error", child, reason=reasons.to_json(reason))
         lingered = {"lingered": True} if has_lingered else {}
         costs = _costs(child)
         events.warn("shutdown_error", child, reason=str(reason), **lingered, **costs)

@@ -21,7 +21,7 @@ from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.supervision.child import ActorChild, Asker, Handle
 from actors.supervision.events import Events
-from actors.wire import frame, parcel
+from actors.wire import frame, parcel, reasons
 from actors.wire.frame import Codec, Header, Kind
 from transports.blob import BlobStore
 from transports.errors import NoSpaceError
@@ -70,7 +70,7 @@ class Poison:
             "method": self.method,
             "is_question": self.header.kind == Kind.ASK,
             "size": self.size,
-            "deaths": [reason.to_json() for reason in self.deaths],
+            "deaths": [reasons.to_json(reason) for reason in self.deaths],
             "time": self.time,
         }
 

@@ -10,11 +10,11 @@ import contextlib
 import struct
 from typing import Any
 
-from actors.exits import ExitReason, bounded
+from actors.exits import ExitReason
 from actors.options import Redeliver
 from actors.supervision.child import ActorChild
 from actors.supervision.quarantine import Quarantine
-from actors.wire import frame
+from actors.wire import frame, reasons
 from actors.wire.frame import Header, Kind
 from transports._ring import Slot
 
@@ -48,7 +48,7 @@ class Redelivery:
             if not slot.started:
                 deaths[_key(header)] = earlier
                 continue
-            deaths[_key(header)] = [*earlier, bounded(reason, SHORTENED)]
+            deaths[_key(header)] = [*earlier, reasons.bounded(reason, SHORTENED)]
             if header.attempt + 1 < policy.max_deliveries:
                 _put_back(slot, header.attempt + 1)
                 kept.append(header)

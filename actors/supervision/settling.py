@@ -8,7 +8,7 @@ import time
 import attrs
 
 from actors.errors import MailboxFullError
-from actors.exits import ExitKind, ExitReason, bounded
+from actors.exits import ExitKind, ExitReason
 from actors.runtime import lanes, reports
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing
@@ -19,7 +19,7 @@ from actors.supervision.payloads import Payloads
 from actors.supervision.quarantine import Quarantine
 from actors.supervision.redelivery import Redelivery
 from actors.supervision.shared import Owner
-from actors.wire import frame
+from actors.wire import frame, reasons
 from actors.wire.frame import Codec, FrameError, Header, Kind
 from transports.errors import TransportError
 
@@ -82,7 +82,7 @@ class Settling:
     ) -> None:
         if header.kind == Kind.ASK:
             facts = {
-                "reason": reason.to_json(),
+                "reason": reasons.to_json(reason),
                 "attempt": header.attempt + 1,
                 "begun": begun,
             }
@@ -186,7 +186,7 @@ class Settling:
 
     def remember(self, number: int, reason: ExitReason) -> None:
         """Keep the reason why *number* has ended."""
-        self._ended[number] = bounded(reason, SHORTENED)
+        self._ended[number] = reasons.bounded(reason, SHORTENED)
         while len(self._ended) > MAX_REMEMBERED:
             del self._ended[next(iter(self._ended))]
 
@@ -210,7 +210,7 @@ class Settling:
                 header.lane,
                 Kind.STOPPED,
                 header.corr,
-                reports.to_bytes({"reason": reason.to_json()}),
+                reports.to_bytes({"reason": reasons.to_json(reason)}),
                 Codec.JSON,
             )
         elif header.kind == Kind.TELL:

@@ -19,6 +19,7 @@ from actors.supervision.group import group_of_one
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import Payloads
 from actors.supervision.settings import ChildOptions, SupervisorOptions
+from actors.wire import reasons
 from actors.wire.frame import Kind
 from transports.errors import TransportError, limit_behind
 
@@ -74,7 +75,7 @@ class Spawns:
         limit = limit_behind(error, label) if isinstance(error, OSError) else None
         reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or error))
         self._lifecycle.askers.refuse(
-            asker, "spawn", name=label, reason=reason.to_json()
+            asker, "spawn", name=label, reason=reasons.to_json(reason)
         )
 
     def _add(

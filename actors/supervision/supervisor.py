@@ -49,7 +49,7 @@ from actors.supervision.spawns import Spawns
 from actors.supervision.trees import Trees
 from actors.supervision.watchdog import Watchdog
 from actors.supervision.watching import Watching
-from actors.wire import frame, parcel
+from actors.wire import frame, parcel, reasons
 from actors.wire.frame import Header, Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
@@ -340,7 +340,7 @@ class Supervisor:
             self.lifecycle.askers.answer(asker, Kind.ANSWER, {})
         else:
             self.lifecycle.askers.refuse(
-                asker, "failed", reason=preloaded.failure.to_json()
+                asker, "failed", reason=reasons.to_json(preloaded.failure)
             )
 
     def _on_ready(
@@ -362,7 +362,7 @@ class Supervisor:
         reason, self.lifecycle.failed = self.lifecycle.failed, None
         assert reason is not None  # noqa: S101 - seen by whoever calls; for the checkers
         self._events.warn("system_failed", reason=str(reason))
-        told = reason.to_json_within(MAX_FAILURE_BYTES)
+        told = reasons.to_json_within(reason, MAX_FAILURE_BYTES)
         body = reports.to_bytes({"reason": told})
         for number in lanes.owners(self._directory.fd):
             # Who has ended waits for nothing, nor does one that takes none of what we send.

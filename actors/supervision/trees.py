@@ -13,6 +13,7 @@ from actors.supervision.companions import Companions
 from actors.supervision.forest import Forest
 from actors.supervision.group import Member, Trial
 from actors.supervision.lifecycle import Lifecycle
+from actors.wire import reasons
 from actors.wire.frame import Kind
 
 
@@ -97,7 +98,7 @@ class Trees:
             self._askers.refuse(asker, "name_taken", text=str(exc))
             return []
         except SpawnError as exc:
-            reason = exc.reason.to_json()
+            reason = reasons.to_json(exc.reason)
             self._askers.refuse(asker, "spawn", name=exc.name, reason=reason)
             return []
         planted[0].spawner = asker

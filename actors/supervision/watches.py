@@ -18,7 +18,7 @@ from actors.runtime.outgoing import GoneError, Outgoing
 from actors.supervision import linux
 from actors.supervision.child import Child
 from actors.supervision.events import Events
-from actors.wire import frame
+from actors.wire import frame, reasons
 from actors.wire.frame import Codec, Kind
 from transports.errors import TransportError
 
@@ -128,7 +128,7 @@ class Watches:
             # Nothing that could be lost beside it: what does not fit is cut.
             room = route.limit - frame.HEADER_BYTES - len(method) - ROOM_BYTES
             if reason is not None:
-                told["reason"] = reason.to_json_within(room)
+                told["reason"] = reasons.to_json_within(reason, room)
             parts = self._outgoing.pack(
                 route,
                 Kind.NOTICE,

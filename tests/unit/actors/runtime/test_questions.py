@@ -24,11 +24,12 @@ from actors.runtime import reports
 from actors.runtime.lanes import ROOT
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
+from actors.wire import reasons
 from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
 from tests.support.pages import new_page
 
-KILLED = ExitReason(ExitKind.KILLED, cause="api").to_json()
+KILLED = reasons.to_json(ExitReason(ExitKind.KILLED, cause="api"))
 
 
 def loads(data: bytes | Opened) -> object:
