@@ -65,7 +65,7 @@ def join(base: Path | None, name: str) -> Attachment:
             client = Client(directory, place.number)
             undo.callback(client.close)
             page = status.StatusPage.open(directory.fd, ROOT)
-            client.loss = functools.partial(loss_of, page)
+            client.ending.loss = functools.partial(loss_of, page)
             client.waiting.root_pidfd = place.root_pidfd
             undo.pop_all()
     except AttachError as exc:

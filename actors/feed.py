@@ -63,7 +63,7 @@ class Feed(Generic[T]):
                 return failed(SystemClosedError(self._closed))
             taker: Pending[T] = Pending(self._client)
             self._takers.append(taker)
-        self._client.end_with_system(taker)
+        self._client.ending.include(taker)
         return taker
 
     def _take(self) -> T:

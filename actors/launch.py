@@ -112,7 +112,7 @@ def launch(settings: Settings) -> Root:
         undo.callback(client.close)
         page = status.StatusPage.open(directory.fd, ROOT)
         undo.callback(page.close)
-        client.loss = functools.partial(loss_of, page)
+        client.ending.loss = functools.partial(loss_of, page)
         process, pidfd = _execute(directory, settings)
         undo.pop_all()
     client.waiting.root_pidfd = pidfd

@@ -29,7 +29,8 @@ from actors.mailbox import ActorMailbox
 from actors.messages import known, message_name
 from actors.options import ResourceKeywords, Resources, is_seconds, refused
 from actors.pending import Pending
-from actors.runtime.client import Client, clients
+from actors.runtime import clients
+from actors.runtime.client import Client
 from actors.wire import reasons
 
 A = TypeVar("A")
@@ -355,7 +356,7 @@ class ActorRef(Generic[A_co]):
     # A value.
 
     def _join(self) -> Client:
-        client = clients.get(self._system)
+        client = clients.by_system.get(self._system)
         if client is None:
             msg = f"{self!r}: this process is not part of the actor's system"
             raise ActorError(msg)

@@ -16,8 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from actors.errors import SystemFailedError
-from actors.runtime import offspring
-from actors.runtime.client import clients
+from actors.runtime import clients, offspring
 from actors.runtime.loop import RingLoop
 from actors.runtime.loopside import running_loop
 
@@ -47,7 +46,7 @@ class _Signals:
             self.first = signum
             self._task.cancel()
         elif self._count == 2:
-            for client in list(clients.values()):
+            for client in list(clients.by_system.values()):
                 client.notify_root("hurry", {})
         else:
             _die_of(signum)

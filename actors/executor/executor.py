@@ -31,7 +31,8 @@ from actors.options import (
     whole,
 )
 from actors.ref import check_timeout
-from actors.runtime.client import Client, clients
+from actors.runtime import clients
+from actors.runtime.client import Client
 from actors.system import ActorSystem
 
 P = ParamSpec("P")
@@ -322,7 +323,9 @@ def _join(system: object) -> tuple[Client, Callable[[], None]]:
     theirs.check()
     path = theirs.directory.path
     part = join(path.parent, path.name)
-    clients[str(path)] = theirs  # refs that arrive are still the program's business
+    clients.by_system[str(path)] = (
+        theirs  # refs that arrive are still the program's business
+    )
     return part.client, functools.partial(part.end, at_once=False)
 
 

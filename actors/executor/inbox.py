@@ -49,7 +49,7 @@ class Inbox:
         self._thread = threading.get_ident()
         alarm: Pending[None] = Pending(self._client)
         self._alarm = alarm
-        self._client.end_with_system(alarm)
+        self._client.ending.include(alarm)
         if not self._posts:
             left = None if due is None else max(0.0, due - time.monotonic())
             self._client.block(alarm, left)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import weakref
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -18,14 +16,13 @@ from actors.errors import (
     ForkedHandleError,
     SystemClosedError,
     SystemFailedError,
-    again,
 )
 from actors.pending import Pending
-from actors.runtime import lanes, requests, status
+from actors.runtime import clients, lanes, requests, status
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.ending import Ending
 from actors.runtime.evidence import Evidence
 from actors.runtime.lanes import ROOT
-from actors.runtime.losses import system_lost
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Route
@@ -50,10 +47,6 @@ _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _UNPACK = frame.HEADER.unpack_from
 
-# By system, for refs that arrive.
-clients: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
-_all: weakref.WeakSet[Client] = weakref.WeakSet()  # a program may join a system twice
-
 
 class Client:
     """The end of a system in this process."""
@@ -77,11 +70,11 @@ class Client:
             directory, number, self.status, self.questions, self.blobs
         )
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
+        self.ending = Ending(self.questions, self.outgoing, self.waiting)
         self.evidence = Evidence(directory, number, self.status, self.outgoing.routes)
         self.questions.where = self.evidence.where
         self.questions.paused_ns = self.evidence.paused_ns
         self.waits: Waits | None = None  # of an actor
-        self.ended_with: Exception | None = None  # why nothing can be asked any more
         # Tells that the end of the system cost, by actor.
         self.dropped: dict[str, int] = {}
         # Shared: most tells are accepted at once, and nothing in it can change.
@@ -89,16 +82,21 @@ class Client:
         self._accepted.resolve(None)
         self.subscription = Subscription(self)
         self._undelivered = Undelivered(self, self.outgoing, self.questions)
-        # No questions, but what is to fail when the system ends as well.
-        self._ending_with_us: list[Pending[Any]] = []
-        self.loss: Callable[[], Exception] = system_lost  # what the root's death means
         self.outgoing.on_backlog = self.waiting.watch_rooms
         self.questions.on_later = self.waiting.watch_deadlines
         self.outgoing.on_damaged = lambda number, inode: self.notify_root(
             "damaged", {"number": number, "inode": inode}
         )
-        clients[str(directory.path)] = self
-        _all.add(self)
+        clients.enter(self)
+
+    @property
+    def ended_with(self) -> Exception | None:
+        """Why nothing can be asked any more; None as long as it can."""
+        return self.ending.error
+
+    def check(self) -> None:
+        """Refuse what nobody can be asked any more; see ``Ending.check``."""
+        self.ending.check()
 
     # Sending.
 
@@ -130,7 +128,7 @@ class Client:
             pending: Pending[None] = Pending(self)
             self.questions.describe(pending, number, name, label, timeout)
             outgoing.post(route, parts, pending, is_question=False)
-            self._end_too(pending)
+            self.ending.catch(pending)
         except GoneError:
             return self._undelivered.report(number, name, label, sent_ns(parts))
         return pending
@@ -195,7 +193,7 @@ class Client:
                 self.outgoing.post(
                     route, parts, pending, is_question=False, is_bounded=False
                 )
-            self._end_too(pending)
+            self.ending.catch(pending)
         except GoneError:
             return self._undelivered.report(number, name, label, sent_ns(parts))
         return pending  # the last: they are accepted in order
@@ -208,7 +206,7 @@ class Client:
             route = self._route(number)
             parts = self.outgoing.pack(route, Kind.STOP, b"", b"")
             self.outgoing.post(route, parts, pending, is_question=False)
-            self._end_too(pending)
+            self.ending.catch(pending)
             return pending
         return self._accepted  # it has ended, which is what was asked for
 
@@ -227,7 +225,7 @@ class Client:
             MessageTooLargeError: The payload is larger than the system takes.
             NoSpaceError: It is large, and shared memory has no room for it.
         """
-        self.check()
+        self.ending.check()
         if isinstance(payload, Parcel):
             body = self.outgoing.parcel_for(ROOT, payload)
             try:
@@ -251,7 +249,7 @@ class Client:
             )
         except GoneError:
             self.questions.leave(pending.corr)
-            pending.fail(again(self.ended_with) if self.ended_with else self.loss())
+            pending.fail(self.ending.lost())
         return pending
 
     def share(self, obj: object) -> object:
@@ -262,7 +260,7 @@ class Client:
             NotSerializableError: It cannot travel.
             NoSpaceError: Shared memory has no room for it.
         """
-        self.check()
+        self.ending.check()
         split = self.codec.split(obj)
         if not split.buffers:
             msg = (
@@ -280,19 +278,8 @@ class Client:
                 ROOT, Kind.REQUEST, requests.pack(facts), operation.encode()
             )
 
-    def check(self) -> None:
-        """Refuse what nobody can be asked any more.
-
-        Raises:
-            SystemClosedError: The system was closed.
-            SystemFailedError: It has ended by itself.
-            ForkedHandleError: This process was forked from the one that opened it.
-        """
-        if self.ended_with is not None:
-            raise again(self.ended_with)
-
     def _route(self, number: int) -> Route:
-        self.check()
+        self.ending.check()
         return self.outgoing.route(number)
 
     def _question(
@@ -310,14 +297,8 @@ class Client:
             route, kind, method, body, codec, corr, self.number, pending.deadline_ns
         )
         outgoing.post(route, parts, pending, is_question=True)
-        if self.ended_with is not None:
-            self._end_too(pending)
-
-    def _end_too(self, pending: Pending[Any]) -> None:
-        """Fail *pending* if the system has ended: another thread may have been through all that was open before it was."""
-        if self.ended_with is not None:
-            self.questions.leave(pending.corr)
-            pending.fail(again(self.ended_with))
+        if self.ending.error is not None:
+            self.ending.catch(pending)
 
     # Receiving and waiting.
 
@@ -357,23 +338,15 @@ class Client:
             self.subscription.receive(json.loads(body))
         elif kind == Kind.FAILED:
             reason = reasons.from_json(json.loads(body)["reason"])
-            self.loss = lambda: SystemFailedError(reason)
+            self.ending.loss = lambda: SystemFailedError(reason)
         elif kind == Kind.LOST:
             self.questions.lose(json.loads(body)["inode"])
         else:
             self.questions.settle(corr, kind, body)
 
-    def end_with_system(self, pending: Pending[Any]) -> None:
-        """Fail *pending*, which is no question of ours, when the system ends before it is settled."""
-        still = [other for other in self._ending_with_us if not other.done()]
-        self._ending_with_us = [*still, pending]
-        # After it is entered: another thread may be ending the system, and have been through the list.
-        if self.ended_with is not None:
-            pending.fail(again(self.ended_with))
-
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
-        if self._is_copy_of(pending):
+        if self.ending.is_copy_of(pending):
             return self.breathe()
         if self.waits is None:
             return self.waiting.suspend(pending)
@@ -397,7 +370,7 @@ class Client:
 
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """See ``pending.Source``."""
-        if self._is_copy_of(pending):
+        if self.ending.is_copy_of(pending):
             return
         if self.waits is None:
             self.waiting.block(pending, timeout)
@@ -438,7 +411,7 @@ class Client:
         """Ask the root to end the system, giving actors *drain* seconds to finish what is queued."""
 
         def close(facts: dict[str, Any]) -> None:
-            self.loss = lambda: SystemClosedError("the system was closed")
+            self.ending.loss = lambda: SystemClosedError("the system was closed")
             self.dropped = facts["dropped"]
 
         self.is_finishing = True
@@ -448,74 +421,24 @@ class Client:
     def lose_root(self) -> None:
         """The root supervisor has died: nothing that is open will ever be answered."""
         self.drain()
-        self.fail_all(self.loss())
-
-    def fail_all(self, error: Exception) -> None:
-        """Everything open, and everything asked from now on, fails with *error*."""
-        self.ended_with = self.ended_with or error
-        letters = list(self.outgoing.waiting())
-        self.outgoing.backlog.clear()
-        for letter in letters:
-            letter.pending.fail(again(self.ended_with))
-        self.questions.fail_all(self.ended_with)
-        self.outgoing.close()
-        for pending in list(self._ending_with_us):
-            pending.fail(again(self.ended_with))
-        self.waiting.wake_all()
+        self.ending.fail_all(self.ending.loss())
 
     def close(self) -> None:
         """Let go of everything."""
-        self._leave_to_another()
-        self.fail_all(SystemClosedError("the system was closed"))
+        clients.leave(self)
+        self.ending.fail_all(SystemClosedError("the system was closed"))
         self.waiting.close()
         self.outgoing.close()
         self.lane.close()
         self.blobs.close()
         self.status.close()
 
-    def _leave_to_another(self) -> None:
-        """Let refs that arrive from now on go through another client of the same system, where there is one."""
-        _all.discard(self)
-        path = str(self.directory.path)
-        if clients.get(path) is self:
-            del clients[path]
-            for other in _all:
-                if other.directory.path == self.directory.path:
-                    clients[path] = other
-
     def disown(self) -> None:
         """Make this copy useless, in a process forked from the client's own."""
         name = self.directory.name.partition(".")[0]
-        self.ended_with = ForkedHandleError(
-            "this handle belongs to the process that this one was forked from; attach to the system after the fork, "
-            f"with ActorSystem.attach({name!r}), and look the actor up there"
+        self.ending.disown(
+            ForkedHandleError(
+                "this handle belongs to the process that this one was forked from; attach to the system after the fork, "
+                f"with ActorSystem.attach({name!r}), and look the actor up there"
+            )
         )
-        self.waiting.disown()
-        for pending in [
-            *self.questions.all(),
-            *self.outgoing.disown(),
-            *self._ending_with_us,
-        ]:
-            # Loops and threads of the parent: a call could wake its loop, or wait for a lock that a thread held
-            # which is not here to release it.
-            pending.wakers = None
-            pending.fail(again(self.ended_with))
-
-    def _is_copy_of(self, pending: Pending[Any]) -> bool:
-        """Return whether this is the copy of a fork, and fail *pending*.
-
-        What is made of several others, which have failed without a call, is not known to anybody before.
-        """
-        if not isinstance(self.ended_with, ForkedHandleError):
-            return False
-        pending.wakers = None
-        pending.fail(again(self.ended_with))
-        return True
-
-
-def _disown_all() -> None:
-    for client in list(_all):
-        client.disown()
-
-
-os.register_at_fork(after_in_child=_disown_all)

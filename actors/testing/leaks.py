@@ -16,8 +16,8 @@ from typing import Literal
 
 import attrs
 
-from actors.runtime import status
-from actors.runtime.client import MAIN, clients
+from actors.runtime import clients, status
+from actors.runtime.client import MAIN
 
 # In the environment of everything that the tests start, so that a process whose parent has died is found too.
 MARKER = "ACTORS_TEST_RUN"
@@ -104,7 +104,7 @@ class Traces:
 def look() -> Traces:
     """Return what there is now."""
     return Traces(
-        has_systems=bool(clients),
+        has_systems=bool(clients.by_system),
         processes=frozenset(_children() | _marked()),
         names=frozenset(_names()),
         descriptors=frozenset(_descriptors(os.getpid())),

@@ -148,14 +148,14 @@ def test_what_is_asked_while_the_system_ends_ends_with_it(
 
         def end_and_enter(pending: Pending[int]) -> bool:
             error = SystemClosedError("the system was closed")
-            client.ended_with = error
+            client.ending.error = error
             client.questions.fail_all(error)
             return enter(pending)
 
         monkeypatch.setattr(client.questions, "enter", end_and_enter)
         asked = counter.within(None).ask(Counter.add, 1)
         monkeypatch.undo()
-        client.ended_with = None
+        client.ending.error = None
 
     assert isinstance(asked.value, SystemClosedError)
     assert client.questions.open == {}

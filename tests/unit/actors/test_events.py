@@ -20,11 +20,12 @@ class Sender:
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self.takers: list[Pending[Event]] = []
         self.subscription = self
+        self.ending = self
 
     def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
         self.listeners.append(listener)
 
-    def end_with_system(self, taker: Pending[Event]) -> None:
+    def include(self, taker: Pending[Event]) -> None:
         self.takers.append(taker)
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
