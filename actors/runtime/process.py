@@ -150,7 +150,12 @@ class Process:
     def rehearse(self) -> None:
         """Come as far as an actor that takes messages, and take none."""
         self.cell.open(self._run_in_loop(self._begin()))
+
+    def leave_stage(self) -> None:
+        """Let go of everything, after a rehearsal."""
         self._mailbox.close()
+        self.client.close()
+        self.loop.close()
 
     def _wear(self) -> Wear | None:
         limits, start = self._start.arguments.recycle, self._start

@@ -1,21 +1,23 @@
 """The start of an actor, rehearsed: what it writes to in memory that it shares with others is its own when it counts.
 
 The first write to a page costs a copy of it, and a start writes to hundreds, most of them to count references.
-So a process that does not know yet which actor it will be starts one of no importance, in a directory of its own, and lets go of it.
+So a process that does not know yet which actor it will be starts one of no importance, and lets go of it.
+What that actor has outside of its process is made once: whoever rehearses next is its next incarnation.
 """
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from actors import context
-from actors.runtime import lanes, status
+from actors.runtime import lanes, private, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
@@ -23,38 +25,100 @@ from actors.runtime.process import Process
 from actors.runtime.start import Arguments, Start
 from actors.wire.frame import Kind
 from transports import registry
-from transports.mailbox import Transport
 
-FOLDER = "spare"  # in the directory of a system: a directory for each that rehearses
-_NUMBER = 0  # nobody else is in that directory
+FOLDER = (
+    "spare"  # in the directory of a system: a stage for each process that has copies
+)
+_NUMBER = 0  # nobody else is on that stage
 _LANE_BYTES = lanes.SHARE_BYTES + lanes.CREDIT_BYTES
+_MODULE = "actors.runtime.understudy"
 # The pickle of an Understudy's class, args and kwargs, made by hand: to pickle it, the module would have to be imported.
-_ARGUMENTS = Arguments(b"(cactors.runtime.understudy\nUnderstudy\n(t}t.")
+_ARGUMENTS = Arguments(f"(c{_MODULE}\nUnderstudy\n(t}}t.".encode())
 
 
-def rehearse(system: RuntimeDirectory) -> RingLoop:
-    """Start an actor, let go of it, and return a loop for the one that is to come.
+class Stage:
+    """Where the copies of this process rehearse, one at a time."""
 
-    Raises:
-        TransportError: There is no room in shared memory.
-        OSError: Another limit of the system.
-    """
-    transport = registry.get("shm")
-    with (
-        _stage(system) as directory,
-        _mailbox(directory, transport) as held,
-        Path(os.devnull).open("wb") as goodbye,
-    ):
-        scheme = transport.scheme
+    def __init__(self, system: RuntimeDirectory) -> None:
+        """Make it, and remove those of processes that have ended.
+
+        Raises:
+            TransportError: There is no room in shared memory.
+            OSError: Another limit of the system.
+        """
+        folder = system.path / FOLDER
+        folder.mkdir(0o700, exist_ok=True)
+        for other in folder.iterdir():
+            if not Path("/proc", other.name).exists():
+                shutil.rmtree(other, ignore_errors=True)
+        self._path = folder / str(os.getpid())
+        self._transport = registry.get("shm")
+        self._path.mkdir(0o700)
+        # Its descriptor is open while somebody rehearses.
+        self._directory = attrs.evolve(system, path=self._path, fd=-1)
+        try:
+            self._furnish()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _furnish(self) -> None:
+        """Make what an actor has."""
+        directory = self._directory
+        directory.fd = fd = private.open_directory(self._path)
+        try:
+            page = directory.create_file(
+                status.file_name(_NUMBER), status.size(0, 0, 1)
+            )
+            status.StatusPage.format(page, 0, 0, self._transport.scheme).close()
+            os.close(page)
+            lanes.create(fd, _NUMBER, _LANE_BYTES)
+            os.close(self._transport.create(fd, mailbox_name(_NUMBER), _LANE_BYTES))
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        os.close(self._directory.fd)
+        self._directory.fd = -1
+
+    def remove(self) -> None:
+        """Leave nothing of it."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+    def rehearse(self, is_called: Callable[[], bool]) -> None:
+        """Start an actor and let go of it, or do as much of that as there is time for until this process *is_called*.
+
+        Raises:
+            TransportError: The stage makes no sense any more.
+            OSError: It is gone, or another rehearses there.
+        """
+        if is_called():
+            return
+        self._directory.fd = fd = os.open(self._path, private.OPEN_DIRECTORY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mailbox_fd = private.open_file(mailbox_name(_NUMBER), fd)
+            goodbye_fd = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._play(mailbox_fd, goodbye_fd, is_called)
+            finally:
+                os.close(mailbox_fd)
+                os.close(goodbye_fd)
+        finally:
+            self._leave()
+
+    def _play(
+        self, mailbox_fd: int, goodbye_fd: int, is_called: Callable[[], bool]
+    ) -> None:
         process = Process(
             Start(
-                directory=directory,
+                directory=self._directory,
                 number=_NUMBER,
                 incarnation=1,
                 name="understudy",
-                scheme=scheme,
-                mailbox_fd=held,
-                goodbye_fd=goodbye.fileno(),
+                scheme=self._transport.scheme,
+                mailbox_fd=mailbox_fd,
+                goodbye_fd=goodbye_fd,
                 arguments=_ARGUMENTS,
                 heartbeat=None,
                 resources={},
@@ -62,46 +126,10 @@ def rehearse(system: RuntimeDirectory) -> RingLoop:
             ),
             RingLoop(),
         )
-        process.rehearse()
-        process.client.outgoing.notify(_NUMBER, Kind.REQUEST, b"")
-        process.client.close()
-        process.loop.close()
-    context.install(None)
-    return RingLoop()
-
-
-@contextlib.contextmanager
-def _stage(system: RuntimeDirectory) -> Iterator[RuntimeDirectory]:
-    """Give a directory of our own, which is removed at the end; what killed ones have left is removed as well."""
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(FOLDER, 0o700, dir_fd=system.fd)
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    folder_fd = os.open(FOLDER, flags, dir_fd=system.fd)
-    own = str(os.getpid())
-    try:
-        for name in os.listdir(folder_fd):  # noqa: PTH208 - a descriptor has no path
-            if name == own or not Path(f"/proc/{name}").exists():
-                shutil.rmtree(name, ignore_errors=True, dir_fd=folder_fd)
-        os.mkdir(own, 0o700, dir_fd=folder_fd)
-        fd = os.open(own, flags, dir_fd=folder_fd)
-        try:
-            yield attrs.evolve(system, path=system.path / FOLDER / own, fd=fd)
-        finally:
-            os.close(fd)
-            shutil.rmtree(own, dir_fd=folder_fd)
-    finally:
-        os.close(folder_fd)
-
-
-@contextlib.contextmanager
-def _mailbox(directory: RuntimeDirectory, transport: Transport) -> Iterator[int]:
-    """Make what an actor has, and give the descriptor of its mailbox."""
-    page = directory.create_file(status.file_name(_NUMBER), status.size(0, 0, 1))
-    status.StatusPage.format(page, 0, 0, transport.scheme).close()
-    os.close(page)
-    lanes.create(directory.fd, _NUMBER, _LANE_BYTES)
-    held = transport.create(directory.fd, mailbox_name(_NUMBER), _LANE_BYTES)
-    try:
-        yield held
-    finally:
-        os.close(held)
+        if not is_called():
+            process.rehearse()
+            process.client.outgoing.notify(_NUMBER, Kind.REQUEST, b"")
+            context.install(None)
+        process.leave_stage()
+        # As nothing has imported a user's module, next time nothing will have imported this.
+        sys.modules.pop(_MODULE, None)

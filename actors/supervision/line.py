@@ -50,6 +50,17 @@ class Line:
         return self._socket.fileno()
 
     @property
+    def has_arrived(self) -> bool:
+        """Whether something has come, or the other end is closed."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:  # seen again by whoever receives
+            pass
+        return True
+
+    @property
     def has_backlog(self) -> bool:
         """Whether something waits for room."""
         return bool(self._waiting)

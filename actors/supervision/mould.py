@@ -64,20 +64,29 @@ def receive(line: Line) -> Copy | None:
     return Copy(0, code=code or errno.EMFILE)  # none came: we have no room for it
 
 
-def be(end: int, body: Callable[[int], NoReturn]) -> NoReturn:
+def be(
+    end: int,
+    begin: Callable[[], None],
+    body: Callable[[int], NoReturn],
+    finish: Callable[[], None],
+) -> NoReturn:
     """Make copies as they are ordered, in a new process; never returns.
 
     Args:
         end: Descriptor by which orders come.
+        begin: Is called first.
         body: What a copy does with the descriptor that has come with the order for it.
+        finish: Is called when no more will be ordered.
     """
     linux.set_process_name(NAME)
     parent = os.getppid()
     line = Line.waiting(end)
+    begin()
     with contextlib.suppress(EOFError):  # whoever keeps us has ended, or needs none
         while (received := line.receive()) is not None:
             _, (own,) = received
             _make(line, parent, own, body)
+    finish()
     os._exit(0)
 
 

@@ -13,15 +13,15 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from actors.runtime import process, record
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.loop import RingLoop
-from actors.runtime.rehearsal import rehearse
+from actors.runtime.rehearsal import Stage
 from actors.runtime.start import Start
-from actors.supervision import fork, handover, linux, orders, reaper
+from actors.supervision import fork, handover, heap, linux, orders, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import AsActor, Birth
 from actors.supervision.hands import Ended, Hands, Task
@@ -29,6 +29,8 @@ from actors.supervision.line import Line
 from transports.errors import TransportError
 
 RETRY_SECONDS = 0.001  # how soon a full line is tried again
+# How often a mould rehearses: from the eighth call on, CPython 3.11 writes to no code any more that it runs.
+PRACTICE = 8
 
 
 class Life:
@@ -38,11 +40,28 @@ class Life:
         """Live in the system of *directory*."""
         self._directory = directory
         self._loop: RingLoop | None = None
+        self._stage: Stage | None = None
 
-    def prepare(self) -> None:
+    def practise(self) -> None:
         """See ``spare.Life``."""
         with contextlib.suppress(TransportError, OSError):  # it can go without
-            self._loop = rehearse(self._directory)
+            self._stage = Stage(self._directory)
+            for _ in range(PRACTICE):
+                self._stage.rehearse(lambda: False)
+        heap.share()
+
+    def prepare(self, is_called: Callable[[], bool]) -> None:
+        """See ``spare.Life``."""
+        if self._stage is not None:
+            with contextlib.suppress(TransportError, OSError):
+                self._stage.rehearse(is_called)
+        if not is_called():
+            self._loop = RingLoop()
+
+    def end(self) -> None:
+        """See ``spare.Life``."""
+        if self._stage is not None:
+            self._stage.remove()
 
     def __call__(self, birth: Birth) -> NoReturn:
         """Be an actor, or a supervisor; never returns."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import fcntl
-import gc
 import os
 import signal
 from pathlib import Path
@@ -20,7 +19,7 @@ import structlog
 
 import actors.system
 from actors.runtime.directory import RuntimeDirectory
-from actors.supervision import _heap, fork, linux, log, preload
+from actors.supervision import fork, heap, linux, log, preload
 from actors.supervision.console import STDERR, STDOUT
 from actors.supervision.supervisor import Supervisor
 
@@ -58,7 +57,7 @@ def main(config: dict[str, Any]) -> None:
     # The program that executed us may have blocked some; what has come meanwhile comes now.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
-    _share_memory()
+    heap.share()
     while (task := supervisor.run()) is not None:
         try:
             pid = fork.fork(task.action)
@@ -69,13 +68,6 @@ def main(config: dict[str, Any]) -> None:
     supervisor.show_end()  # before its lane is gone, which says that it ends, but not why
     directory.remove()
     supervisor.leave()
-
-
-def _share_memory() -> None:
-    """Have children share what there is now for as long as they can: whoever writes to a page gets a copy of it."""
-    gc.collect()
-    _heap.immortalize(gc.get_objects())  # no count of references is written to
-    gc.freeze()  # and no collection touches it
 
 
 def _fill_standard_streams(config: dict[str, Any]) -> None:

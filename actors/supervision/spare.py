@@ -15,7 +15,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NoReturn, Protocol
 
 import attrs
@@ -36,8 +36,14 @@ _KEY = (ALARM, 0)
 class Life(Protocol):
     """What a process does with its birth."""
 
-    def prepare(self) -> None:
-        """Do what is the same for every actor."""
+    def practise(self) -> None:
+        """Get ready to be copied."""
+
+    def prepare(self, is_called: Callable[[], bool]) -> None:
+        """Do what is the same for every actor, or as much of it as there is time for until this process *is_called*."""
+
+    def end(self) -> None:
+        """Leave nothing of what is for copies."""
 
     def __call__(self, birth: Birth) -> NoReturn:
         """Live."""
@@ -288,14 +294,14 @@ def _send(line: Line, birth: Birth) -> bool:
 
 def copies(end: int, life: Life) -> NoReturn:
     """Be the mould of spare processes, which gets its orders by the descriptor *end*; never returns."""
-    mould.be(end, lambda own: _be(own, life))
+    mould.be(end, life.practise, lambda own: _be(own, life), life.end)
 
 
 def _be(end: int, life: Life) -> NoReturn:
     """Wait for a birth, and live it."""
     linux.set_process_name(NAME)
     line = Line.waiting(end)
-    life.prepare()
+    life.prepare(lambda: line.has_arrived)
     birth = None
     with contextlib.suppress(EOFError):  # whoever keeps us has ended, or needs none
         line.send(b"ready")

@@ -7,7 +7,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -228,24 +227,21 @@ def kill_if_there(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_what_a_rehearsal_has_left_is_removed_by_the_next(
+def test_stage_of_a_killed_mould_is_removed_by_the_next(
     system: ActorSystem, root: int
 ) -> None:
-    left = directory_of(system) / "spare" / str(ended_process())
-    ready_spare_of(root)
-    left.mkdir()
-    (left / "0.lane").touch()
+    (mould,) = moulds_of(root)
+    stages = directory_of(system) / "spare"
+    system.spawn(Member).result().kill().result()  # there is a spare process for it
+    assert [stage.name for stage in stages.iterdir()] == [str(mould)]
 
+    os.kill(mould, signal.SIGKILL)
+    wait_for_end(mould)
     system.spawn(Member).result().kill().result()
     ready_spare_of(root)
 
-    assert not left.exists()
-
-
-def ended_process() -> int:
-    with subprocess.Popen(["true"]) as process:
-        pass
-    return process.pid
+    (stage,) = stages.iterdir()
+    assert [stage.name] == [str(pid) for pid in moulds_of(root)]
 
 
 # The end.
