@@ -667,8 +667,7 @@ reader_settle_bell(ReaderObject *self, ring_frame_t *found)
     if (self->bell < 0 || self->is_manual) {
         return RING_EMPTY;
     }
-    ring_empty(self->bell);
-    ring_note_hushed(&self->reader);
+    ring_hush(&self->reader, self->bell);
     ring_arm(&self->reader);
     return ring_peek(&self->reader, found);
 }
@@ -748,12 +747,8 @@ reader_take(ReaderObject *self, PyObject *arg)
         Py_RETURN_NONE;
     }
     /* Only if it has a bell: else it has read no ring that was meant for another. */
-    if (reader_is_usable(self) && self->bell >= 0 &&
-        ring_is_anybody_asleep(self->reader.ring.header)) {
-        ring_note_taken(&self->reader, slot);
-        if (ring_has_frame(&self->reader.ring)) {
-            ring_call(self->reader.ring.header, self->bell);
-        }
+    if (reader_is_usable(self) && self->bell >= 0) {
+        ring_share(&self->reader, slot, self->bell);
     }
     return copy;
 }
@@ -895,11 +890,11 @@ reader_fileno(ReaderObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 reader_hush(ReaderObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->bell >= 0) {
+    if (self->bell >= 0 && reader_is_usable(self)) {
+        ring_hush(&self->reader, self->bell);
+    }
+    else if (self->bell >= 0) {
         ring_empty(self->bell);
-        if (reader_is_usable(self)) {
-            ring_note_hushed(&self->reader);
-        }
     }
     Py_RETURN_NONE;
 }

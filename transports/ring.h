@@ -987,11 +987,12 @@ ring_disarm(ring_reader_t *reader)
     reader->pace.seen_tail = 0;
 }
 
-/* The bell has been read empty, by whoever looks at the ring next: those for whom it
- * was rung as well may sleep on. */
+/* Read the bell empty, to look at the ring next: those for whom it was rung as well may
+ * sleep on. */
 static inline void
-ring_note_hushed(const ring_reader_t *reader)
+ring_hush(const ring_reader_t *reader, int bell)
 {
+    ring_empty(bell);
     promise_break(&reader->ring.header->attendance.sentry, PROMISE_CALLED);
 }
 
@@ -1013,6 +1014,19 @@ ring_note_taken(ring_reader_t *reader, const slot_t *slot)
     reader->pace.slot = slot;
     if (reader->pace.quick >= QUICK_PROOF) {
         promise_make(&reader->ring.header->attendance.attendant, reader->seat, now);
+    }
+}
+
+/* To be done after each take: the bell that was read empty may have been rung for more
+ * than one frame, so wake another receiver for what is left, if one is to be woken. */
+static inline void
+ring_share(ring_reader_t *reader, const slot_t *slot, int bell)
+{
+    if (ring_is_anybody_asleep(reader->ring.header)) {
+        ring_note_taken(reader, slot);
+        if (ring_has_frame(&reader->ring)) {
+            ring_call(reader->ring.header, bell);
+        }
     }
 }
 
@@ -1046,9 +1060,8 @@ ring_stand_by(ring_reader_t *reader)
     return ring_has_frame(&reader->ring) ? 0 : -1;
 }
 
-/* Return whether somebody else is to be woken for what is left: the bell is rung once
- * for each frame, and whoever wakes reads it empty.  To be asked after each take, and
- * after ring_settle: the dead receiver may have been the one that woke. */
+/* Return whether somebody else is to be woken after ring_settle: the dead receiver may
+ * have been the one that woke, or that others relied on. */
 static inline bool
 ring_owes_bell(const ring_t *ring)
 {

@@ -1,209 +1,12 @@
 /* Kill a sender at every instruction of a put, while the receiver sleeps and while it
  * takes, and a receiver at every instruction from a take to the answer, alone and beside
- * another one, and look what is left; close the ring, and fall asleep beside it, at every instruction of a put, and
- * look whether sender and receiver agree.
+ * another one, and look what is left; close the ring, and fall asleep beside it, at every
+ * instruction of a put, and look whether sender and receiver agree.
  *
  * Random moments find what is open for long; this finds what is open for one
- * instruction.  A child is stepped with ptrace: k instructions, then SIGKILL, for
- * every k until it gets through.  Prints one JSON object; exits with 77 where ptrace
- * is not allowed.
+ * instruction.  Prints one JSON object; exits with 77 where ptrace is not allowed.
  */
-#include "ring.h"
-
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-
-#define NOT_ALLOWED 77
-#define CAPACITY UINT64_C(65536)
-#define SIZE 40u /* of a frame: few instructions, and still several for its copy */
-
-typedef struct {
-    _Atomic uint64_t note;
-    _Atomic uint64_t handled;
-    _Atomic int result;
-    unsigned char slot[65536];
-} shared_t;
-
-static shared_t *shared;
-static slot_t *slot, *other_slot;
-static int ring_fd, lane_fd, bell[2];
-
-static void
-check(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "%s: %s\n", what, strerror(errno));
-        exit(1);
-    }
-}
-
-/* --- the steps ---------------------------------------------------------- */
-
-static void
-run_traced(void (*act)(void))
-{
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
-        _exit(NOT_ALLOWED);
-    }
-    raise(SIGSTOP);
-    act();
-    _exit(0);
-}
-
-/* Start a child and let it execute `steps` instructions of `act`; 0 if it got
- * through. */
-static pid_t
-stopped_after(void (*act)(void), int steps)
-{
-    int status;
-    pid_t child = fork();
-    check(child >= 0, "fork");
-    if (child == 0) {
-        run_traced(act);
-    }
-    waitpid(child, &status, 0);
-    if (WIFEXITED(status)) {
-        exit(WEXITSTATUS(status));
-    }
-    for (int i = 0; i < steps; i++) {
-        ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
-        waitpid(child, &status, 0);
-        if (WIFEXITED(status)) {
-            return 0;
-        }
-    }
-    return child;
-}
-
-static bool
-killed_after(void (*act)(void), int steps)
-{
-    pid_t child = stopped_after(act, steps);
-    if (child != 0) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-    }
-    return child != 0;
-}
-
-static void
-let_go(pid_t child)
-{
-    ptrace(PTRACE_CONT, child, NULL, NULL);
-    waitpid(child, NULL, 0);
-}
-
-/* --- the ring ----------------------------------------------------------- */
-
-static ring_writer_t
-new_writer_of(int fd)
-{
-    ring_writer_t writer = {.bell = bell[1], .note = &shared->note, .note_value = 7};
-    check(ring_map(&writer.ring, fd) == RING_OK, "map for a writer");
-    return writer;
-}
-
-static ring_writer_t
-new_writer(void)
-{
-    return new_writer_of(ring_fd);
-}
-
-static ring_reader_t
-new_reader_of(int fd)
-{
-    ring_reader_t reader = {.seat = 0};
-    check(ring_map(&reader.ring, fd) == RING_OK, "map for a reader");
-    check(ring_resume(&reader) == RING_OK, "resume");
-    return reader;
-}
-
-static ring_reader_t
-new_reader(void)
-{
-    return new_reader_of(ring_fd);
-}
-
-static unsigned char frames[4][SIZE]; /* of one number each */
-
-static void
-put_number(ring_writer_t *writer, unsigned number)
-{
-    struct iovec part = {.iov_base = frames[number], .iov_len = SIZE};
-    check(ring_put(writer, &part, 1, SIZE) == RING_OK, "put");
-}
-
-/* Return the number of a whole frame, else 255. */
-static unsigned
-number_of(const unsigned char *frame, uint32_t length)
-{
-    if (length != SIZE || frame[0] > 3 || memcmp(frame, frames[frame[0]], SIZE) != 0) {
-        return 255;
-    }
-    return frame[0];
-}
-
-static unsigned
-take_number_into(ring_reader_t *reader, slot_t *into)
-{
-    unsigned char copy[SIZE];
-    ring_frame_t found;
-    do {
-        ring_result_t result = ring_peek(reader, &found);
-        if (result == RING_EMPTY) {
-            return 0;
-        }
-        check(result == RING_OK && found.length == SIZE, "take");
-    } while (!ring_claim(reader, &found));
-    ring_move(reader, &found, copy, into);
-    return number_of(copy, found.length);
-}
-
-static unsigned
-take_number(ring_reader_t *reader)
-{
-    return take_number_into(reader, slot);
-}
-
-static void
-settle(ring_reader_t *reader)
-{
-    ring_slot_t slots[] = {{slot, FRAME_LIMIT}};
-    check(ring_settle(reader, slots, 1) != RING_CORRUPT, "settle");
-    ring_disarm(reader);
-}
-
-static void
-make_ring(int fd)
-{
-    check(ftruncate(fd, 0) == 0, "truncate");
-    int error = posix_fallocate(fd, 0, (off_t)(ring_header_bytes() + CAPACITY));
-    check(error == 0, "allocate");
-    check(ring_format(fd, CAPACITY) == RING_OK, "format");
-}
-
-static void
-start_over(void)
-{
-    char drain[64];
-    make_ring(ring_fd);
-    make_ring(lane_fd);
-    memset(shared, 0, sizeof *shared);
-    while (read(bell[0], drain, sizeof drain) > 0) {
-    }
-}
-
-static bool
-bell_rings(void)
-{
-    struct pollfd poll_fd = {.fd = bell[0], .events = POLLIN};
-    return poll(&poll_fd, 1, 0) == 1;
-}
+#include "stepped_ring.h"
 
 /* --- put ---------------------------------------------------------------- */
 
@@ -222,8 +25,9 @@ typedef struct {
 
 /* One kill inside a put, while the receiver sleeps. */
 static bool
-kill_in_put(int steps, put_report_t *report)
+kill_in_put(int steps, void *into)
 {
+    put_report_t *report = into;
     start_over();
     ring_reader_t reader = new_reader();
     ring_arm(&reader);
@@ -260,18 +64,16 @@ typedef struct {
 
 /* One kill inside a put, while the receiver looks all the time and nobody rings. */
 static bool
-kill_beside_busy(int steps, busy_report_t *report)
+kill_beside_busy(int steps, void *into)
 {
+    busy_report_t *report = into;
     start_over();
     ring_reader_t reader = new_reader();
     victim = new_writer();
     pid_t child = stopped_after(act_put, steps);
     bool before = take_number(&reader) == 1;
     slot_clear(slot);
-    if (child != 0) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-    }
+    kill_stopped(child);
     bool after = take_number(&reader) == 1;
     slot_clear(slot);
     ring_writer_t other = new_writer();
@@ -306,8 +108,9 @@ typedef struct {
 
 /* One kill inside a take; then the next receiver must find each frame once. */
 static bool
-kill_in_take(int steps, take_report_t *report)
+kill_in_take(int steps, void *into)
 {
+    take_report_t *report = into;
     start_over();
     ring_writer_t writer = new_writer();
     put_number(&writer, 1);
@@ -358,24 +161,23 @@ static void
 act_wake(void)
 {
     ring_disarm(&victim_reader);
-    ring_empty(bell[0]);
+    ring_hush(&victim_reader, bell[0]);
     unsigned number = take_number(&victim_reader);
-    if (ring_owes_bell(&victim_reader.ring)) {
-        ring_ring(bell[1]);
-    }
+    ring_share(&victim_reader, slot, bell[1]);
     slot_start(slot);
     atomic_store(&shared->handled, number);
     slot_clear(slot);
 }
 
 typedef struct {
-    int steps, in_hand, inherited, beside, refused, lost, twice, asleep;
+    int is_taking, steps, in_hand, inherited, beside, refused, lost, twice, asleep;
 } pair_report_t;
 
 /* One kill inside a take, while another receiver sleeps, or takes a frame as well. */
 static bool
-kill_beside_another(int steps, bool is_taking, pair_report_t *report)
+kill_beside_another(int steps, void *into)
 {
+    pair_report_t *report = into;
     start_over();
     ring_writer_t writer = new_writer();
     ring_reader_t other = new_reader();
@@ -388,17 +190,14 @@ kill_beside_another(int steps, bool is_taking, pair_report_t *report)
     }
     int found[256] = {0};
     pid_t child = stopped_after(act_wake, steps);
-    if (is_taking) {
+    if (report->is_taking) {
         unsigned number = take_number_into(&other, other_slot);
         found[number]++;
         report->beside += number == 2;
         report->refused += number == 0; /* there are two that the victim has not */
         slot_clear(other_slot);
     }
-    if (child != 0) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-    }
+    kill_stopped(child);
     ring_unmap(&victim_reader.ring);
 
     ring_reader_t next = new_reader();
@@ -453,8 +252,9 @@ typedef struct {
 
 /* One kill between the take and the end of an answer, while the asker sleeps. */
 static bool
-kill_in_answer(int steps, answer_report_t *report)
+kill_in_answer(int steps, void *into)
 {
+    answer_report_t *report = into;
     start_over();
     ring_writer_t writer = new_writer();
     put_number(&writer, 1);
@@ -509,8 +309,9 @@ typedef struct {
 
 /* Close and drain: an accepted frame that the drain did not find is lost. */
 static bool
-close_in_put(int steps, race_report_t *report)
+close_in_put(int steps, void *into)
 {
+    race_report_t *report = into;
     start_over();
     victim = new_writer();
     ring_reader_t reader = new_reader();
@@ -536,8 +337,9 @@ close_in_put(int steps, race_report_t *report)
 
 /* Fall asleep: without a frame seen, the bell must ring. */
 static bool
-sleep_in_put(int steps, race_report_t *report)
+sleep_in_put(int steps, void *into)
 {
+    race_report_t *report = into;
     start_over();
     victim = new_writer();
     ring_reader_t reader = new_reader();
@@ -562,39 +364,16 @@ main(void)
     pair_report_t pair = {0};
     answer_report_t answer = {0};
     race_report_t race = {0};
-    for (int n = 0; n < 4; n++) {
-        memset(frames[n], n, SIZE);
+    set_up();
+    put.steps = at_every_instruction(kill_in_put, &put);
+    busy.steps = at_every_instruction(kill_beside_busy, &busy);
+    take.steps = at_every_instruction(kill_in_take, &take);
+    for (pair.is_taking = 0; pair.is_taking <= 1; pair.is_taking++) {
+        pair.steps += at_every_instruction(kill_beside_another, &pair);
     }
-    ring_fd = memfd_create("ring", MFD_CLOEXEC);
-    lane_fd = memfd_create("lane", MFD_CLOEXEC);
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    check(ring_fd >= 0 && lane_fd >= 0 && shared != MAP_FAILED, "memory");
-    check(pipe2(bell, O_NONBLOCK) == 0, "pipe");
-    slot = (slot_t *)(void *)(shared->slot + CACHE_LINE - 16);
-    other_slot = (slot_t *)(void *)((unsigned char *)slot + slot_bytes(FRAME_LIMIT));
-    while (kill_in_put(put.steps, &put)) {
-        put.steps++;
-    }
-    while (kill_beside_busy(busy.steps, &busy)) {
-        busy.steps++;
-    }
-    while (kill_in_take(take.steps, &take)) {
-        take.steps++;
-    }
-    for (int is_taking = 0; is_taking <= 1; is_taking++) {
-        for (int n = 0; kill_beside_another(n, is_taking, &pair); n++) {
-            pair.steps++;
-        }
-    }
-    while (kill_in_answer(answer.steps, &answer)) {
-        answer.steps++;
-    }
-    while (close_in_put(race.steps, &race)) {
-        race.steps++;
-    }
-    for (int steps = 0; sleep_in_put(steps, &race); steps++) {
-    }
+    answer.steps = at_every_instruction(kill_in_answer, &answer);
+    race.steps = at_every_instruction(close_in_put, &race);
+    at_every_instruction(sleep_in_put, &race);
     printf("{\"put\": {\"steps\": %d, \"committed\": %d, \"recovered\": %d, \"owed\": %d,"
            " \"asleep\": %d, \"torn\": %d, \"unusable\": %d},\n",
            put.steps, put.committed, put.recovered, put.owed, put.asleep, put.torn,

@@ -90,21 +90,22 @@ is_over(void)
     return atomic_load(&taken) == SENDERS * FRAMES;
 }
 
-/* Sleep as the runtime does: arm, look again, wait for the bell. */
+/* Sleep as the runtime does: arm, look again, wait for the bell, or look by itself. */
 static void
 wait_for_frame(ring_reader_t *reader)
 {
-    char rings[64];
     struct pollfd poll_fd = {.fd = bell[0], .events = POLLIN};
     ring_arm(reader);
-    if (!ring_has_frame(&reader->ring) && !is_over() &&
-        poll(&poll_fd, 1, 10000) != 1) {
-        fprintf(stderr, "left asleep\n");
-        exit(2);
+    if (!ring_has_frame(&reader->ring) && !is_over()) {
+        int64_t may_sleep_ns = ring_stand_by(reader);
+        int timeout_ms = may_sleep_ns < 0 ? 10000 : (int)(may_sleep_ns / 1000000);
+        if (poll(&poll_fd, 1, timeout_ms) != 1 && may_sleep_ns < 0) {
+            fprintf(stderr, "left asleep\n");
+            exit(2);
+        }
     }
     ring_disarm(reader);
-    while (read(bell[0], rings, sizeof rings) > 0) {
-    }
+    ring_hush(reader, bell[0]);
 }
 
 static void
@@ -139,10 +140,9 @@ receive_all(void *argument)
         if (!ring_claim(&reader, &found)) {
             continue;
         }
+        ring_note_done(&reader, slot);
         ring_move(&reader, &found, (unsigned char *)&frame, slot);
-        if (ring_owes_bell(&reader.ring)) {
-            ring_ring(bell[1]);
-        }
+        ring_share(&reader, slot, bell[1]);
         if (!is_expected(&frame, found.length, last)) {
             fail("torn, twice or out of order");
         }

@@ -1,4 +1,4 @@
-"""The program ``kill_at_every_instruction.c``, compiled here and judged."""
+"""The programs ``kill_at_every_instruction.c`` and ``attend_at_every_instruction.c``, compiled here and judged."""
 
 from __future__ import annotations
 
@@ -11,30 +11,34 @@ from typing import Any
 import pytest
 
 NATIVE = Path(__file__).parents[2] / "native"
-SOURCE = NATIVE / "kill_at_every_instruction.c"
 INCLUDE = NATIVE.parents[1] / "transports"
 NOT_ALLOWED = 77
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    built = tmp_path_factory.mktemp("steps") / "steps"
+def report_of(name: str, folder: Path) -> dict[str, Any]:
+    """Compile a program and run it, once for all tests: it leaves nothing out."""
+    built = folder / name
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     # Bound at start-up, so that looking up a function is not among the instructions.
     flags = ["-std=c11", "-O2", "-pthread", "-Wl,-z,now", f"-I{INCLUDE}"]
-    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(built)], check=True)
-    return built
-
-
-@pytest.fixture(scope="module")
-def seen(program: Path) -> dict[str, Any]:
-    """Run it once for all tests: it takes seconds, because it leaves nothing out."""
-    done = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=False)
+    source = NATIVE / f"{name}.c"
+    subprocess.run([compiler, *flags, str(source), "-o", str(built)], check=True)
+    done = subprocess.run([built], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == NOT_ALLOWED:
         pytest.skip("ptrace is not allowed here")
     assert done.returncode == 0
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return report_of("kill_at_every_instruction", tmp_path_factory.mktemp("kill"))
+
+
+@pytest.fixture(scope="module")
+def attended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return report_of("attend_at_every_instruction", tmp_path_factory.mktemp("attend"))
 
 
 def test_no_receiver_is_left_asleep_by_a_sender_killed_anywhere(
@@ -118,3 +122,54 @@ def test_receiver_that_falls_asleep_at_any_moment_of_a_put_is_woken(
     seen: dict[str, Any],
 ) -> None:
     assert seen["race"]["asleep"] == 0
+
+
+def test_sender_killed_anywhere_in_a_put_that_wakes_nobody_leaves_its_frame_to_a_sentry(
+    attended: dict[str, Any],
+) -> None:
+    put = attended["put beside a sentry"]
+
+    assert 0 < put["committed"] < put["steps"]
+    assert put["rung"] == 0
+    assert (put["asleep"], put["lost"], put["stuck"]) == (0, 0, 0)
+
+
+def test_sender_killed_anywhere_as_it_calls_one_is_no_reason_to_call_no_other_one(
+    attended: dict[str, Any],
+) -> None:
+    put = attended["put beside no sentry"]
+
+    assert put["called"] > put["rung"] > 0  # killed between the promise and the bell
+    assert (put["asleep"], put["lost"], put["stuck"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("beside", ["a sentry", "no sentry"])
+def test_frame_put_while_an_attendant_is_stopped_anywhere_in_a_take_is_taken_by_another(
+    attended: dict[str, Any], beside: str
+) -> None:
+    take = attended[f"take beside {beside}"]
+
+    assert take["attended"] > 0
+    assert (take["quiet"] > 0) == (beside == "a sentry")  # nobody was rung for
+    assert (take["unheard"], take["asleep"]) == (0, 0)
+    assert (take["lost"], take["twice"]) == (0, 0)
+
+
+@pytest.mark.parametrize("role", ["attendant", "beside", "sentry", "waking"])
+def test_frame_put_at_any_moment_as_one_goes_to_rest_or_wakes_is_known_to_somebody(
+    attended: dict[str, Any], role: str
+) -> None:
+    on = attended[f"{role} goes on"]
+
+    assert on["found"] + on["rung"] + on["relied"] >= on["steps"] > 0
+    assert (on["asleep"], on["lost"]) == (0, 0)
+
+
+@pytest.mark.parametrize("role", ["attendant", "beside", "sentry", "waking"])
+def test_frame_put_before_one_is_killed_as_it_goes_to_rest_or_wakes_is_rung_for(
+    attended: dict[str, Any], role: str
+) -> None:
+    killed = attended[f"{role} killed"]
+
+    assert killed["rung"] == killed["steps"] > 0
+    assert (killed["asleep"], killed["lost"]) == (0, 0)
