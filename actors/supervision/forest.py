@@ -10,11 +10,9 @@ import attrs
 
 from actors.errors import ActorError, NameTakenError, SpawnError
 from actors.exits import ExitKind, ExitReason
-from actors.runtime.directory import RuntimeDirectory
 from actors.supervision.child import ActorChild, Branch, Child, SupervisorChild
-from actors.supervision.estate import Estate
+from actors.supervision.estates import Estates
 from actors.supervision.group import Group
-from actors.supervision.hangs import Limits
 from actors.supervision.payloads import Payloads
 from actors.supervision.settings import ChildOptions, SupervisorOptions
 from transports.errors import TransportError, limit_behind
@@ -25,18 +23,14 @@ class Forest:
 
     def __init__(
         self,
-        directory: RuntimeDirectory,
+        estates: Estates,
         payloads: Payloads,
-        transport: str,
-        max_message_bytes: int,
         take_number: Callable[[], int],
         is_taken: Callable[[str], bool],
     ) -> None:
-        """Make actors in *directory*, with mailboxes of *transport* unless they say otherwise."""
-        self._directory = directory
+        """Make actors of *estates* and of *payloads*; a name that *is_taken* is refused."""
+        self._estates = estates
         self._payloads = payloads
-        self._transport = transport
-        self._max_message_bytes = max_message_bytes
         self._take_number = take_number
         self._is_taken = is_taken
 
@@ -94,47 +88,20 @@ class Forest:
         seed: _Seed,
         branch: Branch,
     ) -> ActorChild:
-        if options.transport is None:
-            options = attrs.evolve(options, transport=self._transport)
+        options = self._estates.settled(options)
         label = options.name or f"{facts['class_name']}-{number}"
         try:
             arguments = self._payloads.hold(facts, seed.take(facts["size"]))
             seed.undo.callback(self._payloads.release, arguments)
-            estate = Estate.create(
-                self._directory,
-                number,
-                options,
-                facts["slots"],
-                (label, facts["class_name"]),
-                max_message_bytes=self._max_message_bytes,
+            actor = self._estates.actor(
+                branch, number, label, options, facts, arguments
             )
         except (TransportError, ActorError, OSError) as exc:
             limit = limit_behind(exc, label) if isinstance(exc, OSError) else None
             reason = ExitReason(ExitKind.SPAWN_ERROR, message=str(limit or exc))
             raise SpawnError(label, reason) from exc
-        seed.undo.callback(estate.close, lambda _: None)
-        return ActorChild(
-            number,
-            label,
-            options,
-            branch,
-            facts["class_name"],
-            facts["classes"],
-            arguments=arguments,
-            estate=estate,
-            limits=limits_of(options, facts),
-            resources=options.resources(),
-        )
-
-
-def limits_of(options: ChildOptions, facts: dict[str, Any]) -> Limits:
-    """Return how long what may take; what the options do not say, *facts* of the class do."""
-    timeout = options.handler_timeout
-    return Limits.of(
-        facts["timeouts"],
-        facts["handler_timeout"] if timeout is None else timeout,
-        options.heartbeat,
-    )
+        seed.undo.callback(actor.estate.close, lambda _: None)
+        return actor
 
 
 @attrs.define(eq=False)

@@ -6,15 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from actors.errors import ActorError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.child import ActorChild, Child
-from actors.supervision.estate import HOLDER_SEAT, Estate
+from actors.supervision.estate import HOLDER_SEAT
+from actors.supervision.estates import Estates
 from actors.supervision.settings import ChildOptions
 from actors.supervision.settling import Settling
 from actors.supervision.shared import SharedMailbox
@@ -42,26 +41,19 @@ class Sharing:
         self._mailboxes: dict[int, SharedMailbox] = {}
 
     def open(
-        self, number: int, facts: dict[str, Any], transport: str, max_message_bytes: int
+        self, number: int, facts: dict[str, Any], estates: Estates
     ) -> SharedMailbox:
-        """Make the shared mailbox *number* as *facts* describe it; *transport* is the system's.
+        """Make the shared mailbox *number* of *estates*, as *facts* describe it.
 
         Raises:
             TransportError: There is no room for it.
             OSError: A limit of the system.
         """
-        label = facts["label"]
+        label, class_name = facts["label"], facts["class_name"]
         options = ChildOptions.from_json(facts["settings"])
-        estate = Estate.create(
-            self._directory,
-            number,
-            attrs.evolve(options, transport=options.transport or transport),
-            0,
-            (label, facts["class_name"]),
-            max_message_bytes=max_message_bytes,
-        )
+        estate = estates.create(number, options, 0, (label, class_name))
         estate.page.words[status.READY] = 1  # it waits for no start of its own
-        made = SharedMailbox(number, label, facts["class_name"], estate)
+        made = SharedMailbox(number, label, class_name, estate)
         self._mailboxes[number] = made
         return made
 

@@ -9,12 +9,10 @@ import attrs
 
 from actors.errors import ActorError, SystemClosedError
 from actors.exits import ExitKind, ExitReason
-from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.start import Arguments
-from actors.supervision.child import ActorChild, Asker, Branch, Handle
+from actors.supervision.child import Asker, Branch, Handle
 from actors.supervision.companions import Companions
-from actors.supervision.estate import Estate
-from actors.supervision.forest import limits_of
+from actors.supervision.estates import Estates
 from actors.supervision.group import group_of_one
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.payloads import Payloads
@@ -27,24 +25,20 @@ from transports.errors import TransportError, limit_behind
 class Spawns:
     """Carries out the requests to spawn in one system."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one supervisor
+    def __init__(
         self,
         lifecycle: Lifecycle,
         companions: Companions,
-        directory: RuntimeDirectory,
+        estates: Estates,
         payloads: Payloads,
-        transport: str,
-        max_message_bytes: int,
         take_number: Callable[[], int],
         is_closing: Callable[[], bool],
     ) -> None:
-        """Make actors in *directory*, with mailboxes of *transport* unless they say otherwise, until it *is_closing*."""
+        """Make actors of *estates* and of *payloads*, until the system *is_closing*."""
         self._lifecycle = lifecycle
         self._companions = companions
-        self._directory = directory
+        self._estates = estates
         self._payloads = payloads
-        self._transport = transport
-        self._max_message_bytes = max_message_bytes
         self._take_number = take_number
         self._is_closing = is_closing
         self.requests: dict[str, Handle] = {
@@ -63,9 +57,8 @@ class Spawns:
         self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         number, label = self._take_number(), facts["label"]
-        limit = self._max_message_bytes
         try:
-            self._lifecycle.sharing.open(number, facts, self._transport, limit)
+            self._lifecycle.sharing.open(number, facts, self._estates)
         except (TransportError, OSError) as exc:
             self._refuse_start(asker, label, exc)
         else:
@@ -103,43 +96,29 @@ class Spawns:
             self._lifecycle.askers.refuse(asker, "closing", text=str(exc))
             return False
         number = self._take_number()
-        options = attrs.evolve(
-            options, id=str(number), transport=options.transport or self._transport
-        )
+        options = self._estates.settled(attrs.evolve(options, id=str(number)))
         label = options.name or facts.get("label") or f"{facts['class_name']}-{number}"
+        hands = self._lifecycle.hands if home is None else home.lent
+        own = SupervisorOptions(**facts["supervisor"])
         try:
             shared = self._lifecycle.sharing.join(number, facts.get("shared"))
             if shared is not None:  # one kind of slots for both
                 scheme = shared.estate.transport.scheme
                 options = attrs.evolve(options, transport=scheme)
-            estate = Estate.create(
-                self._directory,
+            group = group_of_one(number, options, own)
+            child = self._estates.actor(
+                Branch(number, group, hands, home=home),
                 number,
+                label,
                 options,
-                facts["slots"],
-                (label, facts["class_name"]),
-                max_message_bytes=self._max_message_bytes,
+                facts,
+                arguments,
+                spawner=asker,
+                shared=shared,
             )
         except (TransportError, ActorError, OSError) as exc:
             self._lifecycle.sharing.leave(number, facts.get("shared"))
             self._refuse_start(asker, label, exc)
             return False
-        own = SupervisorOptions(**facts["supervisor"])
-        group = group_of_one(number, options, own)
-        hands = self._lifecycle.hands if home is None else home.lent
-        child = ActorChild(
-            number,
-            label,
-            options,
-            Branch(number, group, hands, home=home),
-            facts["class_name"],
-            facts["classes"],
-            spawner=asker,
-            arguments=arguments,
-            estate=estate,
-            limits=limits_of(options, facts),
-            resources=options.resources(),
-            shared=shared,
-        )
         self._lifecycle.add(child)
         return True

@@ -1,6 +1,7 @@
-"""The supervisor of plainly spawned actors: one loop, one thread, no user code.
+"""The root supervisor of a system: one loop, one thread, no user code.
 
-It reads requests, sees deaths, and stops everything in the end; what happens to a child is in ``lifecycle.py``.
+It waits for requests, deaths and deadlines, and stops everything in the end; who carries out a request is in ``desk.py``, what happens
+to a child in ``lifecycle.py``.
 It never forks: the loop *returns* a ``Task``, so that the child has none of its frames on the stack.
 """
 
@@ -12,10 +13,9 @@ import math
 import os
 import selectors
 import time
-from typing import Any
 
 from actors.errors import MailboxFullError
-from actors.runtime import lanes, reports, requests, status
+from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
@@ -26,12 +26,14 @@ from actors.runtime.route import Route
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import console, log, reaper, repeats, watchdog
 from actors.supervision.alarms import Alarms
-from actors.supervision.child import ActorChild, Asker, Handle
+from actors.supervision.child import ActorChild
 from actors.supervision.closing import Closing
 from actors.supervision.companions import Companions
 from actors.supervision.complaints import Complaints
 from actors.supervision.console import Console
 from actors.supervision.control import Control
+from actors.supervision.desk import Desk
+from actors.supervision.estates import Estates
 from actors.supervision.events import Events
 from actors.supervision.exports import Exports
 from actors.supervision.forest import Forest
@@ -49,8 +51,8 @@ from actors.supervision.spawns import Spawns
 from actors.supervision.trees import Trees
 from actors.supervision.watchdog import Watchdog
 from actors.supervision.watching import Watching
-from actors.wire import frame, parcel, reasons
-from actors.wire.frame import Header, Kind
+from actors.wire import reasons
+from actors.wire.frame import Kind
 from transports._ring import arm, disarm
 from transports.blob import BlobStore
 from transports.ledger import Ledger
@@ -86,7 +88,6 @@ class Supervisor:
         """
         self.should_stop = False  # set by a signal
         self._directory = directory
-        self._transport = transport
         self._main_pidfd = main_pidfd
         self._lane = lanes.Lane(directory.fd, ROOT)
         self._readers = (self._lane.reader,)
@@ -127,7 +128,7 @@ class Supervisor:
             Mailboxes(self.lifecycle, exports),
         )
         self._watchdog = Watchdog(self.lifecycle, self._events, self._alarms)
-        self._numbers = itertools.count(MAIN + 1)
+        self._take_number = itertools.count(MAIN + 1).__next__
         self._programs = Programs(
             directory,
             door_fd,
@@ -135,40 +136,22 @@ class Supervisor:
             self._events,
             self._selector,
             self._payloads,
-            lambda: next(self._numbers),
+            self._take_number,
             self.lifecycle.kin.watches.forget,
         )
         self._closing = Closing(
             self.lifecycle, self._events, self._alarms, self._programs.close
         )
         self._is_orphaned = False  # because the program that owns the system has died
-        companions = Companions(self.lifecycle, lambda: next(self._numbers))
-        self._requests: dict[str, Handle] = {
-            "hello": lambda asker, *_: self._on_hello(asker, preloaded),
-            "rouse": lambda _asker, _sender, facts, _payload: (
-                self.lifecycle.sharing.rouse(facts["number"])
-            ),
-            "ready": self._on_ready,
-            "leaving": lambda _asker, _sender, facts, _payload: self.lifecycle.leaving(
-                facts["number"], facts["incarnation"]
-            ),
-            "damaged": lambda _asker, _sender, facts, _payload: self.lifecycle.damaged(
-                facts["number"], facts["inode"]
-            ),
-            "subscribe": self._on_subscribe,
-            "acknowledge": lambda _asker, sender, facts, _payload: (
-                self._events.acknowledge(sender, facts["count"])
-            ),
-            "bar": self._on_bar,
-            **self._spawns(companions).requests,
-            **self._trees(companions).requests,
-            **self._closing.requests,
-            **self._control.requests,
-            **Inquiries(self.lifecycle).requests,
-            **Watching(self.lifecycle).requests,
-            **Complaints(self.lifecycle, self._events, self._repeats).requests,
-            **self.lifecycle.settling.quarantine.requests,
-        }
+        self._desk = Desk(
+            self.lifecycle,
+            self._events,
+            self._watchdog,
+            self._console,
+            preloaded,
+            self._blobs,
+        )
+        self._employ(Estates(directory, transport, self._outgoing.max_message_bytes))
         self._on_alarms = {
             PAYLOADS: lambda _: self._payloads.look(),
             repeats.ALARM: self._repeats.on_alarm,
@@ -186,29 +169,36 @@ class Supervisor:
             wakeup_fd, selectors.EVENT_READ, lambda: self._on_signal(wakeup_fd)
         )
 
-    def _spawns(self, companions: Companions) -> Spawns:
-        return Spawns(
-            self.lifecycle,
-            companions,
-            self._directory,
+    def _employ(self, estates: Estates) -> None:
+        """Say who carries out which request; what is started is made of *estates*."""
+        lifecycle = self.lifecycle
+        companions = Companions(lifecycle, self._take_number)
+        forest = Forest(
+            estates,
             self._payloads,
-            self._transport,
-            self._outgoing.max_message_bytes,
-            lambda: next(self._numbers),
-            lambda: self._closing.has_begun,
+            self._take_number,
+            lifecycle.census.names.__contains__,
         )
 
-    def _trees(self, companions: Companions) -> Trees:
-        forest = Forest(
-            self._directory,
-            self._payloads,
-            self._transport,
-            self._outgoing.max_message_bytes,
-            lambda: next(self._numbers),
-            self.lifecycle.census.names.__contains__,
-        )
-        return Trees(
-            self.lifecycle, companions, forest, lambda: self._closing.has_begun
+        def is_closing() -> bool:
+            return self._closing.has_begun
+
+        self._desk.employ(
+            Spawns(
+                lifecycle,
+                companions,
+                estates,
+                self._payloads,
+                self._take_number,
+                is_closing,
+            ).requests,
+            Trees(lifecycle, companions, forest, is_closing).requests,
+            self._closing.requests,
+            self._control.requests,
+            Inquiries(lifecycle).requests,
+            Watching(lifecycle).requests,
+            Complaints(lifecycle, self._events, self._repeats).requests,
+            lifecycle.settling.quarantine.requests,
         )
 
     # The loop.
@@ -274,35 +264,7 @@ class Supervisor:
             data = self._lane.take()
             if data is None:
                 return
-            try:
-                header = frame.read(data)
-            except frame.FrameError as exc:
-                self._events.warn("request_refused", error=str(exc))
-                continue
-            try:
-                self._handle(header, data[header.body_at :])
-                self.lifecycle.decide()  # the next request finds it under way
-            except Exception as exc:  # noqa: BLE001 - one request, whatever is in it, must not bring the tree down
-                self._events.warn(
-                    "request_refused",
-                    sender=header.sender,
-                    request=header.method,
-                    error=repr(exc),
-                )
-                if header.lane:
-                    text = (
-                        f"{header.method}: the root supervisor could not do it: {exc!r}"
-                    )
-                    self.lifecycle.askers.refuse(
-                        (header.lane, header.corr), "refused", text=text[:500]
-                    )
-
-    def _handle(self, header: Header, body: bytes) -> None:
-        if header.flags & frame.BLOB:
-            body = bytes(parcel.receive(body, self._blobs).data)
-        facts, payload = requests.unpack(body)
-        handle = self._requests[header.method]
-        handle((header.lane, header.corr), header.sender, facts, payload)
+            self._desk.take(data)
 
     def _on_alarm(self, kind: str, number: int) -> None:
         act = self._on_alarms.get(kind)
@@ -328,33 +290,6 @@ class Supervisor:
         shared = self.lifecycle.sharing.get(number)
         return None if shared is None else shared.estate.ledger
 
-    # Requests.
-
-    def _on_hello(self, asker: Asker, preloaded: Preloaded) -> None:
-        for module, left in preloaded.left.items():
-            text = "a fork copies no thread: in an actor they are missing, and locks that they hold stay locked"
-            self._events.warn(
-                "preload_left_threads", module=module, threads=left, text=text
-            )
-        if preloaded.failure is None:
-            self.lifecycle.askers.answer(asker, Kind.ANSWER, {})
-        else:
-            self.lifecycle.askers.refuse(
-                asker, "failed", reason=reasons.to_json(preloaded.failure)
-            )
-
-    def _on_ready(
-        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        self.lifecycle.ready(facts["number"], facts["incarnation"])
-        self._watchdog.watch(facts["number"])
-
-    def _on_subscribe(
-        self, asker: Asker, sender: int, _facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        self._events.subscribe(sender)
-        self.lifecycle.askers.answer(asker, Kind.ANSWER, {})
-
     # Closing.
 
     def _fail(self) -> None:
@@ -370,12 +305,6 @@ class Supervisor:
                 if number != ROOT and number not in self.lifecycle.census.children:
                     self._outgoing.notify_last(number, Kind.FAILED, body)
         self._closing.stop_all()
-
-    def _on_bar(
-        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
-    ) -> None:
-        if sender == MAIN:  # the one that our terminal is the terminal of
-            self._console.show(facts["key"], facts["text"])
 
     def _on_main_died(self) -> None:
         self._selector.unregister(self._main_pidfd)

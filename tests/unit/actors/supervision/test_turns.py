@@ -57,7 +57,7 @@ def test_requests_that_come_without_end_have_to_wait_for_their_turn(
         if len(handled) < 100:
             outlet.put(request, b"hello", requests.pack({}))
 
-    supervisor._requests["hello"] = handle
+    supervisor._desk.employ({"hello": handle})
     handle()
 
     supervisor._drain()
