@@ -1,6 +1,6 @@
 """What a test can leave behind, told from what others do on the same machine.
 
-Processes, named objects in ``/dev/shm`` and ``/dev/mqueue``, and descriptors of the process that runs the tests.
+Processes, named objects in ``/dev/shm``, POSIX queues where they can be seen (see ``queues``), and descriptors of the process that runs the tests.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from typing import Literal
 
 import attrs
 
-from actors.runtime import clients, status
+from actors.runtime import clients, status, systems
 from actors.runtime.client import MAIN
+from actors.testing import queues
 
 # In the environment of everything that the tests start, so that a process whose parent has died is found too.
 MARKER = "ACTORS_TEST_RUN"
 RUN = uuid.uuid4().hex
 
-NAMED_OBJECTS = (Path("/dev/shm"), Path("/dev/mqueue"))  # noqa: S108 - only looked at
+NAMED_OBJECTS = Path("/dev/shm")  # noqa: S108 - only looked at
 LEAVING_SECONDS = 2.0  # for what is on its way out when a test ends
 _PACE = 0.005
 
@@ -117,14 +118,14 @@ def left_since(before: Traces) -> list[Leak]:
     What comes to a process or a system that ran *before* already belongs to that, and is looked at when it has ended.
     """
     now = look()
-    processes = {
+    processes = frozenset(
         pid for pid in now.processes - before.processes if not _is_below(pid, before)
-    }
+    )
     names = now.names - before.names
     if names:
-        names -= _of_strangers(names, now.processes)
+        names -= _of_others(names, processes)
         # That took long: what strangers make and remove all the time has gone meanwhile.
-        names = frozenset(filter(os.path.lexists, names))
+        names &= frozenset(_names())
     descriptors = frozenset[str]()
     if not before.has_systems:
         descriptors = now.descriptors - before.descriptors
@@ -136,7 +137,7 @@ def left_since(before: Traces) -> list[Leak]:
 
 
 def _kind_of(name: str) -> Kind:
-    return "queue" if name.startswith("/dev/mqueue/") else "file"
+    return "queue" if Path(name).parent == queues.FOLDER else "file"
 
 
 def _pids() -> Iterator[int]:
@@ -187,12 +188,12 @@ def _command(pid: int) -> str:
 
 def _names() -> Iterator[str]:
     """Yield the named kernel objects of this user; a system's directory is one of them."""
-    for folder in NAMED_OBJECTS:
-        for path in _entries(folder):
-            if path.name.startswith("actors-") and path.is_dir():
-                yield from map(str, _entries(path))
-            else:
-                yield str(path)
+    for path in _entries(NAMED_OBJECTS):
+        if path.name.startswith("actors-") and path.is_dir():
+            yield from map(str, _entries(path))
+        else:
+            yield str(path)
+    yield from queues.names()
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -203,14 +204,17 @@ def _entries(folder: Path) -> Iterator[Path]:
                     yield path
 
 
-def _of_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
-    """Return those of *names* that no test has made: a process that is not *ours* has it open or mapped, or made it.
+def _of_others(names: frozenset[str], ours: frozenset[int]) -> set[str]:
+    """Return those of *names* that belong to others: a process that is neither *ours* nor this one has it open or mapped, or made it.
 
     Other programs use the same folders, and two runs of the tests may go on at once.
+    Others are also processes that ran before, such as a system that several tests share, in which each may make a queue.
     What stays of a system whose program was killed says only who that was; the next start of any system removes it.
     """
     ours |= {os.getpid()}
-    theirs = {name for name in names if _program_of(name) not in {None, *ours}}
+    theirs = {
+        name for name in names if _program_of(_system_of(name)) not in {None, *ours}
+    }
     for pid in set(_pids()) - ours:
         paths = [entry.partition(" ")[2] for entry in _descriptors(pid)]
         paths += _mapped(pid)  # as semaphores are, whose descriptor is closed
@@ -224,12 +228,29 @@ def _of_strangers(names: frozenset[str], ours: frozenset[int]) -> set[str]:
 
 def _link_of(name: str) -> str:
     """Return what /proc shows for a descriptor of *name*: of a queue, not where queues are mounted."""
-    return name.removeprefix("/dev/mqueue")
+    return name.removeprefix(str(queues.FOLDER))
 
 
-def _program_of(name: str) -> int | None:
-    """Return the process whose system has the directory *name*; None if it is none, or does not say so yet."""
-    page = Path(name) / status.file_name(MAIN)
+def _system_of(name: str) -> Path:
+    """Return the directory of the system that *name* is, or belongs to as the queue of a mailbox."""
+    if _kind_of(name) == "queue":
+        for mailbox in systems.default_base().glob("*/*.mail"):
+            if _holds(mailbox, _link_of(name).encode()):
+                return mailbox.parent
+    return Path(name)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether *path* is a file with that *content*; others are large, or would keep a reader waiting."""
+    with contextlib.suppress(OSError):  # just gone
+        if path.is_file() and path.stat().st_size == len(content):
+            return path.read_bytes() == content
+    return False
+
+
+def _program_of(system: Path) -> int | None:
+    """Return the process whose system has the directory *system*; None if it is none, or does not say so yet."""
+    page = system / status.file_name(MAIN)
     try:
         with page.open("rb") as file:
             head = file.read(status.WORDS_BYTES)

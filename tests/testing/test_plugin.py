@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
+from actors.testing import queues
 from tests.support.plugin import needs_plugin
 
 pytest_plugins = ["pytester"]
@@ -21,8 +21,9 @@ filterwarnings = error
 
 # Found by actors too: their classes go by name, since the tests are in a module.
 HEAD = """
-import mmap, os, subprocess, sys
+import contextlib, mmap, os, subprocess, sys
 from pathlib import Path
+import posix_ipc
 import pytest
 from actors import Actor, ActorSystem
 from actors.testing import leaks
@@ -96,7 +97,7 @@ LEAKS = {
         r"  file (/dev/shm/left-\d+)\n  descriptor \d+ \1",
     ),
     "queue": (
-        "import posix_ipc; made.append(posix_ipc.MessageQueue(f'/left-{os.getpid()}', posix_ipc.O_CREX))",
+        "made.append(posix_ipc.MessageQueue(f'/left-{os.getpid()}', posix_ipc.O_CREX))",
         r"  queue /dev/mqueue(/left-\d+)\n  descriptor \d+ \1",
     ),
     "system": (
@@ -124,8 +125,9 @@ def tidy():
             each.wait()
         if isinstance(each, ActorSystem):
             each.close()
-    for name in (f"/dev/shm/left-{os.getpid()}", f"/dev/mqueue/left-{os.getpid()}"):
-        Path(name).unlink(missing_ok=True)
+    Path(f"/dev/shm/left-{os.getpid()}").unlink(missing_ok=True)
+    with contextlib.suppress(posix_ipc.ExistentialError):
+        posix_ipc.unlink_message_queue(f"/left-{os.getpid()}")
 """
 
 
@@ -133,8 +135,7 @@ def test_each_kind_of_leak_fails_its_test_and_is_named(run: Run) -> None:
     kinds = {
         kind: leak
         for kind, leak in LEAKS.items()
-        # Queues are seen where they are mounted.
-        if kind != "queue" or Path("/dev/mqueue").is_mount()
+        if kind != "queue" or queues.are_seen()
     }
     tests = [
         f"""

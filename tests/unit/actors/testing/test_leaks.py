@@ -5,14 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import posix_ipc
 import pytest
 
-from actors.runtime import status
-from actors.testing import leaks
+import _actors_pytestplugin
+from actors import ActorSystem
+from actors.runtime import status, systems
+from actors.testing import leaks, queues
 from actors.testing.leaks import Leak
+from tests.support.actors_under_test import Counter
 from tests.support.gates import wait_until
 
 ORPHAN = """
@@ -23,7 +28,7 @@ print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid)
 
 @pytest.fixture
 def named_object() -> Iterator[Path]:
-    path = leaks.NAMED_OBJECTS[0] / f"leaks-{leaks.RUN}"
+    path = leaks.NAMED_OBJECTS / f"leaks-{leaks.RUN}"
     path.touch()
     yield path
     path.unlink(missing_ok=True)
@@ -114,17 +119,17 @@ def test_a_named_object_that_goes_while_it_is_looked_at_is_no_leak(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Strangers that made a directory after the other had one there at any time, and none that stayed."""
-    monkeypatch.setattr(leaks, "NAMED_OBJECTS", (tmp_path,))
+    monkeypatch.setattr(leaks, "NAMED_OBJECTS", tmp_path)
     before = leaks.look()
     passing, staying = tmp_path / "passing", tmp_path / "staying"
     passing.touch()
     staying.touch()
 
-    def look_at_strangers(*_: object) -> set[str]:
+    def look_at_others(*_: object) -> set[str]:
         passing.unlink()
         return set()
 
-    monkeypatch.setattr(leaks, "_of_strangers", look_at_strangers)
+    monkeypatch.setattr(leaks, "_of_others", look_at_others)
 
     assert leaks.left_since(before) == [Leak("file", str(staying))]
 
@@ -157,10 +162,29 @@ def test_a_named_object_that_a_stranger_holds_is_no_leak(
 
 @pytest.fixture
 def base() -> Iterator[Path]:
-    path = leaks.NAMED_OBJECTS[0] / f"actors-leaks-{leaks.RUN}"
+    path = leaks.NAMED_OBJECTS / f"actors-leaks-{leaks.RUN}"
     path.mkdir()
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def queue() -> Iterator[Path]:
+    name = f"/actors-{uuid.uuid4().hex}"
+    yield queues.FOLDER / name[1:]
+    posix_ipc.unlink_message_queue(name)
+
+
+sees_queues = pytest.mark.skipif(
+    not queues.are_seen(), reason="needs /dev/mqueue, or CAP_SYS_ADMIN"
+)
+
+
+def make_queue(path: Path) -> None:
+    """Make a queue that nobody has open."""
+    name = f"/{path.name}"
+    made = posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=1)
+    made.close()
 
 
 def make_system(path: Path, pid: int) -> None:
@@ -189,6 +213,71 @@ def test_what_a_killed_stranger_left_of_its_system_is_no_leak(base: Path) -> Non
     make_system(base / "system.1", stranger.pid)
 
     assert leaks.left_since(before) == []
+
+
+@sees_queues
+def test_a_queue_that_nobody_has_open_is_a_leak(queue: Path) -> None:
+    before = leaks.look()
+
+    make_queue(queue)
+
+    assert leaks.left_since(before) == [Leak("queue", str(queue))]
+
+
+@sees_queues
+def test_a_queue_of_a_system_that_ran_before_is_no_leak(system: ActorSystem) -> None:
+    before = leaks.look()
+
+    counter = system.options(transport="mq").spawn(Counter).result()
+    made = set(leaks.look().names - before.names)
+    left = leaks.left_since(before)
+    counter.kill().result()
+
+    assert [Path(name).parent for name in made] == [queues.FOLDER]
+    assert left == []
+
+
+@sees_queues
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_queue_in_a_system_that_a_killed_stranger_left_is_no_leak(
+    queue: Path, base: Path, monkeypatch: pytest.MonkeyPatch, *, is_ours: bool
+) -> None:
+    monkeypatch.setattr(systems, "default_base", lambda: base)
+    stranger = subprocess.Popen(["true"])
+    stranger.wait()
+    before = leaks.look()
+
+    make_system(base / "system.1", os.getpid() if is_ours else stranger.pid)
+    (base / "system.1" / "2.mail").write_text(f"/{queue.name}")
+    make_queue(queue)
+
+    kinds = {leak.kind for leak in leaks.left_since(before)}
+    assert kinds == ({"file", "queue"} if is_ours else set())
+
+
+def test_who_cannot_mount_queues_sees_none_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(queues, "FOLDER", tmp_path)
+    monkeypatch.setattr(queues, "_call", refuse)
+    monkeypatch.setattr(queues, "_folder_fd", queues._folder_fd.__wrapped__)
+
+    assert not queues.are_seen()
+    assert list(queues.names()) == []
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_the_head_of_the_report_says_where_queues_may_go_unseen(
+    monkeypatch: pytest.MonkeyPatch, *, is_mounted: bool
+) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda _: is_mounted)
+
+    said = _actors_pytestplugin.pytest_report_header()
+
+    assert ("CAP_SYS_ADMIN" in (said or "")) is not is_mounted
 
 
 def test_a_child_imports_test_support_from_any_directory(tmp_path: Path) -> None:
