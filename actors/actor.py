@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
+from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -300,20 +301,21 @@ def handler_names(cls: type[Any]) -> list[str]:
 
 def method_names(cls: type[Any]) -> list[str]:
     """Return the names of the plain methods of *cls*, private ones as well, without those of ``Actor``."""
-    return [
-        name for name in dir(cls) if not is_own_of_actor(name) and _is_method(cls, name)
-    ]
+    found: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        found |= vars(base)
+    return sorted(
+        name
+        for name, value in found.items()
+        if isinstance(value, FunctionType)
+        and not name.startswith("__")
+        and not is_own_of_actor(name)
+    )
 
 
 def is_own_of_actor(name: str) -> bool:
     """Return whether *name* is one that every actor has: a hook, a setting, or something for the actor itself."""
     return name in _RESERVED or name in _HOOKS
-
-
-def _is_method(cls: type[Any], name: str) -> bool:
-    return not name.startswith("__") and inspect.isfunction(
-        inspect.getattr_static(cls, name)
-    )
 
 
 def _own(

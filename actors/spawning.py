@@ -46,6 +46,8 @@ def _check_class(cls: object) -> None:
 def _check_arguments(
     cls: type[Actor], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
+    if _needs_none(cls) and not args and not kwargs:
+        return
     try:
         # As it is called: a decorator of the constructor may add what it wraps away.
         signature = inspect.signature(cls, follow_wrapped=False)
@@ -58,15 +60,20 @@ def _check_arguments(
         raise TypeError(msg) from None
 
 
+def _needs_none(cls: type[Actor]) -> bool:
+    """Return whether nobody has given *cls* a constructor; its signature would be parsed from a text."""
+    is_plain = type(cls).__call__ is type.__call__  # no metaclass makes its objects
+    return (
+        is_plain and cls.__init__ is object.__init__ and cls.__new__ is object.__new__
+    )
+
+
 def _check_concurrency(cls: type[Actor]) -> None:
     """Warn of a class that wants several messages at once and whose handlers block each other."""
-    names = handler_names(cls)
-    handlers = [inspect.unwrap(getattr(cls, name)) for name in names]
-    if (
-        cls.concurrency > 1
-        and names
-        and not any(map(inspect.iscoroutinefunction, handlers))
-    ):
+    if cls.concurrency <= 1:
+        return
+    handlers = [inspect.unwrap(getattr(cls, name)) for name in handler_names(cls)]
+    if handlers and not any(map(inspect.iscoroutinefunction, handlers)):
         warnings.warn(
             f"{cls.__name__}.concurrency={cls.concurrency}: none of its handlers is 'async def', so it handles one message at a time",
             RuntimeWarning,

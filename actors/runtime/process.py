@@ -114,10 +114,7 @@ class Process:
     def run(self) -> int:
         """Live; return the exit status."""
         os.register_at_fork(after_in_child=self._become_copy)
-        offspring.caught.add(signal.SIGTERM)
-        # Makes a signal end the loop's sleep.
-        self.loop.add_signal_handler(signal.SIGTERM, lambda: None)
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._catch_sigterm()
         try:
             instance = self._run_in_loop(self._begin())
         except BaseException as exc:  # noqa: BLE001 - the boundary between user code and the runtime
@@ -141,6 +138,12 @@ class Process:
             self._run_until_ended()
         return self._end()
 
+    def _catch_sigterm(self) -> None:
+        offspring.caught.add(signal.SIGTERM)
+        # Makes a signal end the loop's sleep.
+        self.loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
     def _become_copy(self) -> None:
         """This is a process that the actor's code has forked; see ``offspring``."""
         self.cell.is_copy = True
@@ -149,13 +152,15 @@ class Process:
 
     def rehearse(self) -> None:
         """Come as far as an actor that takes messages, and take none."""
+        self._catch_sigterm()
         self.cell.open(self._run_in_loop(self._begin()))
 
     def leave_stage(self) -> None:
         """Let go of everything, after a rehearsal."""
         self._mailbox.close()
         self.client.close()
-        self.loop.close()
+        self.loop.close()  # which catches no signal any more
+        offspring.caught.clear()
 
     def _wear(self) -> Wear | None:
         limits, start = self._start.arguments.recycle, self._start

@@ -1,4 +1,7 @@
-"""A birth on its way to another process: the order, and the descriptors beside it, the last of which holds an actor's arguments."""
+"""A birth on its way to another process: the order, and the descriptors beside it.
+
+An actor's arguments are in the order, or, where they are too large for that, in a file that is the last of the descriptors.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 
 from actors.supervision import orders
 from actors.supervision.birth import AsActor, Birth
+
+INLINE_BYTES = 16 * 1024  # of the arguments in an order, which is a datagram
 
 
 @contextlib.contextmanager
@@ -22,9 +27,13 @@ def packed(birth: Birth) -> Iterator[tuple[bytes, list[int]]]:
     if not isinstance(birth.role, AsActor):
         yield orders.of_birth(birth), descriptors
         return
+    arguments = birth.role.arguments.data
+    if len(arguments) <= INLINE_BYTES:
+        yield orders.of_birth(birth, arguments), descriptors
+        return
     fd = os.memfd_create("arguments", os.MFD_CLOEXEC)
     try:
-        view = memoryview(birth.role.arguments.data)
+        view = memoryview(arguments)
         while view:
             view = view[os.write(fd, view) :]
         yield orders.of_birth(birth), [*descriptors, fd]
@@ -38,8 +47,9 @@ def unpacked(facts: dict[str, Any], descriptors: list[int]) -> Birth | None:
         for fd in descriptors:
             os.close(fd)
         return None
-    data = _read(descriptors.pop()) if "scheme" in facts else b""
-    return orders.to_birth(facts, descriptors, data)
+    if orders.lacks_arguments(facts):
+        facts = {**facts, orders.INLINE: _read(descriptors.pop())}
+    return orders.to_birth(facts, descriptors)
 
 
 def _read(fd: int) -> bytes:

@@ -13,7 +13,7 @@ from actors.supervision import handover, orders
 from actors.supervision.birth import AsActor, AsSupervisor, Birth
 from actors.supervision.line import Line
 
-DATA = b"pickled \x00" * 100_000
+DATA = b"pickled \x00\n" * 100_000
 
 
 @pytest.fixture
@@ -38,17 +38,18 @@ def inode(fd: int) -> int:
 
 
 @pytest.mark.parametrize("shares", [False, True])
+@pytest.mark.parametrize("data", [DATA, DATA[: handover.INLINE_BYTES], b""])
 def test_actor_arrives_with_its_arguments_and_descriptors(
-    ends: tuple[Line, Line], fds: list[int], *, shares: bool
+    ends: tuple[Line, Line], fds: list[int], data: bytes, *, shares: bool
 ) -> None:
     shared = Shared(4, fds[2], 1) if shares else None
     role = AsActor(
-        "shm", fds[1], Arguments(DATA, places=[[-3, 8, "load"]]), shared=shared
+        "shm", fds[1], Arguments(data, places=[[-3, 8, "load"]]), shared=shared
     )
     birth = Birth(7, 2, "Counter-7", "shop.1/7.2", fds[0], role)
 
-    with handover.packed(birth) as (data, descriptors):
-        assert ends[0].try_send(data, descriptors)
+    with handover.packed(birth) as (order, descriptors):
+        assert ends[0].try_send(order, descriptors)
     received = ends[1].receive()
 
     assert received is not None

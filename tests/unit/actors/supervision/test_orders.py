@@ -39,22 +39,32 @@ ARGUMENTS = Arguments(b"pickled \x00", is_private=True, places=[[-3, 8, "load"]]
     ],
 )
 def test_birth_arrives_as_it_was_ordered(birth: Birth) -> None:
-    kind, facts = orders.from_bytes(orders.of_birth(birth))
+    is_actor = isinstance(birth.role, AsActor)
+    inline = ARGUMENTS.data if is_actor else None
+    kind, facts = orders.from_bytes(orders.of_birth(birth, inline))
 
-    arrived = orders.to_birth(facts, [*birth.descriptors()], ARGUMENTS.data)
+    arrived = orders.to_birth(facts, [*birth.descriptors()])
 
     assert kind == "fork"
     assert arrived == birth
-    is_actor = isinstance(birth.role, AsActor)
-    travelling = len([*birth.descriptors()]) + is_actor  # its arguments
-    assert orders.count_descriptors(facts) == travelling
+    assert not orders.lacks_arguments(facts)
+    assert orders.count_descriptors(facts) == len([*birth.descriptors()])
+
+
+def test_arguments_that_are_not_in_the_order_are_one_descriptor_more() -> None:
+    birth = Birth(7, 2, "Counter-7", "m", 11, AsActor("shm", 12, ARGUMENTS))
+
+    _, facts = orders.from_bytes(orders.of_birth(birth))
+
+    assert orders.lacks_arguments(facts)
+    assert orders.count_descriptors(facts) == 3
 
 
 def test_birth_takes_the_descriptors_that_have_arrived() -> None:
     birth = Birth(7, 2, "Counter-7", "m", 11, AsSupervisor(12))
     _, facts = orders.from_bytes(orders.of_birth(birth))
 
-    arrived = orders.to_birth(facts, [21, 22], b"")
+    arrived = orders.to_birth(facts, [21, 22])
 
     assert list(arrived.descriptors()) == [21, 22]
 
