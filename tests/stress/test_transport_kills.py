@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.transports import Place, a_place
+from transports import registry
 
 SCHEMES = ["mq", "pipe", "shm", "unix"]
 COUNTS = [
@@ -27,8 +28,10 @@ def place() -> Iterator[Place]:
         yield made
 
 
-def experiment(place: Place, role: str, *args: object) -> dict[str, Any]:
-    process = place.start(role, *args, program="tests.support.transport_kills")
+def experiment(place: Place, role: str, scheme: str, *args: object) -> dict[str, Any]:
+    held = place.create(registry.get(scheme))
+    program = "tests.support.transport_kills"
+    process = place.start(role, scheme, held, *args, held=held, program=program)
     printed, _ = process.communicate()
     assert process.returncode == 0
     seen: dict[str, Any] = json.loads(printed)

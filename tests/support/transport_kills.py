@@ -1,7 +1,8 @@
 """Experiments in which senders or receivers of a mailbox are killed at random.
 
-Run as a program with one thread, which may fork.  An experiment prints one JSON object
-with what it saw; the tests judge it.
+Run as a program with one thread, which may fork.  An experiment is given the descriptor
+of a mailbox, which its test makes and removes, and prints one JSON object with what it
+saw; the tests judge it.
 
 Receivers have no other memory than the state page: for each sender the last number
 accepted and the last number handled.  Handling is one store, so the page always tells
@@ -131,10 +132,11 @@ def handled(sender: int) -> int:
     return accepted(sender) + 1
 
 
-def kill_receivers(directory: Path, scheme: str, kills: str, seed: str) -> None:
+def kill_receivers(
+    directory: Path, scheme: str, given: str, kills: str, seed: str
+) -> None:
     """Kill receiver after receiver while senders keep the mailbox full."""
-    chance = random.Random(int(seed))
-    held = registry.get(scheme).create(open_directory(directory), NAME)
+    chance, held = random.Random(int(seed)), int(given)
     state, slot = state_of(directory), slot_file(directory)
     senders = [fork(_send_numbered, directory, scheme, n) for n in range(SENDERS)]
     in_hand = unhandled = inherited = done = 0
@@ -216,11 +218,12 @@ def tallies_of(directory: Path) -> mmap.mmap:
     return map_file(directory / "tallies", SENDERS * (MOST + 1))
 
 
-def kill_one_of_several(directory: Path, scheme: str, kills: str, seed: str) -> None:
+def kill_one_of_several(
+    directory: Path, scheme: str, given: str, kills: str, seed: str
+) -> None:
     """Kill a receiver, settle its seat beside the others, and start it again, while senders go on."""
-    chance = random.Random(int(seed))
+    chance, held = random.Random(int(seed)), int(given)
     transport, dir_fd = registry.get(scheme), open_directory(directory)
-    held = transport.create(dir_fd, NAME)
     state, tallies = state_of(directory), tallies_of(directory)
     slots = [slot_file(directory, seat=seat) for seat in range(RECEIVERS)]
     senders = [fork(_send_bursts, directory, scheme, n) for n in range(SENDERS)]
@@ -330,11 +333,12 @@ class Ledger:
         self.last[sender] = number
 
 
-def kill_senders(directory: Path, scheme: str, kills: str, seed: str) -> None:
+def kill_senders(
+    directory: Path, scheme: str, given: str, kills: str, seed: str
+) -> None:
     """Kill sender after sender while this process receives."""
-    chance = random.Random(int(seed))
+    chance, held = random.Random(int(seed)), int(given)
     transport, dir_fd = registry.get(scheme), open_directory(directory)
-    held = transport.create(dir_fd, NAME)
     mailbox, slot, ledger = transport.open(held, dir_fd, NAME), new_slot(), Ledger()
     running = [fork(_send_checked, directory, scheme, n) for n in range(SENDERS)]
     for serial in range(SENDERS, SENDERS + int(kills)):
