@@ -121,7 +121,10 @@ class Waiting:
             self._add_waker(pending, waker)
             if pending.state != WAITING:  # settled by another thread in between
                 return
-            self._side(loop).wait_until(self._questions.next_deadline_ns)
+            due, own = self._questions.next_deadline_ns, pending.deadline_ns
+            if own and not 0 < due <= own:  # as in ``_sleep``
+                due = self._questions.next_deadline_ns = own
+            self._side(loop).wait_until(due)
             try:
                 yield from future
             finally:
@@ -339,15 +342,19 @@ class Waiting:
                 continue
             # Closed by another thread while this one looked: what is waited for has failed by now.
             with contextlib.suppress(ClosedError):
-                self._sleep(end)
+                self._sleep(pending, end)
             self._inlet.drain()
             self._expire()
 
-    def _sleep(self, end: float) -> None:
+    def _sleep(self, pending: Pending[Any], end: float) -> None:
         """Sleep until the bell rings, the root dies, a full mailbox has room, or something is due."""
         now = time.monotonic()
-        if self._questions.next_deadline_ns:
-            end = min(end, self._questions.next_deadline_ns / 1e9)
+        due, own = self._questions.next_deadline_ns, pending.deadline_ns
+        # Another thread that saw to what was overdue may have looked before *pending* was entered, or be looking now.
+        if own / 1e9 > now and not 0 < due <= own:
+            due = self._questions.next_deadline_ns = own
+        if due:
+            end = min(end, due / 1e9)
         poll = select.poll()
         poll.register(self._lane.reader.fileno(), select.POLLIN)
         if self.root_pidfd is not None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -379,6 +380,46 @@ async def test_a_nearer_deadline_comes_before_a_farther_one(
 
     assert [type(error) for error in near] == [AskTimeoutError] * 3
     assert not far.done()
+
+
+@pytest.fixture
+def overdue_between(
+    system: ActorSystem, held: tuple[ActorRef[Inbox], Pending[str]]
+) -> Iterator[ActorRef[Inbox]]:
+    """An actor whose questions are on their way while another thread sees to what is overdue."""
+    client = system._opened()
+    pack, questions = client.outgoing.pack, client.questions
+
+    def expire_and_pack(*args: Any) -> tuple[bytes, bytes, bytes]:  # noqa: ANN401 - whatever there is
+        questions.next_deadline_ns = 1
+        questions.expire([])
+        return pack(*args)
+
+    client.outgoing.pack = expire_and_pack  # type: ignore[method-assign]
+    yield held[0]
+    client.outgoing.pack = pack  # type: ignore[method-assign]
+
+
+def test_a_deadline_holds_whatever_other_threads_do_before_the_ask_is_sent(
+    overdue_between: ActorRef[Inbox],
+) -> None:
+    """It was forgotten: who waited, waited for ever."""
+    asked = overdue_between.within(0.1).ask(Inbox.kept)
+
+    with pytest.raises(AskTimeoutError, match=r"within 0\.1 s"):
+        asked.result(SECONDS)
+
+
+@pytest.mark.parametrize("make_loop", LOOPS.values(), ids=LOOPS)
+def test_an_awaited_deadline_holds_whatever_other_threads_do_before_the_ask_is_sent(
+    overdue_between: ActorRef[Inbox], make_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def main() -> None:
+        await overdue_between.within(0.1).ask(Inbox.kept)
+
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        with pytest.raises(AskTimeoutError, match=r"within 0\.1 s"):
+            runner.run(asyncio.wait_for(main(), SECONDS))
 
 
 def test_a_deadline_of_zero_has_passed_at_once(
