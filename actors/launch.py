@@ -101,12 +101,14 @@ def launch(settings: Settings) -> Root:
             fd = directory.create_file(
                 status.file_name(number), status.size(0, 0, questions)
             )
-            page = status.StatusPage.format(
-                fd, 0, 0, "", max_message_bytes=settings.max_message_bytes
-            )
+            try:
+                page = status.StatusPage.format(
+                    fd, 0, 0, "", max_message_bytes=settings.max_message_bytes
+                )
+            finally:
+                os.close(fd)
             if number == MAIN:  # the root enters itself
                 page.words[status.PID] = os.getpid()
-            os.close(fd)
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         client = Client(directory, MAIN)
         undo.callback(client.close)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Self, TypeVar, cast
 
+from actors.errors import MailboxFullError
 from actors.feed import Feed
 from actors.ref import ActorRef
 from actors.runtime import watches
@@ -51,7 +53,9 @@ class Notices(Feed[N]):
     def close(self) -> None:
         """Call the watch off; what has come already can still be taken."""
         if self._told.pop(self.id, None) is not None:
-            self._client.notify_root("unwatch", {"watch": self.id})
+            # Without room for that, what it tells us from now on is heard by nobody.
+            with contextlib.suppress(MailboxFullError):
+                self._client.notify_root("unwatch", {"watch": self.id})
         self._end()
 
     def __enter__(self) -> Self:

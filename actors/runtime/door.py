@@ -119,6 +119,9 @@ def knock(dir_fd: int) -> Place:
         if "error" in facts:
             error = _REFUSALS[facts["error"]]
             raise error(facts["text"])
+        if not fds:  # the kernel drops what finds no place
+            msg = "this program has too many open files"
+            raise AttachError(msg)
         undo.pop_all()
     return Place(facts["number"], fds[0], line)
 
@@ -156,17 +159,18 @@ def take(door: socket.socket) -> Visitor | None:
         )
     except BlockingIOError:
         return None
-    if data != _JOIN or len(fds) != 2 or not _is_pidfd(fds[0]):
+    with contextlib.ExitStack() as undo:
         for fd in fds:
-            os.close(fd)
-        return None
-    line = socket.socket(fileno=fds[1])
+            undo.callback(os.close, fd)
+        if data != _JOIN or len(fds) != 2 or pid_of(fds[0]) is None:
+            return None
+        try:
+            line = socket.socket(fileno=fds[1])
+        except OSError:  # it is something else
+            return None
+        undo.pop_all()
     line.setblocking(False)  # noqa: FBT003 - the function's own form
     return Visitor(fds[0], line)
-
-
-def _is_pidfd(fd: int) -> bool:
-    return pid_of(fd) is not None
 
 
 def pid_of(pidfd: int) -> int | None:

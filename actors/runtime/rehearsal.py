@@ -126,10 +126,13 @@ class Stage:
             ),
             RingLoop(),
         )
-        if not is_called():
-            process.rehearse()
-            process.client.outgoing.notify(_NUMBER, Kind.REQUEST, b"")
+        try:
+            if not is_called():
+                process.rehearse()
+                process.client.outgoing.notify(_NUMBER, Kind.REQUEST, b"")
+        finally:
+            # However far it came: who comes next must find no actor here.
             context.install(None)
-        process.leave_stage()
-        # As nothing has imported a user's module, next time nothing will have imported this.
-        sys.modules.pop(_MODULE, None)
+            process.leave_stage()
+            # As nothing has imported a user's module, next time nothing will have imported this.
+            sys.modules.pop(_MODULE, None)

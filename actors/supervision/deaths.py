@@ -158,6 +158,7 @@ class Deaths:
         is_final = False
         if isinstance(child, ActorChild):
             self._sharing.died(child)
+            self._sharing.forget_opener(child.number)
             reason, is_final = self._settling.died(child, reason)
         child.reason = reason
         self._events.publish(

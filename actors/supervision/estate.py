@@ -74,15 +74,17 @@ class Estate:
                 status.file_name(number), status.size(slots, limit, questions)
             )
             undo.callback(os.unlink, status.file_name(number), dir_fd=directory.fd)
-            page = status.StatusPage.format(
-                fd,
-                slots,
-                limit,
-                transport.scheme,
-                names,
-                max_message_bytes=max_message_bytes,
-            )
-            os.close(fd)
+            try:
+                page = status.StatusPage.format(
+                    fd,
+                    slots,
+                    limit,
+                    transport.scheme,
+                    names,
+                    max_message_bytes=max_message_bytes,
+                )
+            finally:
+                os.close(fd)
             # The processes of its siblings would keep it alive, and each fork would cost more with each actor.
             page.map.madvise(mmap.MADV_DONTFORK)
             if slots:

@@ -64,7 +64,7 @@ class Exports:
         self._dead: deque[str] = deque(maxlen=REMEMBERED)
 
     def hold(self, data: bytes, header: Header, to: str) -> Held | None:
-        """Hold the message of the frame *data* for the process *to*; None where its payload is gone, as its sender is.
+        """Hold the message of the frame *data* for the process *to*; None where its payload is gone, as its sender is, or cannot be held.
 
         Args:
             data: As it was taken out.
@@ -78,7 +78,11 @@ class Exports:
             held = parcel.hold(data[at:], self._blobs)
         except (OSError, ValueError):
             return None
-        lent = parcel.lend(held, self._blobs, to.partition(".")[0])
+        try:
+            lent = parcel.lend(held, self._blobs, to.partition(".")[0])
+        except OSError:  # shared memory has no room for another name
+            parcel.release(held, self._blobs)
+            return None
         return Held(header, data[:at] + held, data[:at] + lent)
 
     def begin(self, child: ActorChild, to: str, messages: list[Held]) -> int:
@@ -112,7 +116,12 @@ class Exports:
         at = message.header.body_at
         data = message.data
         if message.is_large:
-            lent = parcel.lend(data[at:], self._blobs, str(child.number))
+            try:
+                lent = parcel.lend(data[at:], self._blobs, str(child.number))
+            except OSError:  # as in ``hold``
+                self._release(message)
+                self._settling.purged(child, message.header, "purged")
+                return
             data = data[:at] + lent
         self._release(message)
         try:

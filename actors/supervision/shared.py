@@ -37,6 +37,7 @@ class SharedMailbox:
         label: For people.
         class_name: Of the actors.
         estate: The mailbox, and a status page without slots.
+        opener: The process that has asked for it, for actors to come.
         seats: Of the actors that there are, by their numbers.
     """
 
@@ -44,6 +45,7 @@ class SharedMailbox:
     label: str
     class_name: str
     estate: Estate
+    opener: int
     seats: dict[int, int] = attrs.field(factory=dict)
     incarnation: int = attrs.field(default=0, init=False)  # it has no process
     pid: int = attrs.field(default=0, init=False)

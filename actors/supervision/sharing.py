@@ -41,9 +41,9 @@ class Sharing:
         self._mailboxes: dict[int, SharedMailbox] = {}
 
     def open(
-        self, number: int, facts: dict[str, Any], estates: Estates
+        self, number: int, opener: int, facts: dict[str, Any], estates: Estates
     ) -> SharedMailbox:
-        """Make the shared mailbox *number* of *estates*, as *facts* describe it.
+        """Make the shared mailbox *number* of *estates* for process *opener*, as *facts* describe it.
 
         Raises:
             TransportError: There is no room for it.
@@ -53,7 +53,7 @@ class Sharing:
         options = ChildOptions.from_json(facts["settings"])
         estate = estates.create(number, options, 0, (label, class_name))
         estate.page.words[status.READY] = 1  # it waits for no start of its own
-        made = SharedMailbox(number, label, class_name, estate)
+        made = SharedMailbox(number, label, class_name, estate, opener)
         self._mailboxes[number] = made
         return made
 
@@ -148,6 +148,12 @@ class Sharing:
             child = self._children.get(worker)
             if child is not None:
                 self._kill(child, "shared_mailbox_corrupt")
+
+    def forget_opener(self, opener: int) -> None:
+        """Process *opener* has died: end what it has opened and nobody takes from, for nobody ever will."""
+        for shared in list(self._mailboxes.values()):
+            if shared.opener == opener and not shared.seats:
+                self._end(shared, ExitReason(ExitKind.NOPROC))
 
     def abandon(self) -> None:
         """End those that nobody ever took from."""

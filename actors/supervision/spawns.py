@@ -54,11 +54,11 @@ class Spawns:
             self._payloads.release(arguments)
 
     def _on_open_shared(
-        self, asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+        self, asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         number, label = self._take_number(), facts["label"]
         try:
-            self._lifecycle.sharing.open(number, facts, self._estates)
+            self._lifecycle.sharing.open(number, sender, facts, self._estates)
         except (TransportError, OSError) as exc:
             self._refuse_start(asker, label, exc)
         else:

@@ -137,7 +137,7 @@ class Supervisor:
             self._selector,
             self._payloads,
             self._take_number,
-            self.lifecycle.kin.watches.forget,
+            self._on_left,
         )
         self._closing = Closing(
             self.lifecycle, self._events, self._alarms, self._programs.close
@@ -289,6 +289,11 @@ class Supervisor:
             return child.estate.ledger
         shared = self.lifecycle.sharing.get(number)
         return None if shared is None else shared.estate.ledger
+
+    def _on_left(self, number: int) -> None:
+        """A program that does not own the system has left it."""
+        self.lifecycle.kin.watches.forget(number)
+        self.lifecycle.sharing.forget_opener(number)
 
     # Closing.
 

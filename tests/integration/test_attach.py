@@ -434,6 +434,9 @@ def test_a_stranger_at_the_door_does_no_harm(
         stranger.send(b"hello")
         socket.send_fds(stranger, [b"join"], [0])
         socket.send_fds(stranger, [b"join"], [0, 0])
+        pidfd = os.pidfd_open(os.getpid())
+        socket.send_fds(stranger, [b"join"], [pidfd, 0])
+        os.close(pidfd)
 
     with ActorSystem.attach("shop", directory=base) as attached:
         attached.lookup("counter", Counter).result()

@@ -24,9 +24,10 @@ from actors import (
     planting,
 )
 from actors.options import Options
+from actors.runtime import status
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.settings import split
-from tests.support.crews import Worker, hire
+from tests.support.crews import Opener, Worker, hire
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.inside import transport_of
 from tests.support.lives import notes
@@ -159,6 +160,21 @@ def test_worker_that_dies_costs_the_message_in_hand(
     gate.open()
     holding[1].result()
     crew.stop()
+
+
+def test_a_mailbox_whose_opener_has_died_before_it_had_workers_is_removed(
+    system: ActorSystem, path: str
+) -> None:
+    """It stayed until the end of the system."""
+    opener = system.spawn(Opener, path).result()
+    number = opener.ask(Opener.open).result()
+    place = system._opened().directory
+    file = status.file_name(number)
+    assert os.access(file, os.F_OK, dir_fd=place.fd)
+
+    opener.kill().result()
+
+    wait_until(lambda: not os.access(file, os.F_OK, dir_fd=place.fd), "its removal")
 
 
 def is_busy(worker: ActorRef[Worker]) -> bool:

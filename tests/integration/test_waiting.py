@@ -395,7 +395,7 @@ def overdue_between(
         questions.expire([])
         return pack(*args)
 
-    client.outgoing.pack = expire_and_pack  # type: ignore[method-assign]
+    client.outgoing.pack = expire_and_pack  # type: ignore[assignment, method-assign]
     yield held[0]
     client.outgoing.pack = pack  # type: ignore[method-assign]
 
@@ -417,9 +417,11 @@ def test_an_awaited_deadline_holds_whatever_other_threads_do_before_the_ask_is_s
     async def main() -> None:
         await overdue_between.within(0.1).ask(Inbox.kept)
 
-    with asyncio.Runner(loop_factory=make_loop) as runner:
-        with pytest.raises(AskTimeoutError, match=r"within 0\.1 s"):
-            runner.run(asyncio.wait_for(main(), SECONDS))
+    with (
+        asyncio.Runner(loop_factory=make_loop) as runner,
+        pytest.raises(AskTimeoutError, match=r"within 0\.1 s"),
+    ):
+        runner.run(asyncio.wait_for(main(), SECONDS))
 
 
 def test_a_deadline_of_zero_has_passed_at_once(

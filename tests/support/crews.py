@@ -30,6 +30,14 @@ class Worker(Ledger):
         return len(data)
 
 
+class Opener(Ledger):
+    """Opens a mailbox for workers, and never has any."""
+
+    def open(self) -> int:
+        client, settings = self.system._opened(), split(Options())
+        return planting.open_shared(client, settings, Worker, "crew").result()
+
+
 @attrs.frozen
 class Crew(Generic[A]):
     """Some workers.

@@ -14,6 +14,7 @@ import pytest
 from actors.exits import ExitKind, ExitReason
 from actors.options import Options
 from actors.runtime import status, systems
+from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.outgoing import Outgoing, mailbox_name
@@ -86,7 +87,9 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         for estate in (worker, crew):
             stack.callback(estate.page.close)
             stack.callback(estate.close, lambda _: None)
-        yield Bench(directory, worker, SharedMailbox(CREW, "crew", "Hand", crew), stack)
+        yield Bench(
+            directory, worker, SharedMailbox(CREW, "crew", "Hand", crew, MAIN), stack
+        )
 
 
 def test_what_was_taken_and_not_started_goes_back_in_its_order(bench: Bench) -> None:
@@ -234,7 +237,7 @@ def test_what_was_handed_on_and_found_no_room_ends_with_the_mailbox(
     scheme = bench.shared.estate.transport.scheme
     estate = Estate.create(bench.directory, CREW + 1, Options(transport=scheme), 0)
     bench.stack.callback(estate.page.close)
-    ending = SharedMailbox(CREW + 1, "crew", "Hand", estate)
+    ending = SharedMailbox(CREW + 1, "crew", "Hand", estate, MAIN)
     published = Published()
     settling = Settling(
         bench.directory,
