@@ -11,7 +11,8 @@ from actors.errors import OptionError
 from actors.options import OptionKeywords, Options, check_names, refused
 from actors.pending import Pending
 from actors.pool.crew import Crew
-from actors.pool.pool import Pool, open_pool
+from actors.pool.opening import open_pool
+from actors.pool.pool import Pool
 from actors.pool.settings import OF_POOLS, PoolKeywords
 from actors.pool.settings import split as split_pool
 from actors.ref import ActorRef

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.cli.snapshot import Actor, System
+from actors.cli.snapshot import Actor, State, System
 
 NOT_FOUND = 1
 USAGE = 2
@@ -95,3 +95,14 @@ def actor_of(system: System, name: str) -> Actor:
         text = f"several actors are called {name!r}; give the number of one instead: {numbers}"
         raise CommandError(text, USAGE)
     return found[0]
+
+
+def check_alone(actor: Actor) -> None:
+    """Refuse to do anything to what is no actor.
+
+    Raises:
+        CommandError: It is the mailbox of a pool.
+    """
+    if actor.state is State.SHARED:
+        text = f"{actor.name!r} is the mailbox that the workers of a pool take from, and no actor; name one of them, as actors ps shows them"
+        raise CommandError(text, USAGE)

@@ -77,7 +77,7 @@ def _ls(given: argparse.Namespace) -> None:
 
 
 def _without_actors(system: System) -> dict[str, Any]:
-    return {**attrs.asdict(system), "actors": len(system.actors)}
+    return {**attrs.asdict(system), "actors": system.count}
 
 
 def _ps(given: argparse.Namespace) -> None:
@@ -124,6 +124,7 @@ def _act(given: argparse.Namespace) -> None:
     path = _path(given, wanted, f"{given.command} {{}}/{name}")
     with _reading(path, {}) as reader:
         actor = choice.actor_of(reader.system(), name)
+    choice.check_alone(actor)
     operation = acting.OPERATIONS.get(given.command) or functools.partial(
         acting.signal, signum=given.signum
     )

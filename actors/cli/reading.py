@@ -8,7 +8,16 @@ import time
 from pathlib import Path
 
 from actors.cli import procfs
-from actors.cli.snapshot import Actor, Message, Process, System, Work, state_of, under
+from actors.cli.snapshot import (
+    Actor,
+    Message,
+    Process,
+    State,
+    System,
+    Work,
+    state_of,
+    under,
+)
 from actors.runtime import status
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
@@ -77,7 +86,7 @@ class Reader:
         programs = {
             number: page.words[status.PID]
             for number, page in self._pages.items()
-            if number != ROOT and not page.words[status.SLOTS]
+            if number != ROOT and not page.words[status.SLOTS] and not page.scheme
         }
         programs.pop(MAIN, None)
         return System(
@@ -91,7 +100,7 @@ class Reader:
             actors=tuple(
                 self._actor(number, page)
                 for number, page in self._pages.items()
-                if page.words[status.SLOTS] and not page.words[status.CLOSED]
+                if page.scheme and not page.words[status.CLOSED]
             ),
         )
 
@@ -105,14 +114,16 @@ class Reader:
         process = self._process(words[status.PID])
         running = self._running(page)
         incarnation = words[status.INCARNATION]
-        state = state_of(
-            process,
-            is_ready=bool(words[status.READY]),
-            is_frozen=page.is_frozen(),
-            incarnation=incarnation,
-            busy=words[status.BUSY],
-            running=running,
-        )
+        state = State.SHARED
+        if words[status.SLOTS]:  # else nobody has it to himself
+            state = state_of(
+                process,
+                is_ready=bool(words[status.READY]),
+                is_frozen=page.is_frozen(),
+                incarnation=incarnation,
+                busy=words[status.BUSY],
+                running=running,
+            )
         return Actor(
             name=page.name,
             number=number,

@@ -23,6 +23,7 @@ class State(enum.StrEnum):
         WAITING: Each of its handlers waits for the answer of an actor.
         FROZEN: Its process is stopped.
         DEAD: Its process has ended, and nobody has begun to replace it yet.
+        SHARED: It is no actor, but the mailbox that the workers of a pool take from.
     """
 
     STARTING = "starting"
@@ -32,6 +33,7 @@ class State(enum.StrEnum):
     WAITING = "waiting"
     FROZEN = "frozen"
     DEAD = "dead"
+    SHARED = "shared"
 
 
 @attrs.frozen
@@ -91,13 +93,13 @@ class Message:
 
 @attrs.frozen
 class Actor:
-    """An actor.
+    """An actor, or a mailbox that several share.
 
     Attributes:
         name: Its name; for one without, its class and number.
         number: Its number in the system.
         class_name: The name of its class.
-        pid: Its process; 0 before the first one.
+        pid: Its process; 0 before the first one, and where there is none.
         state: See ``State``.
         incarnation: How many processes it has had.
         restarts: One less, whatever the reason was.
@@ -140,7 +142,7 @@ class System:
         owner_pid: The program that owns it.
         root_pid: Its root supervisor.
         program_pids: The programs that have joined it.
-        actors: In the order in which they were spawned.
+        actors: In the order in which they were spawned, with what they share.
     """
 
     name: str
@@ -151,6 +153,11 @@ class System:
     root_pid: int
     program_pids: tuple[int, ...]
     actors: tuple[Actor, ...]
+
+    @property
+    def count(self) -> int:
+        """How many of them are actors."""
+        return sum(actor.state is not State.SHARED for actor in self.actors)
 
 
 @attrs.frozen

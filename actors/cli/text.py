@@ -49,7 +49,7 @@ def systems(found: Sequence[System], width: int | None) -> list[str]:
             str(system.owner_pid),
             str(system.root_pid),
             seconds(system.age_seconds),
-            str(len(system.actors)),
+            str(system.count),
             str(1 + len(system.program_pids)),
         )
         for name, system in zip(names, found, strict=True)
@@ -64,7 +64,7 @@ def actors(found: Sequence[Actor], width: int | None) -> list[str]:
             actor.name,
             str(actor.pid or "-"),
             actor.state,
-            str(actor.incarnation),
+            str(actor.incarnation or "-"),
             "-" if actor.queued is None else str(actor.queued),
             seconds(actor.oldest_seconds),
             size(actor.rss_bytes) if actor.rss_bytes else "-",

@@ -19,19 +19,18 @@ import attrs
 from actors import planting
 from actors.actor import Actor
 from actors.errors import (
-    ActorCrashedError,
     ActorError,
-    ActorStoppedError,
     again,
 )
 from actors.handlers import timeout_of
 from actors.mailbox import ActorMailbox, MailboxState
 from actors.pending import Pending, settled
 from actors.pool import stats
-from actors.pool.gathering import gathered, then
+from actors.pool.gathering import despite_its_end, gathered, then
 from actors.pool.handover import Handover
-from actors.pool.routing import HashBy
+from actors.pool.routing import HashBy, Routing
 from actors.pool.settings import PoolOptions
+from actors.pool.stats import PoolStats
 from actors.pool.worker import Worker
 from actors.ref import ActorRef
 from actors.runtime import services
@@ -70,6 +69,8 @@ class Crew(Generic[A]):
         self.workers: tuple[Worker[A], ...] = ()  # ready ones, by index
         self.leaving: set[Worker[A]] = set()  # finish their queues
         self.is_stopped = False
+        self.routing: Routing = options.routing
+        self._options = options
         self._settings = settings
         self._arguments = arguments
         self._wanted: set[int] = set()  # places with a worker, or one that starts
@@ -78,17 +79,31 @@ class Crew(Generic[A]):
         if options.recycle is not None:
             self._facts["recycle"] = attrs.asdict(options.recycle)
         self._worn: deque[Worker[A]] = deque()  # to be replaced; the first is being so
-        routing = options.routing
         self.handover: Handover | None = None
-        if isinstance(routing, HashBy):
+        if isinstance(options.routing, HashBy):
             self.handover = Handover(
-                client, routing, lambda: self.workers, self._passed_by
+                client, options.routing, lambda: self.workers, self._passed_by
             )
 
-    def open(self, options: PoolOptions) -> Pending[None]:
+    @property
+    def system(self) -> str:
+        """Where they live: the path of its directory."""
+        return str(self.client.directory.path)
+
+    @property
+    def size(self) -> int:
+        """How many workers are ready now, or restarting."""
+        return len(self.workers)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the pool was stopped, and everybody has ended."""
+        return self.is_stopped and not self.leaving
+
+    def open(self) -> Pending[None]:
         """Start the first workers; settled when all of them are ready, and fails, with none left, if one does not become so."""
         opened: Pending[None] = Pending(self.client)
-        started = self._opened(options)
+        started = self._opened()
 
         def settle() -> None:
             error = started.failure()
@@ -100,13 +115,14 @@ class Crew(Generic[A]):
         started.when_settled(settle)
         return opened
 
-    def _opened(self, options: PoolOptions) -> Pending[None]:
-        if options.routing != "shared":
-            return self.resize(options.size)
+    def _opened(self) -> Pending[None]:
+        size = self._options.size
+        if self.routing != "shared":
+            return self.resize(size)
 
         def share(number: int) -> Pending[None]:
             self.shared = self._facts["shared"] = number
-            return self.resize(options.size)
+            return self.resize(size)
 
         opening = planting.open_shared(self.client, self._settings, self.cls, self.name)
         return then(self.client, opening, share)
@@ -117,7 +133,12 @@ class Crew(Generic[A]):
         """Have *size* workers; settled when the new ones are ready and the others have ended, after their queues.
 
         A worker that does not become ready leaves its place free, and the resize fails with its ``SpawnError``.
+
+        Raises:
+            OptionError: The pool may not have that size.
+            ActorError: It was stopped.
         """
+        self._options.check_size(size)
         if self.is_stopped:
             msg = f"the pool {self.name} was stopped"
             raise ActorError(msg)
@@ -274,6 +295,11 @@ class Crew(Generic[A]):
         limit = next((each for each in limits if each is not None), math.inf)
         return limit == math.inf and self.cls.concurrency == 1
 
+    def stats(self) -> PoolStats:
+        """Return what the workers are doing, and how much waits for them."""
+        self.check_running()
+        return stats.of_pool(self.client, self.workers, self.shared)
+
     def busy(self) -> int:
         """Return how many workers have a message in hand."""
         directory = self.client.directory
@@ -352,18 +378,3 @@ class Crew(Generic[A]):
         self._wanted.clear()
         steps = [self._retire(worker) for worker in (*self.workers, *self.leaving)]
         return then(self.client, gathered(self.client, steps), lambda _: settled(None))
-
-
-def despite_its_end(source: Client, pending: Pending[Any]) -> Pending[None]:
-    """Return a success also where the worker has ended, or has died with it, before it does what *pending* waits for."""
-    done: Pending[None] = Pending(source)
-
-    def settle() -> None:
-        error = pending.failure()
-        if error is None or isinstance(error, ActorStoppedError | ActorCrashedError):
-            done.resolve(None)
-        else:
-            done.fail(error)
-
-    pending.when_settled(settle)
-    return done

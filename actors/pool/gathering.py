@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from actors.errors import ActorCrashedError, ActorStoppedError
 from actors.pending import Pending, Source
 
 T = TypeVar("T")
@@ -66,3 +67,18 @@ def then(
 
     first.when_settled(go_on)
     return whole
+
+
+def despite_its_end(source: Source, pending: Pending[Any]) -> Pending[None]:
+    """Return a success also where the worker has ended, or has died with it, before it does what *pending* waits for."""
+    done: Pending[None] = Pending(source)
+
+    def settle() -> None:
+        error = pending.failure()
+        if error is None or isinstance(error, ActorStoppedError | ActorCrashedError):
+            done.resolve(None)
+        else:
+            done.fail(error)
+
+    pending.when_settled(settle)
+    return done

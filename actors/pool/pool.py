@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sized
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -23,25 +23,18 @@ import attrs
 from actors import messages
 from actors.actor import Actor
 from actors.errors import ActorError, ItemError
-from actors.messages import message_name
+from actors.messages import known, message_name
 from actors.options import check_names, whole
-from actors.pending import Pending, settled
-from actors.pool import bars, routing, stats
+from actors.pending import Pending
 from actors.pool.calls import Call
-from actors.pool.chunks import Chunks, Single
 from actors.pool.crew import Crew
-from actors.pool.flight import Flight
-from actors.pool.gathering import then
-from actors.pool.meter import Meter
+from actors.pool.distant import Distant
+from actors.pool.mapping import Mapping, Wishes
 from actors.pool.policy import CallKeywords, Policy
-from actors.pool.progress import Progress
 from actors.pool.results import Results
-from actors.pool.scaling import Scaler
-from actors.pool.settings import PoolOptions
+from actors.pool.sender import Sender
 from actors.pool.stats import PoolStats
-from actors.pool.worker import Worker
 from actors.ref import DEFAULT_TIMEOUT, ActorRef, check_timeout
-from actors.runtime import services
 
 A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
@@ -55,25 +48,17 @@ _OF_POLICIES = tuple(field.name for field in attrs.fields(Policy))
 class Pool(Generic[A]):
     """Workers of class ``A`` behind one handle, which is used like a ref.
 
-    It comes from ``system.options(size=4).pool(Resize, …)``, and works in the process that it was made in.
+    It comes from ``system.options(size=4).pool(Resize, …)``.
+    One whose workers share a mailbox, as they do by default, may be sent to other processes of the system: there it takes messages
+    (``ask``, ``tell``, ``map``), and everything else raises ``ActorError``.
     """
 
-    __slots__ = (
-        "_choose",
-        "_crew",
-        "_is_keyed",
-        "_is_limited",
-        "_options",
-        "_policy",
-        "_timeout",
-    )
+    __slots__ = ("_crew", "_is_limited", "_policy", "_sender", "_timeout")
 
-    def __init__(self, crew: Crew[A], options: PoolOptions) -> None:
+    def __init__(self, crew: Crew[A] | Distant[A]) -> None:
         """Speak to the workers of *crew*."""
         self._crew = crew
-        self._options = options
-        self._choose: Callable[..., Worker[A]] = routing.router(options.routing)
-        self._is_keyed = not isinstance(options.routing, str)
+        self._sender = Sender(crew)
         self._timeout: float | None = DEFAULT_TIMEOUT
         self._is_limited = False  # by somebody, and not only by default
         self._policy: Policy | None = None
@@ -86,19 +71,35 @@ class Pool(Generic[A]):
     @property
     def size(self) -> int:
         """How many workers are ready now, or restarting."""
-        return len(self._crew.workers)
+        return self._own("size").size
 
     @property
     def workers(self) -> tuple[ActorRef[A], ...]:
         """The workers' own refs, by ``worker_index``."""
-        return tuple(worker.ref for worker in self._crew.workers)
+        return tuple(worker.ref for worker in self._own("workers").workers)
+
+    def _own(self, use: str) -> Crew[A]:
+        """Return the workers, for what only the process that made the pool can do."""
+        if isinstance(self._crew, Crew):
+            return self._crew
+        msg = f"the pool {self.name} was made by another process: only there it has {use!r}; here it takes messages, by ask, tell and map"
+        raise ActorError(msg)
 
     def __repr__(self) -> str:
-        return f"<Pool {self.name} of {self.size}>"
+        if isinstance(self._crew, Crew):
+            return f"<Pool {self.name} of {self.size}>"
+        return f"<Pool {self.name} of another process>"
 
-    def __reduce__(self) -> NoReturn:
-        msg = "a Pool cannot be sent: it belongs to the process that made it; send one of its workers, or a ref of an actor that asks it"
-        raise TypeError(msg)
+    def __reduce__(self) -> tuple[Any, ...]:
+        crew = self._crew
+        if crew.shared is None:
+            msg = (
+                f"{self!r} cannot be sent: its routing chooses a worker in the process that made it; "
+                "make it with routing='shared', or send one of its workers"
+            )
+            raise TypeError(msg)
+        place = (crew.system, crew.shared, crew.name, crew.size)
+        return _arrived, (place, self._timeout, self._is_limited, self._policy)
 
     if not TYPE_CHECKING:  # a checker that saw this would believe every misspelt name
 
@@ -143,43 +144,17 @@ class Pool(Generic[A]):
             As ``ActorRef.ask``.
         """
         crew = self._crew
-        name = message_name(crew.cls, method, self)
+        name = known.get((crew.cls, method)) or message_name(crew.cls, method, self)
         label = method.__qualname__
-        if self._policy is None:
-            if crew.shared is not None:  # as _ask does, with a call less
-                return crew.client.ask(
-                    crew.shared, crew.name, name, label, (args, kwargs), self._timeout
-                )
-            return self._ask(name, label, (args, kwargs), args, kwargs, self._timeout)
-        send = functools.partial(self._ask, name, label, (args, kwargs), args, kwargs)
-        return Call(crew.client, send, self._policy, self._timeout).pending
-
-    def _ask(
-        self,
-        name: bytes,
-        label: str,
-        arguments: tuple[tuple[Any, ...], dict[str, Any]],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        timeout: float | None,
-    ) -> Pending[Any]:
-        """Ask the worker that *args* and *kwargs* choose."""
-        crew = self._crew
-        if crew.shared is not None:
+        arguments = args, kwargs
+        if self._policy is not None:
+            send = functools.partial(self._sender.ask, name, label, arguments)
+            return Call(crew.client, send, self._policy, self._timeout).pending
+        if crew.shared is not None:  # as the sender does, with a call less
             return crew.client.ask(
-                crew.shared, crew.name, name, label, arguments, timeout
+                crew.shared, crew.name, name, label, arguments, self._timeout
             )
-
-        def send(worker: Worker[A], left: float | None) -> Pending[Any]:
-            pending: Pending[Any] = crew.client.ask(
-                worker.number, worker.ref.name, name, label, arguments, left
-            )
-            worker.follow(pending)
-            return pending
-
-        if crew.handover is not None:
-            return crew.handover.send((args, kwargs), send, label, timeout)
-        return send(self._choose(crew.workers, args, kwargs), timeout)
+        return self._sender.ask(name, label, arguments, self._timeout)
 
     def tell(
         self,
@@ -196,31 +171,9 @@ class Pool(Generic[A]):
             As ``ActorRef.tell``.
         """
         crew = self._crew
-        name = message_name(crew.cls, method, self)
-        if crew.shared is not None:
-            return crew.client.tell(
-                crew.shared,
-                crew.name,
-                name,
-                method.__qualname__,
-                (args, kwargs),
-                self._timeout,
-            )
-
-        def send(worker: Worker[A], left: float | None) -> Pending[None]:
-            return crew.client.tell(
-                worker.number,
-                worker.ref.name,
-                name,
-                method.__qualname__,
-                (args, kwargs),
-                left,
-            )
-
-        if crew.handover is not None:
-            label = method.__qualname__
-            return crew.handover.send((args, kwargs), send, label, self._timeout)
-        return send(self._choose(crew.workers, args, kwargs), self._timeout)
+        name = known.get((crew.cls, method)) or message_name(crew.cls, method, self)
+        label = method.__qualname__
+        return self._sender.tell(name, label, (args, kwargs), self._timeout)
 
     @overload
     def broadcast(
@@ -249,7 +202,7 @@ class Pool(Generic[A]):
             As ``ask``: the first failure there was, when all workers have handled the message or failed to.
         """
         ref = ActorRef.ask
-        return self._crew.each(
+        return self._own("broadcast").each(
             lambda worker: ref(
                 worker.ref.within(self._timeout), method, *args, **kwargs
             )
@@ -377,48 +330,10 @@ class Pool(Generic[A]):
         if not isinstance(given, Iterable | AsyncIterable):
             msg = f"items={items!r}: anything to iterate over"
             raise TypeError(msg)
-        crew = self._crew
         timeout = self._timeout if self._is_limited else None
-        is_single = self._is_keyed or (
-            self._policy is not None and bool(self._policy.retry_on)
-        )
-        total = len(items) if isinstance(items, Sized) else None
-        chunks: Chunks | Single = Single()
-        if not is_single:
-            name += services.EACH.encode()
-            is_long = timeout is None and crew.may_take_long(method.__name__)
-            chunks = Chunks(in_flight, len(crew.workers), total if is_long else None)
-
-        def send(taken: list[Any]) -> Pending[Any]:
-            args = (taken[0] if is_single else taken,)
-            ask = functools.partial(
-                self._ask, name, method.__qualname__, (args, {}), args, {}
-            )
-            if self._policy is None:
-                return ask(timeout)
-            return Call(crew.client, ask, self._policy, timeout).pending
-
-        def begin() -> Progress:
-            meter = Meter(method.__qualname__, total)
-            return Progress(bars.display(crew.client), meter, self._lives)
-
-        redelivers = self._policy is not None and self._policy.redeliver
-        flight = Flight(crew.client, send, chunks, in_flight, redelivers=redelivers)
-        return Results(
-            crew.client,
-            flight,
-            items,
-            ordered=ordered,
-            return_exceptions=return_exceptions,
-            progress=begin if progress else None,
-        )
-
-    def _lives(self) -> dict[str, int]:
-        """Return the incarnations of the workers; of none once the system is closed."""
-        try:
-            return {each.name: each.incarnation for each in self.stats().workers}
-        except (OSError, ActorError):
-            return {}
+        mapping = Mapping(self._crew, self._sender, self._policy, timeout)
+        wishes = Wishes(in_flight, ordered, return_exceptions, progress)
+        return mapping.over(items, method, name, wishes)
 
     # Its workers.
 
@@ -435,58 +350,47 @@ class Pool(Generic[A]):
 
         Raises (at the call):
             OptionError: *size* is no such number.
-            ActorError: The pool was stopped.
+            ActorError: The pool was stopped, or another process has made it.
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        self._options.check_size(size)
-        return self._crew.resize(size)
+        return self._own("resize").resize(size)
 
     def stats(self) -> PoolStats:
-        """Return what the workers are doing; they do not notice.
+        """Return what the workers are doing, and how much waits for them; they do not notice.
 
         Raises:
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        self._crew.check_running()
-        directory = self._crew.client.directory
-        told = []
-        for worker in self._crew.workers:
-            try:
-                told.append(stats.of_worker(directory, worker))
-            except FileNotFoundError:  # it has ended just now
-                continue
-        numbers = {worker.number for worker in self._crew.workers} | {self._crew.shared}
-        asked = list(self._crew.client.questions.open.values())
-        outstanding = sum(pending.number in numbers for pending in asked)
-        return PoolStats(len(told), tuple(told), outstanding)
+        return self._own("stats").stats()
 
     def drain(self) -> Pending[None]:
         """Return when all that this process has sent to the pool before is handled; what is sent meanwhile goes on behind it.
 
         A message that a worker died of counts as handled, as it does everywhere.
 
-        Raises (when awaited):
+        Raises (at the call, or when awaited):
             SystemClosedError: The system was closed.
             SystemFailedError: It has ended by itself.
         """
-        return self._crew.drain()
+        return self._own("drain").drain()
 
     def stop(self) -> Pending[None]:
         """Let all workers finish what is queued and end for good; settled when they have.
 
         Stopping again does nothing more.
         """
-        return self._crew.stop()
+        return self._own("stop").stop()
 
 
-def open_pool(crew: Crew[A], options: PoolOptions) -> Pending[Pool[A]]:
-    """Start the workers of *crew*; settled with the handle when all of them are ready, and none is left if one does not become so."""
-
-    def enter(_: object) -> Pending[Pool[A]]:
-        if options.autoscale is not None:
-            Scaler(crew, options.autoscale)
-        return settled(Pool(crew, options))
-
-    return then(crew.client, crew.open(options), enter)
+def _arrived(
+    place: tuple[str, int, str, int],
+    timeout: float | None,
+    is_limited: bool,  # noqa: FBT001 - of a pickle
+    policy: Policy | None,
+) -> Pool[Any]:
+    """Return a pool that has been sent."""
+    pool: Pool[Any] = Pool(Distant(*place))
+    pool._timeout, pool._is_limited, pool._policy = timeout, is_limited, policy  # noqa: SLF001 - its own kind
+    return pool

@@ -47,7 +47,7 @@ class Scaler:
         if states.failure() is not None or self._crew.is_stopped:
             self._wait()
             return
-        now, size = time.monotonic(), len(self._crew.workers)
+        now, size = time.monotonic(), self._crew.size
         look = Look(now, size, self._crew.busy(), self._age(states.value, now))
         wanted, self._calm = decide(self._settings, self._calm, look)
         if wanted == size:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 
 from actors.pool.worker import Worker
 from actors.runtime import status
+from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.outgoing import mailbox_name
+from transports import registry
+from transports.errors import TransportError
 
 
 @attrs.frozen
@@ -41,11 +46,13 @@ class PoolStats:
     Attributes:
         size: Workers that are there, those that restart as well.
         workers: Each of them, by index.
+        queued: Messages that no worker has taken, whoever has sent them: in the mailbox that all share, and in their own.
         outstanding: Asks of this process that are not answered yet, wherever they are.
     """
 
     size: int
     workers: tuple[WorkerStats, ...]
+    queued: int
     outstanding: int
 
     @property
@@ -74,6 +81,55 @@ def of_worker(directory: RuntimeDirectory, worker: Worker[Any]) -> WorkerStats:
         )
     finally:
         page.close()
+
+
+def of_workers(
+    directory: RuntimeDirectory, workers: Iterable[Worker[Any]]
+) -> tuple[WorkerStats, ...]:
+    """Return what those of *workers* are doing that have not ended for good."""
+    told = []
+    for worker in workers:
+        try:
+            told.append(of_worker(directory, worker))
+        except FileNotFoundError:
+            continue
+    return tuple(told)
+
+
+def queued(directory: RuntimeDirectory, numbers: Iterable[int]) -> int:
+    """Return how much waits in the mailboxes with these *numbers*; in one that has ended, or is being replaced, nothing does."""
+    return sum(_queued(directory, number) for number in numbers)
+
+
+def _queued(directory: RuntimeDirectory, number: int) -> int:
+    try:
+        page = status.StatusPage.open(directory.fd, number)
+    except FileNotFoundError:
+        return 0
+    try:
+        transport = registry.get(page.scheme)
+        return transport.inspect(directory.fd, mailbox_name(number)).depth.frames
+    except TransportError:
+        return 0
+    finally:
+        page.close()
+
+
+def of_pool(
+    client: Client, workers: Sequence[Worker[Any]], shared: int | None
+) -> PoolStats:
+    """Return what *workers* are doing, and how much waits for them there and in the mailbox *shared*."""
+    told = of_workers(client.directory, workers)
+    numbers = {worker.number for worker in workers}
+    if shared is not None:
+        numbers.add(shared)
+    asked = list(client.questions.open.values())
+    return PoolStats(
+        size=len(told),
+        workers=told,
+        queued=queued(client.directory, numbers),
+        outstanding=sum(pending.number in numbers for pending in asked),
+    )
 
 
 def is_busy(directory: RuntimeDirectory, worker: Worker[Any]) -> bool:

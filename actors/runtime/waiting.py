@@ -179,13 +179,14 @@ class Waiting:
         return False
 
     def glance(self) -> None:
-        """Take in what has arrived, without waiting."""
+        """Take in what has arrived, and do what is due, without waiting."""
         if self._take_pump():
             try:
                 disarm(self._readers)
                 self._inlet.drain()
             finally:
                 self._let_go()
+            self._expire()
 
     def _look_once(self, pending: Pending[Any]) -> None:
         if not self._take_pump():

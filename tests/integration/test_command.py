@@ -139,6 +139,36 @@ def test_ps_shows_whom_an_actor_waits_for(
         asked.result()
 
 
+def test_ps_shows_what_waits_for_whoever_of_a_pool_is_free(
+    base: Path,
+    shown: Callable[..., list[dict[str, Any]]],
+    shop: ActorSystem,
+    gate: Gate,
+) -> None:
+    pool = shop.options(size=1, name="crew").pool(Inbox).result()
+    held = pool.within(None).ask(Blocker.wait_for, gate.path)
+    gate.wait_until_entered()
+    for number in range(3):
+        pool.tell(Inbox.keep, number)
+
+    shared, worker = shown("ps")
+
+    facts = ("name", "state", "pid", "queued")
+    assert [shared[fact] for fact in facts] == ["crew", "shared", 0, 3]
+    assert [worker[fact] for fact in ("name", "state", "queued")] == [
+        "crew-0",
+        "busy",
+        0,
+    ]
+    assert len(shown("mailbox", "crew")) == 3
+    (system,) = shown("ls")
+    assert (system["actors"], system["program_pids"]) == (1, [])
+    assert main(["--directory", str(base), "kill", "crew"]) == USAGE
+    gate.open()
+    held.result()
+    pool.stop().result()
+
+
 def test_mailbox_lists_what_waits_and_takes_none_of_it(
     shown: Callable[..., list[dict[str, Any]]],
     shop: ActorSystem,

@@ -194,6 +194,7 @@ def test_what_all_share_is_handled_before_the_pool_stops(
     held = [pool.ask(Hand.pass_through, turnstile.path) for _ in range(2)]
     wait_until(lambda: pool.stats().in_hand == 2, "two at work")
     queued = [pool.ask(Hand.double, number) for number in range(20)]
+    assert pool.stats().queued == 20
 
     stopping = pool.stop()
     turnstile.let(2)
@@ -326,9 +327,13 @@ def test_a_worker_that_is_killed_for_good_is_left_out(
     assert {pool.ask(Hand.index).result() for _ in range(4)} == {1}
 
 
-def test_a_pool_cannot_be_sent(four: Pool[Hand]) -> None:
-    with pytest.raises(TypeError, match="a Pool cannot be sent"):
-        pickle.dumps(four)
+def test_a_pool_whose_routing_is_of_its_process_cannot_be_sent(
+    pool_of: Callable[..., Pool[Hand]],
+) -> None:
+    pool = pool_of(size=1, routing="round_robin")
+
+    with pytest.raises(TypeError, match="cannot be sent: its routing chooses"):
+        pickle.dumps(pool)
 
 
 def test_a_pool_of_a_closed_system_says_so() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 from actors import ActorSystem, Autoscale
 from actors.pool.routing import Routing
 from actors.testing import eventually
-from tests.support.gates import SECONDS, Turnstile
+from tests.support.gates import SECONDS, Turnstile, wait_until
 from tests.support.pool_workers import Hand
 
 QUICK = Autoscale(min=1, max=3, target=0.02, dwell=0.05, interval=0.01)
@@ -44,3 +45,30 @@ def test_a_pool_grows_for_a_program_without_a_loop(
 
     assert sorted(pending.result() for pending in held) == [0, 1]
     pool.stop().result()
+
+
+def test_a_pool_grows_while_its_program_does_something_else(
+    system: ActorSystem, turnstile: Turnstile
+) -> None:
+    pool = system.options(size=1, autoscale=QUICK).pool(Hand).result()
+    held = [pool.within(60).ask(Hand.pass_through, turnstile.path) for _ in range(2)]
+
+    wait_until(lambda: pool.size > 1, "the pool to grow")
+    turnstile.let(2)
+
+    assert sorted(pending.result() for pending in held) == [0, 1]
+    pool.stop().result()
+
+
+def test_nobody_looks_after_a_pool_that_was_stopped(system: ActorSystem) -> None:
+    def caretakers() -> int:
+        return sum(each.name == "actors.Pool mortal" for each in threading.enumerate())
+
+    options = system.options(size=1, autoscale=QUICK, name="mortal")
+    pool = options.pool(Hand).result()
+    before = caretakers()
+
+    pool.stop().result()
+    wait_until(lambda: not caretakers(), "the thread to end")
+
+    assert before == 1

@@ -7,7 +7,7 @@ import os
 import threading
 from pathlib import Path
 
-from actors import Actor
+from actors import Actor, ActorError, Pool
 
 
 class Hand(Actor):
@@ -78,6 +78,45 @@ class Hand(Actor):
 
     def quit(self) -> None:
         self.stop()
+
+
+class Client(Actor):
+    """Uses a pool that it was sent."""
+
+    def __init__(self, pool: Pool[Hand]) -> None:
+        self.pool = pool
+
+    async def ask(self, number: int) -> int:
+        return await self.pool.ask(Hand.double, number)
+
+    async def ask_often(self, path: str) -> int:
+        patient = self.pool.options(retries=3, redeliver=True)
+        return await patient.ask(Hand.die_until, path, 3)
+
+    async def tell(self, path: str) -> None:
+        await self.pool.tell(Hand.count_up_to, path, 1)
+
+    async def map(self, count: int) -> list[int]:
+        return [each async for each in self.pool.map(Hand.double, range(count))]
+
+    def block(self, number: int) -> int:
+        return self.pool.within(5).ask(Hand.double, number).result()
+
+    async def pass_on(self, pool: Pool[Hand], number: int) -> int:
+        client = await self.system.spawn(Client, pool)
+        return await client.ask(Client.ask, number)
+
+    def give(self) -> Pool[Hand]:
+        return self.pool
+
+    def use(self, name: str) -> str:
+        try:
+            found = getattr(self.pool, name)
+            arguments = {"resize": (1,), "broadcast": (Hand.pid,)}
+            found(*arguments.get(name, ()))
+        except ActorError as exc:
+            return str(exc)
+        return ""
 
 
 class Keeper(Actor):
