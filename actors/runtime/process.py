@@ -26,7 +26,16 @@ from actors import context, goodbye, signals, unread
 from actors.actor import Actor
 from actors.exits import ExitKind, ExitReason
 from actors.ref import ActorRef
-from actors.runtime import _stack, clock, heartbeat, limits, offspring, status, streams
+from actors.runtime import (
+    _stack,
+    clock,
+    heartbeat,
+    limits,
+    offspring,
+    requests,
+    status,
+    streams,
+)
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.loop import RingLoop
@@ -39,6 +48,7 @@ from actors.sibling import unpacking
 from actors.tracebacks import of_user
 from actors.watches import Link, Watch
 from actors.wire import parcel
+from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
 from transports import registry
 from transports.errors import CorruptError
@@ -150,15 +160,24 @@ class Process:
         self.loop.call_first(offspring.leave)
         faulthandler.disable()  # its stacks would be taken for the actor's
 
-    def rehearse(self) -> None:
-        """Come as far as an actor that takes messages, and take none."""
+    def rehearse(self, method: bytes) -> None:
+        """Come as far as an actor that takes messages, and answer one: *method*, of this actor by itself."""
         self._catch_sigterm()
         self.cell.open(self._run_in_loop(self._begin()))
+        number = self.client.number
+        facts = {"number": number, "incarnation": self._start.incarnation}
+        self._run_in_loop(self._ask(number, method))
+        # In the place of the root, which is told when an actor is ready.
+        self.client.outgoing.notify(number, Kind.REQUEST, requests.pack(facts))
+
+    async def _ask(self, number: int, method: bytes) -> None:
+        await self.client.ask(number, "", method, "", ((), {}), None)
 
     def leave_stage(self) -> None:
         """Let go of everything, after a rehearsal."""
         self._mailbox.close()
-        self.client.close()
+        with contextlib.suppress(BufferError):  # slots of the cell are in use
+            self.client.close()
         self.loop.close()  # which catches no signal any more
         offspring.caught.clear()
 

@@ -8,6 +8,7 @@ What that actor has outside of its process is made once: whoever rehearses next 
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import sys
@@ -23,15 +24,15 @@ from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.process import Process
 from actors.runtime.start import Arguments, Start
-from actors.wire.frame import Kind
 from transports import registry
 
 FOLDER = (
     "spare"  # in the directory of a system: a stage for each process that has copies
 )
-_NUMBER = 0  # nobody else is on that stage
+_NUMBER = 2  # nobody else is on that stage; 0 would be nobody to answer
 _LANE_BYTES = lanes.SHARE_BYTES + lanes.CREDIT_BYTES
 _MODULE = "actors.runtime.understudy"
+_METHOD = b"answer"  # of an Understudy
 # The pickle of an Understudy's class, args and kwargs, made by hand: to pickle it, the module would have to be imported.
 _ARGUMENTS = Arguments(f"(c{_MODULE}\nUnderstudy\n(t}}t.".encode())
 
@@ -67,10 +68,11 @@ class Stage:
         directory = self._directory
         directory.fd = fd = private.open_directory(self._path)
         try:
+            limit = self._transport.inline_limit
             page = directory.create_file(
-                status.file_name(_NUMBER), status.size(0, 0, 1)
+                status.file_name(_NUMBER), status.size(1, limit, 1)
             )
-            status.StatusPage.format(page, 0, 0, self._transport.scheme).close()
+            status.StatusPage.format(page, 1, limit, self._transport.scheme).close()
             os.close(page)
             lanes.create(fd, _NUMBER, _LANE_BYTES)
             os.close(self._transport.create(fd, mailbox_name(_NUMBER), _LANE_BYTES))
@@ -106,6 +108,8 @@ class Stage:
                 os.close(goodbye_fd)
         finally:
             self._leave()
+        if not is_called():  # else the next collection does it
+            gc.collect()  # unmaps the slots
 
     def _play(
         self, mailbox_fd: int, goodbye_fd: int, is_called: Callable[[], bool]
@@ -128,8 +132,7 @@ class Stage:
         )
         try:
             if not is_called():
-                process.rehearse()
-                process.client.outgoing.notify(_NUMBER, Kind.REQUEST, b"")
+                process.rehearse(_METHOD)
         finally:
             # However far it came: who comes next must find no actor here.
             context.install(None)

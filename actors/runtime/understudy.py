@@ -7,3 +7,6 @@ from actors.actor import Actor
 
 class Understudy(Actor):
     """Does nothing."""
+
+    def answer(self) -> None:
+        """Answer with nothing."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from actors.runtime.start import Arguments
 from actors.supervision import orders
 from actors.supervision.birth import AsActor, Birth
 
@@ -50,6 +51,13 @@ def unpacked(facts: dict[str, Any], descriptors: list[int]) -> Birth | None:
     if orders.lacks_arguments(facts):
         facts = {**facts, orders.INLINE: _read(descriptors.pop())}
     return orders.to_birth(facts, descriptors)
+
+
+def rehearse() -> None:
+    """Unpack a birth without descriptors, of nobody."""
+    role = AsActor("shm", -1, Arguments(b""))
+    order = orders.of_birth(Birth(0, 0, "", "", -1, role), b"")
+    unpacked(orders.from_bytes(order)[1], [-1, -1])
 
 
 def _read(fd: int) -> bytes:

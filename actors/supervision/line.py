@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+import select
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from actors.supervision import linux
 
 MAX_BYTES = 64 * 1024  # of a datagram
 MAX_DESCRIPTORS = 4
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_LOOK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 _CONTROL_BYTES = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
@@ -53,12 +56,18 @@ class Line:
     def has_arrived(self) -> bool:
         """Whether something has come, or the other end is closed."""
         try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._socket.recv(1, _LOOK)
         except BlockingIOError:
             return False
         except OSError:  # seen again by whoever receives
             pass
         return True
+
+    def has_arrived_within(self, seconds: float) -> bool:
+        """Wait until something has come, or the other end is closed, and return whether that was in time."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     @property
     def has_backlog(self) -> bool:
@@ -101,15 +110,14 @@ class Line:
         Raises:
             EOFError: The other end is closed, and everything from it has been received.
         """
-        flags = socket.MSG_CMSG_CLOEXEC
         with contextlib.suppress(BlockingIOError), linux.file_reserve():
             try:
                 data, control, _, _ = self._socket.recvmsg(
-                    MAX_BYTES, _CONTROL_BYTES, flags
+                    MAX_BYTES, _CONTROL_BYTES, _CLOSE_ON_EXEC
                 )
             except ConnectionResetError:  # it left something unread; its own is next
                 data, control, _, _ = self._socket.recvmsg(
-                    MAX_BYTES, _CONTROL_BYTES, flags
+                    MAX_BYTES, _CONTROL_BYTES, _CLOSE_ON_EXEC
                 )
             if not data:
                 raise EOFError

@@ -29,8 +29,6 @@ from actors.supervision.line import Line
 from transports.errors import TransportError
 
 RETRY_SECONDS = 0.001  # how soon a full line is tried again
-# How often a mould rehearses: from the eighth call on, CPython 3.11 writes to no code any more that it runs.
-PRACTICE = 8
 
 
 class Life:
@@ -42,16 +40,21 @@ class Life:
         self._loop: RingLoop | None = None
         self._stage: Stage | None = None
 
-    def practise(self) -> None:
+    def begin(self) -> None:
         """See ``spare.Life``."""
         with contextlib.suppress(TransportError, OSError):  # it can go without
             self._stage = Stage(self._directory)
-            for _ in range(PRACTICE):
+
+    def practise(self) -> None:
+        """See ``spare.Life``."""
+        if self._stage is not None:
+            with contextlib.suppress(TransportError, OSError):
                 self._stage.rehearse(lambda: False)
-        heap.share()
+                heap.share()
 
     def prepare(self, is_called: Callable[[], bool]) -> None:
         """See ``spare.Life``."""
+        handover.rehearse()
         if self._stage is not None:
             with contextlib.suppress(TransportError, OSError):
                 self._stage.rehearse(is_called)

@@ -36,8 +36,11 @@ _KEY = (ALARM, 0)
 class Life(Protocol):
     """What a process does with its birth."""
 
+    def begin(self) -> None:
+        """Make what is for copies of this process."""
+
     def practise(self) -> None:
-        """Get ready to be copied."""
+        """Do what copies will do, so that they find it done."""
 
     def prepare(self, is_called: Callable[[], bool]) -> None:
         """Do what is the same for every actor, or as much of it as there is time for until this process *is_called*."""
@@ -294,6 +297,7 @@ def _send(line: Line, birth: Birth) -> bool:
 
 def copies(end: int, life: Life) -> NoReturn:
     """Be the mould of spare processes, which gets its orders by the descriptor *end*; never returns."""
+    life.begin()
     mould.be(end, life.practise, lambda own: _be(own, life), life.end)
 
 
