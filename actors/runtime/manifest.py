@@ -6,6 +6,7 @@ The version comes last when a directory is made, so a directory that has one is 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 
@@ -36,8 +37,12 @@ def announce(dir_fd: int, scheme: str, name: str) -> None:
     with private.translated(line, "cannot be announced"):
         fd = private.open_file(_NAME, dir_fd, os.O_APPEND)
         try:
+            end = os.fstat(fd).st_size
             # One write, so that two processes never mix their lines.
-            os.write(fd, f"{line}\n".encode())
+            if os.write(fd, f"{line}\n".encode()) <= len(line):
+                # Full, in the middle of the line: the next one would be taken for the rest of it.
+                os.ftruncate(fd, end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(fd)
 

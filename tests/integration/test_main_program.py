@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from actors import ActorSystem
+from actors.runtime.systems import sweep
 from actors.supervision.spare import UNBORN
 from tests.support import programs
 from tests.support.actors_under_test import Counter
 from tests.support.gates import wait_until
 from tests.support.programs import SCRIPTS, Program
+from tests.support.queues import has_queue, queues_of
 
 PROMISED_SECONDS = 2.0
 GONE_SECONDS = 5.0  # the promise is 2 s; the rest is for machines that have more to do
@@ -53,6 +55,8 @@ def start(base: Path, log: Path) -> Iterator[Callable[..., Program]]:
     yield start_program
     for program in started:
         program.kill()
+        program.wait_until_all_is_gone(GONE_SECONDS)
+    sweep(base)
 
 
 def systems(base: Path) -> list[str]:
@@ -111,11 +115,14 @@ def test_the_next_start_sweeps_what_a_killed_root_and_a_killed_program_left(
     program.process.wait()
     program.wait_until_all_is_gone(GONE_SECONDS)
     (stale,) = systems(base)
+    queues = queues_of(base / stale)
+    assert list(map(has_queue, queues)) == [True]
 
     start("script")
 
     (live,) = systems(base)
     assert live != stale
+    assert list(map(has_queue, queues)) == [False]
 
 
 @pytest.mark.slow  # with the long tests, which have the machine for themselves

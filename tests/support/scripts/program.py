@@ -3,7 +3,7 @@
     python program.py DIRECTORY LOG HOW
 
 It says ``ready`` once it waits, and the class of the ``ActorError`` that ended the waiting.
-LOG gets the hooks of an actor; a second actor never returns from its handler, a third one is idle.
+LOG gets the hooks of an actor; a second actor never returns from its handler, a third one is idle, and its mailbox is a queue.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def begin(actor: ActorRef[Attentive]) -> Pending[None]:
 
 def open_in_script(system: ActorSystem) -> ActorRef[Clock]:
     system.spawn(Hooked, LOG).result()
-    system.spawn(Counter).result()
+    system.options(transport="mq").spawn(Counter).result()
     return system.options(shutdown=0.05).spawn(Clock).result()
 
 
 async def open_in_coroutine(system: ActorSystem) -> ActorRef[Clock]:
     await system.spawn(Hooked, LOG)
-    await system.spawn(Counter)
+    await system.options(transport="mq").spawn(Counter)
     return await system.options(shutdown=0.05).spawn(Clock)
 
 

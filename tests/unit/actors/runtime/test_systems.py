@@ -15,13 +15,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import posix_ipc
 import pytest
 
 from actors.errors import OptionError, RuntimeDirectoryError
 from actors.runtime import systems
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.systems import Leftover, Swept
+from tests.support.queues import has_queue
 from transports import registry
 from transports.errors import NoSpaceError
 
@@ -840,14 +840,6 @@ def a_queue(dir_fd: int) -> str:
         return file.read()
 
 
-def has_queue(name: str) -> bool:
-    try:
-        posix_ipc.MessageQueue(name).close()
-    except posix_ipc.ExistentialError:
-        return False
-    return True
-
-
 def test_queue_of_a_killed_system_is_removed_with_its_directory(base: Path) -> None:
     made = systems.create(base, "shop")
     made.announce("mq", "17.mail")
@@ -935,6 +927,37 @@ def test_mailbox_that_a_sweep_would_not_know_is_not_announced(
         system.announce(scheme, name)
 
     assert (system.path / "manifest").read_text() == "actors 1\n"
+
+
+@as_root
+def test_announcement_that_finds_room_for_half_a_line_is_refused_and_taken_back(
+    small_tmpfs: Path,
+) -> None:
+    made = systems.create(small_tmpfs, "shop")
+    manifest = made.path / "manifest"
+    page = os.sysconf("SC_PAGE_SIZE")
+    while (size := manifest.stat().st_size) + len("mq 1.mail\n") <= page:
+        made.announce("mq", "1.mail")
+    filling = fill(made.path)
+
+    with pytest.raises(NoSpaceError):
+        made.announce("mq", "17.mail")
+    assert manifest.stat().st_size == size < page
+    filling.unlink()
+    made.announce("mq", "17.mail")
+    lines = manifest.read_text().splitlines()
+    made.close()
+
+    assert lines[-2:] == ["mq 1.mail", ANNOUNCED]
+
+
+def fill(folder: Path) -> Path:
+    """Take all the room of the file system."""
+    path = folder / "filling"
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    return path
 
 
 # Removing.
