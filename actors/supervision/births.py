@@ -75,7 +75,7 @@ class Births:
         child.is_down = False
         child.is_alive = True
         child.cause = child.ready_at = None
-        child.is_leaving = child.is_unkillable = False
+        child.is_leaving = child.is_unkillable = child.is_early = False
         child.pid = 0
         child.due = None
         child.incarnation += 1

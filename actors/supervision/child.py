@@ -110,6 +110,7 @@ class Child:
     born: float = 0.0
     kills_at_birth: int = 0  # for lack of memory, in our cgroup
     ready_at: float | None = None  # None while this incarnation is not ready
+    is_early: bool = False  # it was ready before we were told that it had been forked
     cause: ExitReason | None = None  # recorded before we send a signal that kills
     reason: ExitReason | None = None  # of the last death
     hands: list[Header] = attrs.field(factory=list)  # what it had in hand then

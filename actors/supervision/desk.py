@@ -12,7 +12,6 @@ from actors.supervision.console import Console
 from actors.supervision.events import Events
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.preload import Preloaded
-from actors.supervision.watchdog import Watchdog
 from actors.wire import frame, parcel, reasons
 from actors.wire.frame import Header, Kind
 from transports.blob import BlobStore
@@ -27,7 +26,6 @@ class Desk:
         self,
         lifecycle: Lifecycle,
         events: Events,
-        watchdog: Watchdog,
         console: Console,
         preloaded: Preloaded,
         blobs: BlobStore,
@@ -37,14 +35,12 @@ class Desk:
         Args:
             lifecycle: The children.
             events: Are subscribed to.
-            watchdog: Watches those that are ready.
             console: Shows bars.
             preloaded: What the program that starts the system is told of.
             blobs: Of this process.
         """
         self._lifecycle = lifecycle
         self._events = events
-        self._watchdog = watchdog
         self._console = console
         self._preloaded = preloaded
         self._blobs = blobs
@@ -120,7 +116,6 @@ class Desk:
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
     ) -> None:
         self._lifecycle.ready(facts["number"], facts["incarnation"])
-        self._watchdog.watch(facts["number"])
 
     def _on_leaving(
         self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import selectors
 import time
+from collections.abc import Callable
 
 from actors.exits import ExitKind, ExitReason
 from actors.runtime.directory import RuntimeDirectory
@@ -74,6 +75,7 @@ class Lifecycle:
     ) -> None:
         """Watch processes in *selector* and deadlines in *alarms*."""
         self.failed: ExitReason | None = None  # why the root gives up
+        self.on_ready: Callable[[int], object] = lambda _: None
         self.settling = Settling(directory, outgoing, events, payloads)
         self.census = Census(self.settling.recall)
         self.endings = Endings(events, alarms, self._give_up_on)
@@ -119,6 +121,7 @@ class Lifecycle:
             self.endings,
             events,
             self._pulse,
+            self.ready,
         )
         self._births = Births(
             directory,
@@ -251,6 +254,11 @@ class Lifecycle:
             or child.member.phase is not Phase.STARTING
         ):
             return
+        if (
+            child.pidfd < 0
+        ):  # it has overtaken its supervisor, which is to tell of the fork
+            child.is_early = True
+            return
         child.branch.group = progress.ready(child.branch.group, number)
         self._agenda.add(child.branch)
         child.ready_at = time.monotonic()
@@ -263,6 +271,7 @@ class Lifecycle:
             )
         self.kin.watches.up(child)
         self.askers.ready(child)
+        self.on_ready(number)
 
     def leaving(self, number: int, incarnation: int) -> None:
         """An incarnation ends by itself: its time for that is bounded as if it had been asked to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import status
@@ -32,8 +32,9 @@ class Sightings:
         endings: Endings,
         events: Events,
         pulse: Pulse,
+        on_ready: Callable[[int, int], None],
     ) -> None:
-        """Put what is to be decided on *agenda*."""
+        """Put what is to be decided on *agenda*; *on_ready* hears again of an incarnation that was ready too early."""
         self._census = census
         self._agenda = agenda
         self._autopsy = autopsy
@@ -41,6 +42,7 @@ class Sightings:
         self._endings = endings
         self._events = events
         self._pulse = pulse
+        self._on_ready = on_ready
 
     def forked(self, number: int, incarnation: int, pid: int, pidfd: int) -> None:
         """See ``hands.Reports``."""
@@ -62,6 +64,8 @@ class Sightings:
         is_stopping = child.member is not None and child.member.phase is Phase.STOPPING
         if is_stopping or child.cause is not None:
             self._endings.kill(child, "not_ready")
+        elif child.is_early:
+            self._on_ready(number, incarnation)
 
     def _introduce(self, companion: Companion) -> None:
         """Let *companion* start those who wait for it, and show where they are to be found."""

@@ -128,6 +128,7 @@ class Supervisor:
             Mailboxes(self.lifecycle, exports),
         )
         self._watchdog = Watchdog(self.lifecycle, self._events, self._alarms)
+        self.lifecycle.on_ready = self._watchdog.watch
         self._take_number = itertools.count(MAIN + 1).__next__
         self._programs = Programs(
             directory,
@@ -146,7 +147,6 @@ class Supervisor:
         self._desk = Desk(
             self.lifecycle,
             self._events,
-            self._watchdog,
             self._console,
             preloaded,
             self._blobs,
