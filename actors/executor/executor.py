@@ -19,15 +19,15 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 from actors.attach import join
 from actors.errors import ForkedHandleError
 from actors.executor.call import Call
-from actors.executor.foreman import MAILBOX_BYTES, Ending, Foreman, Settings
+from actors.executor.ending import Ending
+from actors.executor.foreman import Foreman
+from actors.executor.settings import MAILBOX_BYTES, Settings, count_of, tasks_of
 from actors.executor.worker import call_chunk
 from actors.options import (
     Heartbeat,
     Options,
     ResourceKeywords,
     check_names,
-    is_whole,
-    refused,
     whole,
 )
 from actors.ref import check_timeout
@@ -95,10 +95,10 @@ class Executor(concurrent.futures.Executor):
         if initializer is not None:
             _check_callable("initializer", initializer)
         settings = Settings(
-            _count(max_workers),
+            count_of(max_workers),
             initializer,
             tuple(initargs),
-            _tasks(max_tasks_per_child),
+            tasks_of(max_tasks_per_child),
             _options(options),
         )
         self._timeout: float | None = None
@@ -333,21 +333,6 @@ def _check_callable(name: str, value: object) -> None:
     if not callable(value):
         msg = f"{name}={value!r}: a function, or something else that can be called"
         raise TypeError(msg)
-
-
-def _count(max_workers: object) -> int:
-    if max_workers is None:
-        return len(os.sched_getaffinity(0))
-    if not is_whole(max_workers) or max_workers < 1:
-        accepted = "max_workers must be greater than 0, and a whole number; None for one per CPU"
-        raise refused("max_workers", max_workers, accepted)
-    return max_workers
-
-
-def _tasks(count: int | None) -> int | None:
-    if count is not None:
-        whole("max_tasks_per_child", count, 1)
-    return count
 
 
 def _options(keywords: WorkerKeywords) -> Options:

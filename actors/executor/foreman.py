@@ -10,16 +10,11 @@ A worker is never restarted: it is replaced.
 from __future__ import annotations
 
 import contextlib
-import enum
-import heapq
-import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-
-import attrs
 
 from actors import planting
 from actors.errors import (
@@ -33,57 +28,19 @@ from actors.errors import (
 )
 from actors.executor import starts
 from actors.executor.call import Call
+from actors.executor.deadlines import Deadlines
+from actors.executor.ending import Ending
+from actors.executor.failures import Failures
 from actors.executor.inbox import Inbox
+from actors.executor.member import NOTHING, Member, State, outcome
+from actors.executor.settings import Settings
 from actors.executor.worker import Worker
-from actors.options import Options
 from actors.pending import FAILED, Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client
 from actors.supervision.settings import split
 
-MAILBOX_BYTES = 64 * 1024  # one call at a time; large ones are blobs
-MANY = 1000  # deadlines that are worth a look whether their calls are over
 _CALL = Worker.call.__name__.encode()
-
-
-class Ending(enum.IntEnum):
-    """How an executor ends; a later one can only be harder."""
-
-    NOT_AT_ALL = 0
-    AFTER_ALL = 1  # calls
-    AFTER_RUNNING = 2  # calls; those that wait are cancelled
-    AT_ONCE = 3
-
-
-@attrs.frozen
-class Settings:
-    """What an executor is made of."""
-
-    max_workers: int
-    initializer: Callable[..., object] | None
-    initargs: tuple[Any, ...]
-    max_tasks_per_child: int | None
-    options: Options
-
-
-class State(enum.Enum):
-    """What a worker does."""
-
-    STARTING = enum.auto()
-    IDLE = enum.auto()
-    BUSY = enum.auto()
-    ENDING = enum.auto()
-
-
-@attrs.define(eq=False)
-class Member:
-    """A worker, seen from here."""
-
-    pending: Pending[Any]  # what it does comes to an end with this
-    state: State = State.STARTING
-    ref: ActorRef[Worker] | None = None
-    call: Call[Any] | None = None
-    calls: int = 0  # it has been given
 
 
 class Foreman:
@@ -123,9 +80,8 @@ class Foreman:
         self._idle: list[Member] = []  # the last to become idle works next: it is warm
         self._hands: dict[Call[Any], Member] = {}
         self._most = 0  # workers there were at once: so many are kept
-        self._deadlines: list[tuple[float, int, Call[Any]]] = []
-        self._serial = itertools.count()
-        self._failures = 0  # starts that failed in a row
+        self._deadlines = Deadlines()
+        self._failures = Failures()
         self._retry_at: float | None = None
         self.is_over = False
         self._thread = threading.Thread(
@@ -217,10 +173,8 @@ class Foreman:
         )
 
     def _next_due(self) -> float | None:
-        dues = [due for due, _, _ in self._deadlines[:1]]
-        if self._retry_at is not None:
-            dues.append(self._retry_at)
-        return min(dues, default=None)
+        dues = (self._deadlines.next_due, self._retry_at)
+        return min((due for due in dues if due is not None), default=None)
 
     def _fail(self, error: BaseException) -> None:
         """Nothing can be done any more: tell everybody."""
@@ -251,8 +205,8 @@ class Foreman:
             return
         if call.timeout is not None:
             due = time.monotonic() + call.timeout
-            heapq.heappush(self._deadlines, (due, next(self._serial), call))
-            self._tidy_deadlines()
+            still_open = len(self._queue) + len(self._hands)
+            self._deadlines.add(call, due, still_open)
         self._queue.append(call)
         if self._idle:
             self._staff()
@@ -274,12 +228,7 @@ class Foreman:
 
     def _expire(self) -> None:
         now = time.monotonic()
-        while self._deadlines and (
-            self._deadlines[0][0] <= now or self._deadlines[0][2].is_over
-        ):
-            _, _, call = heapq.heappop(self._deadlines)
-            if call.is_over:
-                continue
+        for call in self._deadlines.overdue(now):
             member = self._hands.get(call)
             where = f"it waited for a worker, of which there are {len(self._members)}"
             if member is not None:
@@ -289,12 +238,6 @@ class Foreman:
             call.settle(CallTimeoutError(call.label, call.timeout, where))
         if self._retry_at is not None and self._retry_at <= now:
             self._retry_at = None
-
-    def _tidy_deadlines(self) -> None:
-        """Let go of calls that are over long before their deadlines."""
-        if len(self._deadlines) > 2 * (len(self._queue) + len(self._hands)) + MANY:
-            self._deadlines = [each for each in self._deadlines if not each[2].is_over]
-            heapq.heapify(self._deadlines)
 
     # Work.
 
@@ -347,11 +290,11 @@ class Foreman:
         if member.state is State.STARTING:
             self._on_started(member, pending)
             return
-        value, error = _outcome(pending)
+        value, error = outcome(pending)
         # Told twice, or it is being ended, and had this in hand.
         if member.pending is not pending:
             return
-        member.pending = _NOTHING
+        member.pending = NOTHING
         if member.state is State.BUSY:
             self._on_answer(member, value, error)
         else:
@@ -396,7 +339,7 @@ class Foreman:
 
     def _on_started(self, member: Member, pending: Pending[ActorRef[Worker]]) -> None:
         if self.is_over:  # nobody has any work for it
-            ref, error = _outcome(pending)
+            ref, error = outcome(pending)
             if error is None:
                 with contextlib.suppress(ActorError):
                     _ = ref.kill()
@@ -406,8 +349,8 @@ class Foreman:
             self._on_failed_start(pending)
             return
         member.ref = pending.result()
-        member.pending = _NOTHING
-        self._failures = 0
+        member.pending = NOTHING
+        self._failures.clear()
         member.state = State.IDLE
         self._idle.append(member)
 
@@ -415,13 +358,15 @@ class Foreman:
         error = pending.value
         if not isinstance(error, SpawnError):
             raise error
-        self._failures += 1
-        others = len(self._members)
-        delay = starts.delay_after(error.reason, self._failures, others)
-        if delay is not None:  # nobody looks at the error, so it is logged
+        failures = self._failures
+        failures.add(pending)
+        delay = starts.delay_after(error.reason, failures.count, len(self._members))
+        if delay is not None:
             self._retry_at = time.monotonic() + delay
+            if any(each.state is not State.STARTING for each in self._members):
+                failures.log()
             return
-        _outcome(pending)
+        failures.tell()
         self.broken = ExecutorBrokenError(error.reason)
         self.broken.__cause__ = error
         waiting = list(self._queue)
@@ -444,12 +389,3 @@ class Foreman:
         member.state = State.ENDING
         _ = member.ref.stop()
         self._follow(member, member.ref.ended())
-
-
-_NOTHING: Pending[Any] = Pending()
-
-
-def _outcome(pending: Pending[Any]) -> tuple[Any, BaseException | None]:
-    """Return the result of *pending*, which is settled, or what it has failed with."""
-    error = pending.failure()
-    return (pending.value if error is None else None), error

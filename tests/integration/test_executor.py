@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import gc
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 
 from actors import (
     ActorCrashedError,
@@ -311,6 +313,22 @@ def test_an_initializer_that_raises_is_what_every_call_fails_with(
                 future.result(SECONDS)
         with pytest.raises(concurrent.futures.BrokenExecutor, match="no licence"):
             executor.submit(calls.double, 1)
+
+
+def test_an_initializer_that_raises_is_told_to_who_calls_and_not_to_the_log(
+    system: ActorSystem,
+) -> None:
+    """Each worker but the last one to try was logged as a failed spawn that nobody had seen."""
+    with structlog.testing.capture_logs() as logs:
+        with Executor(
+            3, initializer=calls.refuse, initargs=("no licence",), system=system
+        ) as executor:
+            futures = [executor.submit(calls.double, number) for number in range(5)]
+            failures = [future.exception(SECONDS) for future in futures]
+        gc.collect()
+
+    assert {type(failure) for failure in failures} == {ExecutorBrokenError}
+    assert logs == []
 
 
 def test_an_initializer_that_always_dies_is_what_every_call_fails_with(
