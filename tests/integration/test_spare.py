@@ -260,7 +260,7 @@ def test_nothing_is_left_when_the_root_is_killed() -> None:
         system.close()
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(30, marks=pytest.mark.slow)])
 def test_system_closes_while_a_spare_is_in_the_making(rounds: int) -> None:
     for _ in range(rounds):
         with ActorSystem() as system:

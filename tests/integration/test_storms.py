@@ -108,7 +108,7 @@ def test_killed_supervisor_comes_back_with_four_levels_of_descendants_and_all_qu
     tree.stop().result(SECONDS)
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.slow)])
 def test_supervisor_of_idle_children_never_wakes(
     system: ActorSystem, count: int
 ) -> None:
