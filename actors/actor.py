@@ -53,6 +53,19 @@ def _check_flag(setting: str, value: object) -> None:
         raise refused(setting, value, "True or False")
 
 
+def _check_hook(cls: type[Any], name: str, *args: str) -> None:
+    """Check that the hook *name* of *cls*, if it has its own, can be called with *args*."""
+    hook = vars(cls).get(name)
+    if not inspect.isfunction(hook):
+        return
+    try:
+        _signature(hook).bind(cls, *args)
+    except TypeError as exc:
+        takes = ", ".join(("self", *args))
+        msg = f"{cls.__name__}.{name} cannot be called with ({takes}), as it will be: {exc}"
+        raise TypeError(msg) from None
+
+
 class Actor:
     """Base class of actors.
 
@@ -81,7 +94,8 @@ class Actor:
         """Refuse a class that would break its own runtime.
 
         Raises:
-            TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting, or its constructor is ``async``.
+            TypeError: It overrides a name of ``Actor`` that is neither a hook nor a setting, its constructor is ``async``, or a hook cannot
+                be called as it will be.
             OptionError: ``concurrency``, ``on_error``, ``writable_buffers`` or ``handler_timeout`` is not acceptable.
         """
         super().__init_subclass__(**kwargs)
@@ -92,6 +106,8 @@ class Actor:
         if inspect.iscoroutinefunction(vars(cls).get("__init__")):
             msg = f"{cls.__name__}.__init__ cannot be async: await in 'async def on_start', which runs after it and before the first message"
             raise TypeError(msg)
+        _check_hook(cls, "on_start")
+        _check_hook(cls, "on_stop", "the reason")
         n = cls.concurrency
         if not is_whole(n) or not 1 <= n <= MAX_CONCURRENCY:
             accepted = f"a whole number from 1 to {MAX_CONCURRENCY}"
@@ -237,7 +253,7 @@ class Actor:
         """
         if level not in LEVELS:
             raise refused("level", level, listed(LEVELS))
-        name = _own(self, method, (None,), {})
+        name = _own(self, method, (None,), {}, takes="one argument: what is heard")
         return context().watch(ref, name, is_close=level == "incarnation")
 
     def link(
@@ -263,7 +279,9 @@ class Actor:
             OptionError: *ref* is this actor itself.
             ActorError: *ref* is of another system.
         """
-        name = None if method is None else _own(self, method, (None,), {})
+        if method is None:
+            return context().link(ref, None)
+        name = _own(self, method, (None,), {}, takes="one argument: the Exit")
         return context().link(ref, name)
 
     def on_signal(self, signum: int, method: Callable[[Self], Any], /) -> None:
@@ -274,7 +292,8 @@ class Actor:
             TypeError: *method* is not a method of this actor's class, or the arguments do not fit it.
         """
         signals.check_catchable(signum)
-        context().on_signal(signum, _own(self, method, (), {}))
+        name = _own(self, method, (), {}, takes="no arguments")
+        context().on_signal(signum, name)
 
     def start_task(self, coro: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
         """Run *coro* beside the messages; its exception crashes the actor, and it is cancelled before ``on_stop``."""
@@ -319,9 +338,15 @@ def is_own_of_actor(name: str) -> bool:
 
 
 def _own(
-    actor: Actor, method: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+    actor: Actor,
+    method: object,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    takes: str | None = None,
 ) -> str:
     """Return the name of *method*, a method of *actor*'s class that can be called with these arguments.
+
+    Those that the runtime passes are described by *takes*.
 
     Raises:
         TypeError: It is something else, or the arguments do not fit.
@@ -333,7 +358,8 @@ def _own(
     try:
         _signature(getattr(cls, name)).bind(actor, *args, **kwargs)
     except TypeError as exc:
-        msg = f"{cls.__name__}.{name} cannot be called like this: {exc}"
+        wrong = f"has to take {takes}" if takes else "cannot be called like this"
+        msg = f"{cls.__name__}.{name} {wrong}: {exc}"
         raise TypeError(msg) from None
     return name
 

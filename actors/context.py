@@ -5,11 +5,14 @@ Inside an actor's process the runtime installs its ``Context``; elsewhere, in a 
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import contextlib
+import sys
+from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:  # for annotations only: all of these know of actors at run time
     import asyncio
+    from types import FrameType
 
     from actors.ref import ActorRef
     from actors.system import ActorSystem
@@ -98,3 +101,32 @@ def context() -> Context:
         msg = "this object does not run as an actor: only an actor started by system.spawn has a ref, a system, timers and a log"
         raise RuntimeError(msg)
     return _context
+
+
+_is_loading = False
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Let modules of the user be imported, in a process of the runtime, on whose behalf no actor runs yet."""
+    global _is_loading  # noqa: PLW0603 - as above
+    _is_loading = True
+    try:
+        yield
+    finally:
+        _is_loading = False
+
+
+def refuse_loading(what: str) -> None:
+    """Refuse to do *what* while a module is imported for an actor: each actor of it would do so again, without end.
+
+    Raises:
+        RuntimeError: One is; the text names it.
+    """
+    if _is_loading:
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - for a text that says where
+        while frame is not None and frame.f_code.co_name != "<module>":
+            frame = frame.f_back
+        module = "a module" if frame is None else frame.f_globals.get("__name__")
+        msg = f"{module} {what} when it is imported, which an actor has to do: put that into a function, or under if __name__ == '__main__'"
+        raise RuntimeError(msg)

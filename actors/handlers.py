@@ -14,11 +14,16 @@ _TIMEOUT = "__actors_timeout__"
 
 
 def handler(
-    *, on_error: OnError | None = None, timeout: float | None = None
+    function: None = None,
+    /,
+    *,
+    on_error: OnError | None = None,
+    timeout: float | None = None,
 ) -> Callable[[F], F]:
     """Set how this method is handled, over the settings of its class and over options.
 
     Args:
+        function: Refused: settings come first, in parentheses.
         on_error: What an exception does: ``crash`` ends the process after the asker was told; ``continue`` goes on with the next
             message. None leaves that to the class.
         timeout: Seconds that it may take; then its process is ended, as a crash. ``math.inf`` sets no limit, None leaves that to
@@ -26,7 +31,11 @@ def handler(
 
     Raises:
         OptionError: A setting is not acceptable.
+        TypeError: It has none, not even parentheses.
     """
+    if function is not None:
+        msg = "write @handler(on_error=…) or @handler(timeout=…): it is there for its settings"
+        raise TypeError(msg)
     if on_error is not None:
         check_on_error(on_error)
     check_limit("timeout", timeout)

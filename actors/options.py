@@ -224,8 +224,18 @@ def check_names(keywords: Mapping[str, object], names: set[str]) -> None:
             accepted = "no option, but an attribute of the actor's class"
             raise refused(name, value, accepted)
         if name not in names:
-            there_are = ", ".join(sorted(names))
-            raise refused(name, value, f"no such option; there are {there_are}")
+            raise refused(name, value, f"no such option; {_instead_of(name, names)}")
+
+
+def _instead_of(name: str, names: set[str]) -> str:
+    """Return which of *names* may have been meant, and which there are."""
+    import difflib  # noqa: PLC0415 - takes milliseconds, and nobody else needs it
+
+    found = difflib.get_close_matches(name, sorted(names), 1)
+    listed_names = ", ".join(sorted(names))
+    if found:
+        return f"did you mean {found[0]}? There are {listed_names}"
+    return f"there are {listed_names}"
 
 
 def _cpus(value: Collection[int] | None) -> tuple[int, ...] | None:

@@ -61,7 +61,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Raises:
         KeyboardInterrupt: SIGINT ended it; all systems are closed.
         RuntimeError: Called from a running event loop.
-        TypeError: *main* cannot be called.
+        TypeError: *main* cannot be called, or is no coroutine function.
 
     A SIGTERM or SIGHUP ends the process by that signal, after all systems are closed.
     An uncaught ``SystemFailedError`` ends it with status 70.
@@ -69,7 +69,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     _check_main(main)
     with asyncio.Runner(loop_factory=RingLoop) as runner:
         loop = runner.get_loop()
-        task = loop.create_task(main())
+        task = loop.create_task(_called(main))
         signals = _Signals(loop, task)
         try:
             result = loop.run_until_complete(task)
@@ -97,6 +97,14 @@ def _check_main(main: object) -> None:
     if not callable(main):
         msg = f"main={main!r}: a coroutine function without arguments, such as 'async def main()', not its call"
         raise TypeError(msg)
+
+
+def _called(main: Callable[[], Coroutine[Any, Any, T]]) -> Coroutine[Any, Any, T]:
+    coro: object = main()
+    if not asyncio.iscoroutine(coro):
+        msg = f"main={main!r}: it has returned {coro!r}; a coroutine function is needed, as 'async def' makes it"
+        raise TypeError(msg)
+    return coro
 
 
 def _die_of(signum: int) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from actors import context
 from actors.attach import Attachment, join
 from actors.errors import ForkedHandleError, SystemClosedError
 from actors.launch import Root, launch
@@ -60,6 +61,7 @@ class Session:
 
     def join(self, name: str) -> None:
         """Join the running system *name*; see ``ActorSystem.attach``."""
+        context.refuse_loading("joins a system")
         part = join(self.settings.directory, name)
         self._take_part(part)
 
@@ -86,6 +88,7 @@ class Session:
         if self._client is not None:
             msg = "the system was started before; make a new ActorSystem"
             raise SystemClosedError(msg)
+        context.refuse_loading("starts a system")
         self._take_part(launch(self.settings))
         return self.client.request("hello", {})
 

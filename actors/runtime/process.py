@@ -211,7 +211,8 @@ class Process:
         start = self._start
         # Not before the rings are mapped, which take address space too.
         limits.apply(0, (0,), start.resources)
-        cls, args, kwargs = self._decode(start.arguments)
+        with context.loading():
+            cls, args, kwargs = self._decode(start.arguments)
         self.ref = ActorRef(
             self.client, str(start.directory.path), start.number, start.name, cls
         )

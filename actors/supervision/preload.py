@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from actors import goodbye
+from actors import context, goodbye
 from actors.exits import ExitKind, ExitReason
 from actors.supervision import threads
 
@@ -33,7 +33,8 @@ def load(modules: Iterable[str]) -> Preloaded:
     for module in modules:
         before = {*threads.of(pid)}
         try:
-            importlib.import_module(module)
+            with context.loading():
+                importlib.import_module(module)
         except BaseException as exc:  # noqa: BLE001 - user code: it may even exit
             failure = ExitReason(
                 ExitKind.FAILED_TO_START,

@@ -1,7 +1,7 @@
 """An exception on its way to the asker: always as text, and as an object where that survives the journey.
 
-Body of an ``ERROR`` frame: u32 length of a JSON object (``type``, ``message``, ``traceback``), that object, and the pickled
-exception or nothing.
+Body of an ``ERROR`` frame: u32 length of a JSON object (``type``, ``message``, ``traceback``; ``lost``, why there is no exception),
+that object, and the pickled exception or nothing.
 The text alone is enough to tell what happened: a class may not be importable, may not unpickle, or may not pickle at all.
 """
 
@@ -32,9 +32,11 @@ def pack(error: BaseException, dumps: Callable[[object], bytes | None]) -> bytes
         "message": _safe_str(error),
         "traceback": _safe_traceback(error),
     }
-    meta = json.dumps(text).encode()
     # SystemExit and its like must not end the asker: they arrive as text only.
     pickled = dumps(error) if isinstance(error, Exception) else None
+    if pickled is None and isinstance(error, Exception):
+        text["lost"] = "it cannot be pickled"
+    meta = json.dumps(text).encode()
     return _LENGTH.pack(len(meta)) + meta + (pickled or b"")
 
 
@@ -45,15 +47,22 @@ def unpack(body: bytes, loads: Callable[[bytes], object]) -> Exception:
     text = json.loads(body[_LENGTH.size : end])
     remote = RemoteError(text["type"], text["message"], text["traceback"])
     if len(body) == end:
-        return remote
+        return _explained(remote, text.get("lost"))
     try:
         error = loads(body[end:])
-    except Exception:  # noqa: BLE001 - a class that cannot be rebuilt here; the text says all there is
-        return remote
+    except Exception as exc:  # noqa: BLE001 - a class that cannot be rebuilt here; the text says all there is
+        return _explained(remote, f"it cannot be rebuilt here: {exc}")
     if not isinstance(error, Exception) or type(error).__name__ != text["type"]:
-        return remote
+        return _explained(remote, f"it would be a {type(error).__name__} here")
     error.__cause__ = remote
     return error
+
+
+def _explained(remote: RemoteError, why: str | None) -> RemoteError:
+    """Say why *remote* is raised in the place of what the handler raised, to somebody who waits for that."""
+    if why is not None:
+        remote.add_note(f"({remote.exc_type} itself is not raised: {why})")
+    return remote
 
 
 def _safe_str(error: BaseException) -> str:

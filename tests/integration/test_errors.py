@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,25 @@ GOES_ON: dict[str, tuple[Callable[..., Any], tuple[Any, ...], type[Exception], s
     "CancelledError": (Trouble.cancel_itself, (), RemoteError, "CancelledError"),
     "handler marked to continue": (Trouble.fail_softly, (), ValueError, "soft"),
 }
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        (Trouble.raise_needy, "cannot be rebuilt here: .*missing 1 required"),
+        (Trouble.raise_unreducible, "cannot be pickled"),
+        (Trouble.raise_impostor, "would be a .* here"),
+    ],
+    ids=["needy", "unreducible", "impostor"],
+)
+def test_an_error_in_the_place_of_another_says_why_that_is_not_raised(
+    system: ActorSystem, method: Callable[..., Any], why: str
+) -> None:
+    with pytest.raises(RemoteError) as caught:
+        spawn(system).ask(method).result()
+
+    (note,) = caught.value.__notes__
+    assert re.search(rf"\w+Error itself is not raised: it {why}", note)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
 
-from actors import ActorSystem, OptionError, SystemFailedError
+from actors import ActorSystem, OptionError, SpawnError, SystemFailedError
+from tests.support import eager
 from tests.support.controlled import Importer
 
 
@@ -62,3 +64,16 @@ def test_threads_that_an_import_leaves_behind_are_warned_of(
 def test_what_is_no_sequence_of_module_names_is_refused(value: Any) -> None:  # noqa: ANN401 - that is the point
     with pytest.raises(OptionError, match=r"preload=.*a sequence of module names"):
         ActorSystem(preload=value)
+
+
+def test_a_module_that_starts_a_system_when_it_is_imported_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each actor of it started another system, with another such actor, without end."""
+    monkeypatch.setenv(eager.PROGRAM, str(os.getpid()))
+    text = "tests.support.eager starts a system when it is imported, which an actor has to do"
+
+    with ActorSystem(drain=0) as system, pytest.raises(SpawnError, match=text):
+        system.spawn(eager.Eager).result()
+    with pytest.raises(SystemFailedError, match=text):
+        ActorSystem(preload=(eager.__name__,), drain=0).start()

@@ -199,7 +199,7 @@ def test_leaky(no_leaks):
 def test_a_wrong_marker_says_what_is_accepted(run: Run) -> None:
     said = {
         "actor_system(transport='carrier-pigeon')": "transport='carrier-pigeon'",
-        "actor_system(trnsport='unix')": "trnsport='unix': no such option; there are directory",
+        "actor_system(trnsport='unix')": "trnsport='unix': no such option; did you mean transport? There are directory",
         "actor_system('unix')": "give the settings by name",
         "may_leak('time')": "may_leak('time',): any of 'process', 'file', 'queue'",
     }

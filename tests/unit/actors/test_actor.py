@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from actors import Actor
+from actors import Actor, handler
 from actors.context import install
 
 Call = tuple[str, tuple[Any, ...]]
@@ -117,8 +117,18 @@ def test_a_timer_refuses_what_it_could_not_call(
 
 
 def test_a_signal_handler_that_needs_an_argument_is_refused(context: Context) -> None:
-    with pytest.raises(TypeError, match=r"Clock\.alarm cannot be called like this: "):
+    with pytest.raises(TypeError, match=r"Clock\.alarm has to take no arguments: "):
         Clock().on_signal(signal.SIGUSR1, Clock.alarm)  # type: ignore[arg-type]  # the mistake
+
+    assert context.calls == []
+
+
+@pytest.mark.parametrize("name", ["watch", "link"])
+def test_a_method_that_cannot_hear_of_another_is_refused_with_what_it_has_to_take(
+    context: Context, name: str
+) -> None:
+    with pytest.raises(TypeError, match=r"Clock\.tick has to take one argument: "):
+        getattr(Clock(), name)(None, Clock.tick)
 
     assert context.calls == []
 
@@ -129,3 +139,32 @@ def test_a_constructor_that_is_async_is_refused_with_the_place_for_it() -> None:
 
     with pytest.raises(TypeError, match=r"Late\.__init__ cannot be async.*on_start"):
         type("Late", (Actor,), {"__init__": init})
+
+
+def _too_few(self: object) -> None:
+    """Take no reason."""
+
+
+def _too_many(self: object, path: str) -> None:
+    """Take what nobody gives."""
+
+
+@pytest.mark.parametrize(
+    ("name", "hook", "text"),
+    [
+        ("on_stop", _too_few, r"with \(self, the reason\), as it will be: too many"),
+        ("on_start", _too_many, r"with \(self\), as it will be: missing a .* 'path'"),
+    ],
+    ids=["on_stop", "on_start"],
+)
+def test_a_hook_that_cannot_be_called_is_refused_when_its_class_is_made(
+    name: str, hook: Callable[..., None], text: str
+) -> None:
+    """It was noticed when the actor stopped, as a failure of the stop."""
+    with pytest.raises(TypeError, match=rf"Hooked\.{name} cannot be called {text}"):
+        type("Hooked", (Actor,), {name: hook})
+
+
+def test_a_handler_is_not_decorated_without_settings() -> None:
+    with pytest.raises(TypeError, match=r"write @handler\(on_error=…\)"):
+        handler(_too_few)  # type: ignore[arg-type]  # the mistake

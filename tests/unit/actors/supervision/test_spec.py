@@ -88,7 +88,10 @@ def test_walk_goes_through_a_tree_in_start_order() -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"restarts": 3}, "restarts=3: no such option; there are auto_shutdown"),
+        (
+            {"restarts": 3},
+            "restarts=3: no such option; did you mean restart? There are auto_shutdown",
+        ),
         ({"intensity": -3}, "intensity=-3: a whole number of restarts"),
         ({"significant": True}, "significant=True: only of a transient"),
         ({"concurrency": 3}, "concurrency=3: no option, but an attribute of"),
