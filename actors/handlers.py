@@ -33,7 +33,8 @@ def handler(
         OptionError: A setting is not acceptable.
         TypeError: It has none, not even parentheses.
     """
-    if function is not None:
+    bare: object = function
+    if bare is not None:
         msg = "write @handler(on_error=…) or @handler(timeout=…): it is there for its settings"
         raise TypeError(msg)
     if on_error is not None:
