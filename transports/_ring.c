@@ -899,6 +899,20 @@ reader_hush(ReaderObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* With the GIL held all the time: between fileno() and a write, another thread may
+ * close the bell, and its number be somebody else's. */
+static PyObject *
+reader_ring(ReaderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->is_closed) {
+        return raise_closed();
+    }
+    if (self->bell >= 0) {
+        ring_ring(self->bell);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 reader_close(ReaderObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -917,6 +931,8 @@ static PyMethodDef reader_methods[] = {
      PyDoc_STR("Return the bell, opened on first use.")},
     {"hush", (PyCFunction)reader_hush, METH_NOARGS,
      PyDoc_STR("Read the bell empty.")},
+    {"ring", (PyCFunction)reader_ring, METH_NOARGS,
+     PyDoc_STR("Wake whoever of this process sleeps on the bell.")},
     {"close", (PyCFunction)reader_close, METH_NOARGS, PyDoc_STR("Let go of the ring.")},
     {NULL, NULL, 0, NULL},
 };

@@ -7,7 +7,6 @@ asked whenever the loop would sleep, and at least every 16th time while it does 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import os
 import select
@@ -196,7 +195,7 @@ class RingSelector(selectors.BaseSelector):
         """Give the rings back: somebody else may wait for the same ones, from now on by their bells."""
         for _, bell in self._sources:
             if arm((bell,)):
-                ring(bell)
+                bell.ring()
         self._sources.clear()
         self._crowds.clear()
         self._epoll.close()
@@ -221,12 +220,6 @@ def _abandon_all() -> None:
 
 
 os.register_at_fork(after_in_child=_abandon_all)
-
-
-def ring(bell: Reader) -> None:
-    """Ring a bell of this process."""
-    with contextlib.suppress(BlockingIOError):  # it rings already
-        os.write(bell.fileno(), b"!")
 
 
 class RingLoop(asyncio.SelectorEventLoop):

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from actors.pending import WAITING, Pending
 from actors.runtime.lanes import Lane
-from actors.runtime.loop import RingLoop, Source, ring
+from actors.runtime.loop import RingLoop, Source
 from actors.runtime.loopside import LoopSide, running_loop
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
@@ -89,7 +89,7 @@ class Waiting:
         self._driver = threading.get_ident()
         self._driving = weakref.ref(loop)
         while not self._pump.acquire(timeout=HANDOVER_SECONDS):
-            ring(self._lane.reader)  # somebody may sleep with it, and has to leave
+            self._lane.reader.ring()  # somebody may sleep with it, and has to leave
         self._pump.release()
         loop.rings.watch(source, self._lane.reader)
         self._side(loop)
@@ -380,7 +380,7 @@ class Waiting:
     def rouse(self) -> None:
         """Let the thread that sleeps over the lane, if one does, look again at what it waits for."""
         with contextlib.suppress(ClosedError):  # then nobody sleeps
-            ring(self._lane.reader)
+            self._lane.reader.ring()
 
     def wake_all(self) -> None:
         """Let blocked threads look again."""

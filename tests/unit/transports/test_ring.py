@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import mmap
 import os
@@ -29,7 +30,12 @@ from tests.support.transports import (
 )
 from transports import _ring, shm
 from transports._ring import Reader, Slot, Writer, arm, disarm, look
-from transports.errors import CorruptError, EndpointError, FrameTooLargeError
+from transports.errors import (
+    ClosedError,
+    CorruptError,
+    EndpointError,
+    FrameTooLargeError,
+)
 from transports.mailbox import SEATS, Note, Put
 
 PAGE = 4096
@@ -651,6 +657,37 @@ def test_ring_of_a_sender_that_left_before_the_bell_was_opened_is_not_lost(
     ends.writer.close()  # nobody has the FIFO open now, so it forgets
 
     assert is_ready(ends.reader.fileno(), select.POLLIN)
+
+
+def test_receiver_wakes_who_sleeps_on_its_own_bell(ends: Ends) -> None:
+    bell = ends.reader.fileno()
+
+    ends.reader.ring()
+
+    assert is_ready(bell, select.POLLIN, 0)
+    ends.reader.hush()
+    assert not is_ready(bell, select.POLLIN, 0)
+
+
+def test_bell_that_rings_already_is_rung_without_an_error(ends: Ends) -> None:
+    bell = ends.reader.fileno()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(bell, bytes(4096))
+
+    ends.reader.ring()
+
+    ends.reader.hush()
+    assert not is_ready(bell, select.POLLIN, 0)
+
+
+def test_bell_that_is_closed_is_not_rung(ends: Ends) -> None:
+    """Its number may be somebody else's by then."""
+    ends.reader.fileno()
+    ends.reader.close()
+
+    with pytest.raises(ClosedError):
+        ends.reader.ring()
 
 
 def test_hush_silences_a_bell_that_rang_many_times(ends: Ends) -> None:
