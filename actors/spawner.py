@@ -27,6 +27,10 @@ A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")
 
 
+PLAIN = Options()  # which most are spawned with
+_SPLIT_PLAIN = split(PLAIN)
+
+
 class SystemKeywords(SpecKeywords, PoolKeywords, total=False):
     """What ``ActorSystem.options`` takes."""
 
@@ -100,7 +104,8 @@ def spawn(
 ) -> Pending[ActorRef[A]]:
     """Start an actor with *options*; see ``ActorSystem.spawn``."""
     checked = spawning.check(cls, args, kwargs)
-    return planting.spawn(opened(), split(options), checked, args, kwargs)
+    settings = _SPLIT_PLAIN if options is PLAIN else split(options)
+    return planting.spawn(opened(), settings, checked, args, kwargs)
 
 
 def _supervise(client: Client, spec: SupervisorSpec) -> Pending[SupervisorRef]:

@@ -18,7 +18,7 @@ from actors.actor import LEVELS, Actor
 from actors.errors import SystemFailedError
 from actors.events import Events
 from actors.notices import Notices
-from actors.options import Options, check_names, listed, refused, seconds
+from actors.options import check_names, listed, refused, seconds
 from actors.pending import Pending
 from actors.quarantine import Quarantine
 from actors.ref import ActorRef
@@ -240,7 +240,7 @@ class ActorSystem:
         Cancellation:
             Only the waiting ends; the actor starts all the same.
         """
-        return spawner.spawn(self._opened, Options(), cls, args, kwargs)
+        return spawner.spawn(self._opened, spawner.PLAIN, cls, args, kwargs)
 
     def supervise(self, *children: Spec) -> Pending[SupervisorRef]:
         """Start a supervisor, a process of its own, with *children*; settled when the last of them is ready.
