@@ -29,12 +29,12 @@ from transports import registry
 FOLDER = (
     "spare"  # in the directory of a system: a stage for each process that has copies
 )
-_NUMBER = 2  # nobody else is on that stage; 0 would be nobody to answer
+NUMBER = 2  # nobody else is on that stage; 0 would be nobody to answer
 _LANE_BYTES = lanes.SHARE_BYTES + lanes.CREDIT_BYTES
-_MODULE = "actors.runtime.understudy"
+MODULE = "actors.runtime.understudy"
 _METHOD = b"answer"  # of an Understudy
 # The pickle of an Understudy's class, args and kwargs, made by hand: to pickle it, the module would have to be imported.
-_ARGUMENTS = Arguments(f"(c{_MODULE}\nUnderstudy\n(t}}t.".encode())
+_ARGUMENTS = Arguments(f"(c{MODULE}\nUnderstudy\n(t}}t.".encode())
 
 
 class Stage:
@@ -70,12 +70,12 @@ class Stage:
         try:
             limit = self._transport.inline_limit
             page = directory.create_file(
-                status.file_name(_NUMBER), status.size(1, limit, 1)
+                status.file_name(NUMBER), status.size(1, limit, 1)
             )
             status.StatusPage.format(page, 1, limit, self._transport.scheme).close()
             os.close(page)
-            lanes.create(fd, _NUMBER, _LANE_BYTES)
-            os.close(self._transport.create(fd, mailbox_name(_NUMBER), _LANE_BYTES))
+            lanes.create(fd, NUMBER, _LANE_BYTES)
+            os.close(self._transport.create(fd, mailbox_name(NUMBER), _LANE_BYTES))
         finally:
             self._leave()
 
@@ -99,7 +99,7 @@ class Stage:
         self._directory.fd = fd = os.open(self._path, private.OPEN_DIRECTORY)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mailbox_fd = private.open_file(mailbox_name(_NUMBER), fd)
+            mailbox_fd = private.open_file(mailbox_name(NUMBER), fd)
             goodbye_fd = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             try:
                 self._play(mailbox_fd, goodbye_fd, is_called)
@@ -117,7 +117,7 @@ class Stage:
         process = Process(
             Start(
                 directory=self._directory,
-                number=_NUMBER,
+                number=NUMBER,
                 incarnation=1,
                 name="understudy",
                 scheme=self._transport.scheme,
@@ -138,4 +138,4 @@ class Stage:
             context.install(None)
             process.leave_stage()
             # As nothing has imported a user's module, next time nothing will have imported this.
-            sys.modules.pop(_MODULE, None)
+            sys.modules.pop(MODULE, None)

@@ -1,0 +1,121 @@
+"""The stage on which a process rehearses the start of an actor."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from actors import context
+from actors.runtime import private, rehearsal, status, systems
+from actors.runtime.directory import RuntimeDirectory
+from actors.runtime.rehearsal import Stage
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
+    made = systems.create(tmp_path / "base", "rehearsal")
+    yield made
+    made.remove()
+    made.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def stage(directory: RuntimeDirectory) -> Stage:
+    return Stage(directory)
+
+
+def place_of(directory: RuntimeDirectory) -> Path:
+    return directory.path / rehearsal.FOLDER / str(os.getpid())
+
+
+def answers_given(directory: RuntimeDirectory) -> int:
+    fd = private.open_directory(place_of(directory))
+    page = status.StatusPage.open(fd, rehearsal.NUMBER)
+    handled: int = page.words[status.HANDLED]
+    page.close()
+    os.close(fd)
+    return handled
+
+
+def never() -> bool:
+    return False
+
+
+def from_question(first: int) -> Callable[[], bool]:
+    """Say that the process is called from the question *first* on."""
+    asked = iter(range(1, 100))
+    return lambda: next(asked) >= first
+
+
+def test_rehearsal_ends_with_an_answer(
+    directory: RuntimeDirectory, stage: Stage
+) -> None:
+    stage.rehearse(never)
+
+    assert answers_given(directory) == 1
+
+
+@pytest.mark.parametrize("question", [1, 2])
+def test_rehearsal_stops_when_the_process_is_called(
+    directory: RuntimeDirectory, stage: Stage, question: int
+) -> None:
+    stage.rehearse(from_question(question))
+
+    assert answers_given(directory) == 0
+
+
+def test_nothing_is_left_in_a_process_that_has_rehearsed(
+    directory: RuntimeDirectory, stage: Stage
+) -> None:
+    stage.rehearse(never)  # opens what a process opens once
+    before = len([*Path("/proc/self/fd").iterdir()])
+
+    stage.rehearse(never)
+
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    assert str(place_of(directory)) not in Path("/proc/self/maps").read_text()
+    assert rehearsal.MODULE not in sys.modules
+    with pytest.raises(RuntimeError):
+        context.context()
+
+
+def test_stage_can_be_used_after_a_rehearsal_that_failed(
+    directory: RuntimeDirectory, stage: Stage
+) -> None:
+    asked = iter([False])
+
+    with pytest.raises(StopIteration):
+        stage.rehearse(lambda: next(asked))
+    stage.rehearse(never)
+
+    assert answers_given(directory) == 1
+
+
+def test_two_do_not_rehearse_at_once(directory: RuntimeDirectory, stage: Stage) -> None:
+    other = private.open_directory(place_of(directory))
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+    with pytest.raises(BlockingIOError):
+        stage.rehearse(never)
+
+    os.close(other)
+    assert answers_given(directory) == 0
+
+
+def test_stages_of_processes_that_have_ended_are_removed(
+    directory: RuntimeDirectory, stage: Stage
+) -> None:
+    left = place_of(directory).with_name("999999999")
+    left.mkdir(0o700)
+    stage.remove()
+
+    Stage(directory)
+
+    assert list(left.parent.iterdir()) == [place_of(directory)]
