@@ -174,7 +174,12 @@ def run_session(page: Path, folder: Path) -> tuple[list[str], list[str]]:
 
 def _run(arguments: list[str], folder: Path) -> Output:
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "NO_COLOR": "1",
+        "TMPDIR": str(folder),
+    }
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
