@@ -12,7 +12,7 @@ from actors import ActorCrashedError, ActorSystem, ExitKind, options
 from tests.support.actors_under_test import Clock, Counter
 from tests.support.gates import SECONDS
 
-INIT_SECONDS = 0.3
+INIT_SECONDS = 0.1
 
 
 @pytest.fixture(scope="module")
