@@ -18,7 +18,6 @@ from actors.supervision import linux
 MAX_BYTES = 64 * 1024  # of a datagram
 MAX_DESCRIPTORS = 4
 _CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
-_LOOK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 _CONTROL_BYTES = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
@@ -51,17 +50,6 @@ class Line:
     def fileno(self) -> int:
         """Return what is readable when something has come."""
         return self._socket.fileno()
-
-    @property
-    def has_arrived(self) -> bool:
-        """Whether something has come, or the other end is closed."""
-        try:
-            self._socket.recv(1, _LOOK)
-        except BlockingIOError:
-            return False
-        except OSError:  # seen again by whoever receives
-            pass
-        return True
 
     def has_arrived_within(self, seconds: float) -> bool:
         """Wait until something has come, or the other end is closed, and return whether that was in time."""

@@ -305,7 +305,7 @@ def _be(end: int, life: Life) -> NoReturn:
     """Wait for a birth, and live it."""
     linux.set_process_name(NAME)
     line = Line.waiting(end)
-    life.prepare(lambda: line.has_arrived)
+    life.prepare(lambda: line.has_arrived_within(0))
     birth = None
     with contextlib.suppress(EOFError):  # whoever keeps us has ended, or needs none
         line.send(b"ready")

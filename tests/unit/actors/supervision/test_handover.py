@@ -95,3 +95,30 @@ def test_line_of_another_process_waits() -> None:
     assert os.get_blocking(waiting.fileno())
     waiting.close()
     line.close()
+
+
+def test_line_tells_what_has_arrived_and_leaves_it_there(
+    ends: tuple[Line, Line], fds: list[int]
+) -> None:
+    ours, theirs = ends
+    before = theirs.has_arrived_within(0)
+
+    ours.send(b"order", fds[:1])
+
+    assert not before
+    assert theirs.has_arrived_within(0)
+    received = theirs.receive()
+    assert received is not None
+    data, (copy,) = received
+    assert data == b"order"
+    assert inode(copy) == inode(fds[0])
+    assert not theirs.has_arrived_within(0)
+    os.close(copy)
+
+
+def test_end_of_a_line_arrives_as_well(ends: tuple[Line, Line]) -> None:
+    ours, theirs = ends
+
+    ours.close()
+
+    assert theirs.has_arrived_within(60)
