@@ -818,7 +818,7 @@ reader_settle(ReaderObject *self, PyObject *const *args, Py_ssize_t count)
     }
     if (reader_is_usable(self)) {
         if (self->bell < 0 || self->is_manual) {
-            ring_disarm(&self->reader); /* the dead one does not sleep any more */
+            ring_resign(&self->reader);
         }
         reader_share_room(self);
         reader_hand_on(self);

@@ -1060,6 +1060,17 @@ ring_stand_by(ring_reader_t *reader)
     return ring_has_frame(&reader->ring) ? 0 : -1;
 }
 
+/* The last receiver of this seat is dead: it does not sleep, and it keeps no promise.  It
+ * may have been the one that was called as well, or that was just calling. */
+static inline void
+ring_resign(ring_reader_t *reader)
+{
+    attendance_t *attendance = &reader->ring.header->attendance;
+    ring_disarm(reader);
+    promise_break(&attendance->attendant, reader->seat);
+    promise_break(&attendance->sentry, PROMISE_CALLED);
+}
+
 /* Return whether somebody else is to be woken after ring_settle: the dead receiver may
  * have been the one that woke, or that others relied on. */
 static inline bool

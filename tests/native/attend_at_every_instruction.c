@@ -155,12 +155,13 @@ act_take(void)
 }
 
 typedef struct {
-    bool has_sentry;
-    int steps, attended, rung, quiet, unheard, asleep, lost, twice;
+    bool has_sentry, has_more;
+    int steps, attended, rung, quiet, unheard, asleep, stuck, lost, twice;
 } take_report_t;
 
-/* One kill inside a take of a quick one, beside another one that sleeps; while it is
- * stopped, a sender puts a second frame. */
+/* One kill inside a take of a quick one, beside another one that sleeps.  A sender puts a
+ * second frame while it is stopped, or has before, so that it calls the other one; and a
+ * third one when it is settled. */
 static bool
 kill_in_take(int steps, void *into)
 {
@@ -178,26 +179,39 @@ kill_in_take(int steps, void *into)
     leave(&other);
     rest(&victim_reader);
     put_number(&writer, 1);
+    if (report->has_more) {
+        put_number(&writer, 2);
+    }
     pid_t child = stopped_after(act_take, steps);
-    put_number(&writer, 2);
+    if (!report->has_more) {
+        put_number(&writer, 2);
+    }
 
     bool is_held_up = child != 0 && ring_has_frame(&other.ring);
     report->attended += is_held(&attendance->attendant, VICTIM);
     report->rung += bell_rings();
-    if (is_held_up && !bell_rings()) {
+    if (is_held_up && !report->has_more && !bell_rings()) {
         report->quiet++;
         report->unheard += !is_found_by(&other);
     }
     kill_stopped(child);
+    uint64_t handled = atomic_load(&shared->handled);
+    uint32_t length;
+    unsigned found = handled == 1 ? 10 : 0;
+    if (report->has_more) { /* it is awake just then, and leaves nothing to ring for */
+        ring_disarm(&other);
+        found += take_all(&other);
+        rest(&other);
+    }
     ring_reader_t next = new_reader_at(VICTIM);
     settle(&next);
     if (ring_owes_bell(&next.ring)) {
         ring_ring(bell[1]);
     }
     report->asleep += ring_has_frame(&other.ring) && !bell_rings();
-    uint64_t handled = atomic_load(&shared->handled);
-    uint32_t length;
-    unsigned found = take_all(&other) + (handled == 1 ? 10 : 0);
+    found += take_all(&other);
+    put_number(&writer, 3);
+    report->stuck += !bell_rings() && !is_found_by(&other);
     if (slot_filled(slot, FRAME_LIMIT, &length) && handled == 0) {
         found += number_of(slot->payload, length) == 1 ? 10 : 10000;
     }
@@ -326,14 +340,15 @@ main(void)
                i ? "" : "{", i ? "beside a sentry" : "beside no sentry", put.steps,
                put.committed, put.rung, put.called, put.asleep, put.lost, put.stuck);
     }
-    for (int i = 0; i <= 1; i++) {
-        take_report_t take = {.has_sentry = i};
+    static const char *const takes[] = {"beside no sentry", "beside a sentry", "of one"};
+    for (int i = 0; i <= 2; i++) {
+        take_report_t take = {.has_sentry = i == 1, .has_more = i == 2};
         take.steps = at_every_instruction(kill_in_take, &take);
         printf("\"take %s\": {\"steps\": %d, \"attended\": %d, \"rung\": %d,"
-               " \"quiet\": %d, \"unheard\": %d, \"asleep\": %d, \"lost\": %d,"
-               " \"twice\": %d},\n",
-               i ? "beside a sentry" : "beside no sentry", take.steps, take.attended,
-               take.rung, take.quiet, take.unheard, take.asleep, take.lost, take.twice);
+               " \"quiet\": %d, \"unheard\": %d, \"asleep\": %d, \"stuck\": %d,"
+               " \"lost\": %d, \"twice\": %d},\n",
+               takes[i], take.steps, take.attended, take.rung, take.quiet, take.unheard,
+               take.asleep, take.stuck, take.lost, take.twice);
     }
     for (int i = 0; i < 2 * ROLES; i++) {
         rest_report_t rest = {.role = i / 2, .is_killed = i % 2};

@@ -116,7 +116,7 @@ settle(ring_reader_t *reader)
 {
     ring_slot_t slots[] = {{slot, FRAME_LIMIT}};
     check(ring_settle(reader, slots, 1) != RING_CORRUPT, "settle");
-    ring_disarm(reader);
+    ring_resign(reader);
 }
 
 static int

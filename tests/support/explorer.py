@@ -28,6 +28,7 @@ def explore(
     first: S,
     steps: Callable[[S], Iterable[tuple[str, S]]],
     wrong: Callable[[S, bool], str | None],
+    stays_away: Callable[[str], bool] = lambda _name: False,
 ) -> Exploration[S]:
     """Visit every state that *first* leads to.
 
@@ -35,6 +36,7 @@ def explore(
         first: Where everything begins.
         steps: Yields the name of each thing that may happen next, and the state after it.
         wrong: Says what is wrong with a state, if anything; told whether it is an end, from which nothing leads on.
+        stays_away: Returns whether what has this name may never happen: if nothing else can, that is an end too.
     """
     came_from: dict[S, tuple[str, S] | None] = {first: None}
     waiting = deque([first])
@@ -42,7 +44,7 @@ def explore(
         state = waiting.popleft()
         is_end = True
         for name, after in steps(state):
-            is_end = False
+            is_end = is_end and stays_away(name)
             if after not in came_from:
                 came_from[after] = name, state
                 waiting.append(after)

@@ -678,6 +678,11 @@ class Model(NamedTuple):
 ALONE = {end, taken}
 
 
+def is_kill(name: str) -> bool:
+    """Return whether this step is a kill, which need not come."""
+    return name.endswith(" is killed")
+
+
 def _next(result: Result, at: int, program: Program) -> Iterator[tuple[World, int]]:
     """Yield what may come of a step of *program*: the world, and where it goes on."""
     if isinstance(result, World):

@@ -151,7 +151,17 @@ def test_frame_put_while_an_attendant_is_stopped_anywhere_in_a_take_is_taken_by_
 
     assert take["attended"] > 0
     assert (take["quiet"] > 0) == (beside == "a sentry")  # nobody was rung for
-    assert (take["unheard"], take["asleep"]) == (0, 0)
+    assert (take["unheard"], take["asleep"], take["stuck"]) == (0, 0, 0)
+    assert (take["lost"], take["twice"]) == (0, 0)
+
+
+def test_receiver_killed_anywhere_as_it_calls_another_is_no_reason_to_call_nobody_later(
+    attended: dict[str, Any],
+) -> None:
+    take = attended["take of one"]
+
+    assert take["attended"] > 0
+    assert (take["asleep"], take["stuck"]) == (0, 0)
     assert (take["lost"], take["twice"]) == (0, 0)
 
 

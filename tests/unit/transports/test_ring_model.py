@@ -22,7 +22,7 @@ from tests.support.ring_model import (
 
 
 def exploration(model: Model, first: World) -> Exploration[World]:
-    return explore(first, model.steps, ring_model.wrong)
+    return explore(first, model.steps, ring_model.wrong, ring_model.is_kill)
 
 
 @pytest.mark.parametrize(
