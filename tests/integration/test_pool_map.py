@@ -20,7 +20,8 @@ from actors import (
     Pool,
     RemoteError,
 )
-from tests.support.gates import Turnstile
+from actors.testing import eventually
+from tests.support.gates import SECONDS, Turnstile
 from tests.support.pool_workers import Hand
 
 
@@ -347,3 +348,19 @@ def test_mistakes_are_refused_at_the_call(pool: Pool[Hand]) -> None:
         pool.map(Hand.double, [], in_flight=0)
     with pytest.raises(TypeError, match="items=7: anything to iterate over"):
         pool.map(Hand.double, 7)  # type: ignore[call-overload]
+
+
+async def test_all_that_may_be_in_flight_is_where_the_first_items_take_long(
+    pool: Pool[Hand], turnstile: Turnstile
+) -> None:
+    """Few messages go out before it is known what items take; with items that take long it would stay at that."""
+    items = [turnstile.path] * 12
+
+    async def go_through() -> list[int]:
+        return [each async for each in pool.map(Hand.pass_through, items)]
+
+    going = asyncio.create_task(go_through())
+    await eventually(lambda: pool.stats().queued == 10, within=SECONDS)
+    turnstile.let(12)
+
+    assert set(await going) <= {0, 1}
