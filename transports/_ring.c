@@ -1206,6 +1206,16 @@ static PyMethodDef functions[] = {
 
 /* --- module ------------------------------------------------------------- */
 
+/* What lock.h knows of its thread is wrong in a copy that the C library has not made. */
+static PyObject *
+forget_thread(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    lock_forget_thread();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef after_fork = {"forget_thread", forget_thread, METH_NOARGS, NULL};
+
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "transports._ring",
@@ -1285,10 +1295,29 @@ add_constants(PyObject *module)
     return 0;
 }
 
+static int
+watch_forks(void)
+{
+    PyObject *watch;
+    if (fetch("os", "register_at_fork", &watch) < 0) {
+        return -1;
+    }
+    PyObject *none = PyTuple_New(0);
+    PyObject *forget = PyCFunction_New(&after_fork, NULL);
+    PyObject *how = forget == NULL ? NULL : Py_BuildValue("{s:O}", "after_in_child", forget);
+    PyObject *done = none == NULL || how == NULL ? NULL : PyObject_Call(watch, none, how);
+    Py_DECREF(watch);
+    Py_XDECREF(none);
+    Py_XDECREF(forget);
+    Py_XDECREF(how);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 PyMODINIT_FUNC
 PyInit__ring(void)
 {
-    if (fetch_names() < 0) {
+    if (fetch_names() < 0 || watch_forks() < 0) {
         return NULL;
     }
     PyObject *module = PyModule_Create(&definition);

@@ -62,7 +62,8 @@ typedef struct {
 
 static _Thread_local lock_thread_t lock_thread;
 
-/* In a forked child: another thread, and perhaps another head. */
+/* In a forked child: another thread, and perhaps another head.  A copy that was made
+ * without the C library has to call it. */
 static inline void
 lock_forget_thread(void)
 {

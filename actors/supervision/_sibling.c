@@ -3,7 +3,8 @@
  * fork() of the C library cannot do that (CLONE_PARENT), so this makes the system call
  * itself, and does for the C library what its fork() does where there is one thread and
  * no lock is held: the new thread's number is stored where the library keeps it, and its
- * list of robust locks is announced again.  Handlers of pthread_atfork() do not run.
+ * list of robust locks is announced again.  Handlers of pthread_atfork() do not run; those
+ * of os.register_at_fork do, and what transports/lock.h knows of its thread hangs on that.
  *
  * Where the library keeps the number is known from the kernel, which was told to clear
  * it at the end of the thread (set_tid_address); that it is there is seen before.
