@@ -12,10 +12,13 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include <poll.h>
+
 #include "ring.h"
 
 #define MAX_READERS 64
 #define MAX_PARTS 16
+#define MAX_REJECTED 64 /* pieces that are no records, and that one take reads away */
 #define MAX_SPIN_NS INT64_C(200000)
 
 /* What other modules define, fetched once at import. */
@@ -554,6 +557,8 @@ typedef struct {
     ring_reader_t reader;
     PyObject *open_bell; /* () -> int */
     PyObject *open_room; /* () -> int or None */
+    ring_feed_t feed;    /* of a landing */
+    unsigned long long rejected;
     int bell;            /* -1 until it is asked for */
     int room;            /* -1 until a sender waits for room */
     int lookers;         /* threads in look() without the GIL: no unmapping */
@@ -599,11 +604,15 @@ reader_fail(ReaderObject *self)
 static PyObject *
 reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"fd", "open_bell", "open_room", "seat", NULL};
+    static char *names[] = {"fd",   "open_bell", "open_room", "seat",  "feed",
+                            "room", "limit",     "source",    "queue", NULL};
     int fd, seat;
+    int feed = -1, is_queue = 0;
+    unsigned long long room = 0, limit = 0, source = 0;
     PyObject *open_bell, *open_room;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOOi:Reader", names, &fd, &open_bell,
-                                     &open_room, &seat)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOOi|$iKKKp:Reader", names, &fd,
+                                     &open_bell, &open_room, &seat, &feed, &room, &limit,
+                                     &source, &is_queue)) {
         return NULL;
     }
     if (seat < 0 || (uint32_t)seat >= RING_SEATS) {
@@ -629,6 +638,12 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         raise_for(result);
         Py_DECREF(self);
         return NULL;
+    }
+    self->feed = (ring_feed_t){feed, is_queue != 0, room};
+    if (feed >= 0) {
+        /* What comes through it is the other mailbox's. */
+        self->reader.ring.id = source;
+        self->reader.ring.limit = limit;
     }
     /* The flag stays as it is: whoever only looks (depth) must not silence the bell
      * of the receiver.  One left by a receiver that died asleep costs a few rings. */
@@ -689,15 +704,35 @@ slot_can_take(const ReaderObject *self, const SlotObject *slot)
     return true;
 }
 
+/* A landing is empty: fill it, and look again.  A peer that only sends what is no record
+ * does not keep us for ever. */
+static ring_result_t
+reader_fill(ReaderObject *self, ring_frame_t *found)
+{
+    ring_result_t result = RING_REJECTED;
+    for (int i = 0; i < MAX_REJECTED && result == RING_REJECTED; i++) {
+        result = ring_land(&self->reader.ring, &self->feed);
+        self->rejected += result == RING_REJECTED;
+        if (result == RING_OK) {
+            result = ring_peek(&self->reader, found);
+            /* Another receiver was faster. */
+            result = result == RING_EMPTY ? RING_REJECTED : result;
+        }
+    }
+    /* Without room, or the lock, what waits is another receiver's for the moment. */
+    return result == RING_FULL || result == RING_REJECTED ? RING_EMPTY : result;
+}
+
 /* Claim a record, and return a copy of it that is in the slot too; NULL with an
- * exception set, or with `result` at EMPTY or CORRUPT. */
+ * exception set, or with `result` at EMPTY, ERROR or CORRUPT. */
 static PyObject *
 reader_claim(ReaderObject *self, const SlotObject *slot, ring_result_t *result)
 {
     ring_frame_t found;
     *result = ring_peek(&self->reader, &found);
     if (*result == RING_EMPTY) {
-        *result = reader_settle_bell(self, &found);
+        *result = self->feed.fd < 0 ? reader_settle_bell(self, &found)
+                                    : reader_fill(self, &found);
     }
     if (*result == RING_OK && !slot_can_take(self, slot)) {
         return NULL;
@@ -717,40 +752,6 @@ reader_claim(ReaderObject *self, const SlotObject *slot, ring_result_t *result)
         *result = ring_peek(&self->reader, &found); /* somebody was faster */
     }
     return NULL;
-}
-
-static PyObject *
-reader_take(ReaderObject *self, PyObject *arg)
-{
-    if (!Py_IS_TYPE(arg, &SlotType)) {
-        PyErr_SetString(PyExc_TypeError, "take() needs a Slot");
-        return NULL;
-    }
-    if (!reader_is_usable(self)) {
-        if (self->is_closed) {
-            return raise_closed();
-        }
-        Py_RETURN_NONE;
-    }
-    ring_result_t result;
-    const slot_t *slot = ((SlotObject *)arg)->slot;
-    ring_note_done(&self->reader, slot);
-    PyObject *copy = reader_claim(self, (SlotObject *)arg, &result);
-    if (result == RING_CORRUPT) {
-        return reader_fail(self);
-    }
-    if (copy == NULL && result == RING_OK) {
-        return NULL;
-    }
-    reader_share_room(self);
-    if (copy == NULL) {
-        Py_RETURN_NONE;
-    }
-    /* Only if it has a bell: else it has read no ring that was meant for another. */
-    if (reader_is_usable(self) && self->bell >= 0) {
-        ring_share(&self->reader, slot, self->bell);
-    }
-    return copy;
 }
 
 /* Wake one of the others, if something waits: who has died may have been woken for
@@ -774,6 +775,47 @@ reader_hand_on(ReaderObject *self)
     }
     ring_ring(bell);
     close(bell);
+}
+
+static PyObject *
+reader_take(ReaderObject *self, PyObject *arg)
+{
+    if (!Py_IS_TYPE(arg, &SlotType)) {
+        PyErr_SetString(PyExc_TypeError, "take() needs a Slot");
+        return NULL;
+    }
+    if (!reader_is_usable(self)) {
+        if (self->is_closed) {
+            return raise_closed();
+        }
+        Py_RETURN_NONE;
+    }
+    ring_result_t result;
+    const slot_t *slot = ((SlotObject *)arg)->slot;
+    ring_note_done(&self->reader, slot);
+    PyObject *copy = reader_claim(self, (SlotObject *)arg, &result);
+    if (result == RING_CORRUPT) {
+        return reader_fail(self);
+    }
+    if (result == RING_ERROR) {
+        return raise_for(RING_ERROR);
+    }
+    if (copy == NULL && result == RING_OK) {
+        return NULL;
+    }
+    reader_share_room(self);
+    if (copy == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (self->feed.fd >= 0) {
+        reader_hand_on(self); /* others wait for the feed, which has less by now */
+        return copy;
+    }
+    /* Only if it has a bell: else it has read no ring that was meant for another. */
+    if (reader_is_usable(self) && self->bell >= 0) {
+        ring_share(&self->reader, slot, self->bell);
+    }
+    return copy;
 }
 
 /* Return the slots of `args`, or NULL with an exception set. */
@@ -937,6 +979,12 @@ static PyMethodDef reader_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyMemberDef reader_members[] = {
+    {"rejected", T_ULONGLONG, offsetof(ReaderObject, rejected), READONLY,
+     PyDoc_STR("How much a landing has received that was no record.")},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyTypeObject ReaderType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "transports._ring.Reader",
@@ -946,6 +994,7 @@ static PyTypeObject ReaderType = {
     .tp_new = reader_new,
     .tp_dealloc = (destructor)reader_dealloc,
     .tp_methods = reader_methods,
+    .tp_members = reader_members,
 };
 
 /* --- functions ---------------------------------------------------------- */
@@ -980,8 +1029,16 @@ any_has_frame(ReaderObject *const *watched, int count)
     return false;
 }
 
+/* Return whether the descriptor is ready; -1 never is. */
 static bool
-spin_until_any_has_frame(ReaderObject *const *watched, int count, int64_t spin_ns)
+is_ready(struct pollfd *watched)
+{
+    return watched->fd >= 0 && poll(watched, 1, 0) > 0;
+}
+
+static bool
+spin_until_any_has_frame(ReaderObject *const *watched, int count, int64_t spin_ns,
+                         struct pollfd *other)
 {
     int64_t deadline = monotonic_ns() + spin_ns;
     do {
@@ -991,6 +1048,9 @@ spin_until_any_has_frame(ReaderObject *const *watched, int count, int64_t spin_n
             }
             cpu_relax();
         }
+        if (is_ready(other)) {
+            return true;
+        }
         sched_yield();
     } while (monotonic_ns() < deadline);
     return any_has_frame(watched, count);
@@ -999,14 +1059,15 @@ spin_until_any_has_frame(ReaderObject *const *watched, int count, int64_t spin_n
 /* Spin without the GIL.  Another thread may close a reader meanwhile: `lookers` keeps
  * the mappings. */
 static bool
-look_for_a_while(ReaderObject *const *watched, int count, int64_t spin_ns)
+look_for_a_while(ReaderObject *const *watched, int count, int64_t spin_ns,
+                 struct pollfd *other)
 {
     bool found;
     for (int i = 0; i < count; i++) {
         watched[i]->lookers++;
     }
     Py_BEGIN_ALLOW_THREADS
-    found = spin_until_any_has_frame(watched, count, spin_ns);
+    found = spin_until_any_has_frame(watched, count, spin_ns, other);
     Py_END_ALLOW_THREADS
     for (int i = 0; i < count; i++) {
         watched[i]->lookers--;
@@ -1024,13 +1085,24 @@ look(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     Py_ssize_t given = 0;
     int count = 0;
     watched[0] = NULL; /* for the compiler, which does not follow `count` */
-    if (nargs != 2) {
-        PyErr_SetString(PyExc_TypeError, "look(readers, spin_ns) takes 2 arguments");
+    struct pollfd other = {-1, POLLIN, 0};
+    if (nargs < 2 || nargs > 4) {
+        PyErr_SetString(PyExc_TypeError,
+                        "look(readers, spin_ns, fd, events) takes 2 to 4 arguments");
         return NULL;
     }
     PyObject **readers = readers_of(args[0], &given);
     int64_t spin_ns = PyLong_AsLongLong(args[1]);
     if (readers == NULL || (spin_ns == -1 && PyErr_Occurred())) {
+        return NULL;
+    }
+    if (nargs > 2) {
+        other.fd = (int)PyLong_AsLong(args[2]);
+    }
+    if (nargs > 3) {
+        other.events = (short)PyLong_AsLong(args[3]);
+    }
+    if (PyErr_Occurred()) {
         return NULL;
     }
     for (Py_ssize_t i = 0; i < given; i++) {
@@ -1040,9 +1112,9 @@ look(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
         }
     }
     bool found = any_has_frame(watched, count);
-    if (!found && spin_ns > 0 && count > 0) {
+    if (!found && spin_ns > 0 && (count > 0 || other.fd >= 0)) {
         found = look_for_a_while(watched, count,
-                                 spin_ns < MAX_SPIN_NS ? spin_ns : MAX_SPIN_NS);
+                                 spin_ns < MAX_SPIN_NS ? spin_ns : MAX_SPIN_NS, &other);
     }
     return PyBool_FromLong(found);
 }

@@ -17,7 +17,8 @@ This file only says what holds; the transports are in modules of their own.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
 
@@ -57,7 +58,8 @@ class Depth:
             kernel does not tell.
         capacity_bytes: What the mailbox can hold; None where it is not counted in
             bytes.
-        capacity_frames: The same where it is counted in frames.
+        capacity_frames: The same where it is counted in frames; several small ones that
+            were put at once count as one.
     """
 
     frames: int
@@ -206,6 +208,52 @@ class Outlet(Protocol):
 
     def close(self) -> None:
         """Let go of the mailbox.  Idempotent."""
+
+
+@runtime_checkable
+class GatheringOutlet(Outlet, Protocol):
+    """What an outlet may do besides: offer several small frames at the price of one.
+
+    Attributes:
+        gathers: Whether its mailbox lets it; else it offers one at a time.
+    """
+
+    @property
+    def gathers(self) -> bool: ...  # noqa: D102 - see the class
+
+    def put_unless_behind(self, *parts: ReadableBuffer) -> Put:
+        """As ``put``, but ``FULL`` also where the frame had better wait for more, and go with them: so much waits already."""
+        ...
+
+    def put_some(
+        self, frames: Sequence[tuple[ReadableBuffer, ...]], /
+    ) -> tuple[Put, int]:
+        """Offer the first of *frames*, each a tuple of its parts, as many as go at once.
+
+        Returns:
+            What became of them, of all alike, and how many those were: at least one.
+
+        Raises:
+            ValueError: There is no frame.
+            TransportError: As ``put``.
+        """
+        ...
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """What a transport may do besides: let senders put several frames at once."""
+
+    def gather(self, dir_fd: int, name: str) -> None:
+        """Let outlets of the mailbox *name*, just created, put several frames at once.
+
+        Not for one with several receivers: what came at once goes to one of them.
+        What is in it when it has been unlinked can be taken by an end opened before.
+
+        Raises:
+            NoSpaceError: There is no room for what that takes.
+        """
+        ...
 
 
 class Transport(Protocol):

@@ -22,16 +22,15 @@ import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import attrs
 import posix_ipc
 
-from transports import _mq
-from transports._ring import RECORD_BYTES, RECORD_MARK, Slot
+from transports import _kernel
+from transports._kernel import QUEUE, Sender
+from transports._ring import RECORD_BYTES, Slot
 from transports.errors import (
-    ClosedError,
     EndpointError,
-    FrameTooLargeError,
     LimitError,
     MailboxNotFoundError,
     TransportError,
@@ -39,11 +38,14 @@ from transports.errors import (
     translated,
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
-from transports.mailbox import Contents, Depth, Note, Put
-from transports.record import HEADER, MAX_REJECTED, is_unlinked
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from transports.kernel import (
+    KernelMailbox,
+    create_landing,
+    has_landing,
+    landed,
+    remove,
+)
+from transports.mailbox import Contents, Depth, Note
 
 MESSAGE_BYTES = 1024
 INLINE_LIMIT = MESSAGE_BYTES - RECORD_BYTES
@@ -55,103 +57,18 @@ _FILE = "a regular file"
 _LIMITS = Path("/proc/sys/fs/mqueue")
 
 
-class MqMailbox:
-    """The receiving end; see ``Mailbox``.
+class MqMailbox(KernelMailbox):
+    """The receiving end; see ``Mailbox``."""
 
-    Attributes:
-        rejected: Messages dropped because they were not frames.
-    """
+    inline_limit = INLINE_LIMIT
+    message_bytes = MESSAGE_BYTES
+    is_queue = True
 
-    def __init__(self, held: int) -> None:
-        self._fd = os.dup(held)
-        self._source = os.fstat(held).st_ino
-        self.rejected = 0
+    def _receive(self, fd: int, slot: Slot) -> int:
+        return _kernel.receive_into(fd, slot)
 
-    def fileno(self) -> int:
-        """See ``Mailbox``."""
-        if self._fd < 0:
-            msg = "this end has been closed"
-            raise ClosedError(msg)
-        return self._fd
-
-    def take(self, slot: Slot) -> bytes | None:
-        """See ``Mailbox``."""
-        fd = self.fileno()
-        if slot.limit < INLINE_LIMIT or slot.filled:
-            msg = f"the slot is not empty, or not for frames of {INLINE_LIMIT} bytes"
-            raise ValueError(msg)
-        slot.clear()
-        for _ in range(MAX_REJECTED):
-            slot.source = self._source
-            try:
-                size = _mq.receive_into(fd, slot)
-            except BlockingIOError:
-                return None
-            frame = slot.frame()
-            if frame is not None and size == RECORD_BYTES + len(frame):
-                return frame
-            slot.clear()
-            self.rejected += 1
-        return None
-
-    def settle(self, *slots: Slot) -> None:
-        """See ``Mailbox``: receiving moves, so a frame is never in both places."""
-        self.fileno()
-
-    def depth(self) -> Depth:
-        """See ``Mailbox``."""
-        return _depth(self.fileno())
-
-    def close(self) -> None:
-        """See ``Mailbox``."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class MqOutlet:
-    """A sending end; see ``Outlet``."""
-
-    def __init__(self, queue: posix_ipc.MessageQueue) -> None:
-        """Take over *queue*, open for writing."""
-        self._queue = queue
-        self._fd: int = queue.mqd
-        self._seq = 0
-
-    def put(self, *parts: ReadableBuffer) -> Put:
-        """See ``Outlet``."""
-        if self._fd < 0:
-            msg = "this end has been closed"
-            raise ClosedError(msg)
-        size = sum(memoryview(part).nbytes for part in parts)
-        if size > INLINE_LIMIT:
-            raise FrameTooLargeError(size, INLINE_LIMIT)
-        if is_unlinked(self._fd):
-            return Put.CLOSED
-        header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
-        try:
-            self._queue.send(b"".join((header, *parts)), timeout=0)
-        except posix_ipc.BusyError:
-            return Put.FULL
-        self._seq += 1
-        # Again: whoever unlinked it meanwhile may have looked for frames already.
-        return Put.CLOSED if is_unlinked(self._fd) else Put.ACCEPTED
-
-    def fileno(self) -> int | None:
-        """See ``Outlet``."""
-        return self._fd
-
-    def close(self) -> None:
-        """See ``Outlet``."""
-        if self._fd >= 0:
-            self._queue.close()
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()
+    def _depth(self, fd: int) -> Depth:
+        return _depth(fd)
 
 
 class MqTransport:
@@ -200,7 +117,7 @@ class MqTransport:
         if not stat.S_ISREG(status.st_mode) or not _is_queue(held):
             msg = f"{name} is not a message queue"
             raise EndpointError(msg)
-        return MqMailbox(held)
+        return MqMailbox(held, dir_fd, name, seat)
 
     def connect(
         self,
@@ -208,9 +125,19 @@ class MqTransport:
         name: str,
         *,
         note: Note | None = None,
-    ) -> MqOutlet:
+    ) -> Sender:
         """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
-        return MqOutlet(_open_queue(dir_fd, name, write=True))
+        queue = _open_queue(dir_fd, name, write=True)
+        try:
+            fd = os.dup(queue.mqd)
+        finally:
+            queue.close()
+        gathers = has_landing(dir_fd, name)
+        return Sender(fd, fd, QUEUE, MESSAGE_BYTES, INLINE_LIMIT, gathers)
+
+    def gather(self, dir_fd: int, name: str) -> None:
+        """See ``Gathering``."""
+        create_landing(dir_fd, name, MESSAGE_BYTES)
 
     def inspect(
         self,
@@ -224,9 +151,12 @@ class MqTransport:
         """See ``Transport``; a queue shows its messages only to who takes them."""
         queue = _open_queue(dir_fd, name, read=True)
         try:
-            return Contents(_depth(queue.mqd), None)
+            depth = _depth(queue.mqd)
         finally:
             queue.close()
+        frames = depth.frames + len(landed(dir_fd, name, 0))
+        exact = not depth.frames or not has_landing(dir_fd, name)
+        return Contents(attrs.evolve(depth, frames=frames, exact=exact), None)
 
     def unlink(self, dir_fd: int, name: str) -> None:
         """See ``Transport``; outlets notice that the queue has lost its name."""
@@ -237,8 +167,7 @@ class MqTransport:
         if queue_name:
             with contextlib.suppress(posix_ipc.ExistentialError):
                 posix_ipc.unlink_message_queue(queue_name)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=dir_fd)
+        remove(dir_fd, name)
 
 
 TRANSPORT = MqTransport()
@@ -299,13 +228,13 @@ def _open_queue(
 
 
 def _depth(fd: int) -> Depth:
-    frames, room = _mq.count(fd)
+    frames, room = _kernel.count(fd)
     return Depth(frames, True, None, None, room)  # noqa: FBT003 - a field
 
 
 def _is_queue(fd: int) -> bool:
     try:
-        _mq.count(fd)
+        _kernel.count(fd)
     except OSError:
         return False
     return True

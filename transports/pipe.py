@@ -21,24 +21,26 @@ import os
 import stat
 import termios
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from transports._ring import RECORD_BYTES, RECORD_MARK, Slot
+from transports._kernel import PIPE, Sender
+from transports._ring import RECORD_BYTES
 from transports.errors import (
-    ClosedError,
     EndpointError,
-    FrameTooLargeError,
     LimitError,
     MailboxNotFoundError,
     space_for,
     translated,
 )
 from transports.files import BASE_FLAGS, PRIVATE, check_name, verify
-from transports.mailbox import Contents, Depth, Note, Put
-from transports.record import HEADER, MAX_REJECTED, is_unlinked, seen
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from transports.kernel import (
+    KernelMailbox,
+    create_landing,
+    has_landing,
+    landed,
+    remove,
+)
+from transports.mailbox import Contents, Depth, Note
+from transports.record import seen
 
 PACKET_BYTES = 4096  # PIPE_BUF: larger writes would be cut into several packets
 INLINE_LIMIT = PACKET_BYTES - RECORD_BYTES
@@ -50,106 +52,17 @@ _PACKETS = os.O_NONBLOCK | os.O_DIRECT
 _LIMITS = Path("/proc/sys/fs")
 
 
-class PipeMailbox:
-    """The receiving end; see ``Mailbox``.
+class PipeMailbox(KernelMailbox):
+    """The receiving end; see ``Mailbox``."""
 
-    Attributes:
-        rejected: Packets dropped because they were not frames.
-    """
+    inline_limit = INLINE_LIMIT
+    message_bytes = PACKET_BYTES
 
-    def __init__(self, held: int) -> None:
-        self._fd = os.dup(held)
-        self._source = os.fstat(held).st_ino
-        self.rejected = 0
-
-    def fileno(self) -> int:
-        """See ``Mailbox``."""
-        if self._fd < 0:
-            msg = "this end has been closed"
-            raise ClosedError(msg)
-        return self._fd
-
-    def take(self, slot: Slot) -> bytes | None:
-        """See ``Mailbox``."""
-        fd = self.fileno()
-        if slot.limit < INLINE_LIMIT or slot.filled:
-            msg = f"the slot is not empty, or not for frames of {INLINE_LIMIT} bytes"
-            raise ValueError(msg)
-        slot.clear()
-        for _ in range(MAX_REJECTED):
-            slot.source = self._source
-            try:
-                size = os.readv(fd, [slot])
-            except BlockingIOError:
-                return None
-            frame = slot.frame()
-            if frame is not None and size == RECORD_BYTES + len(frame):
-                return frame
-            slot.clear()
-            self.rejected += 1
-        return None
-
-    def settle(self, *slots: Slot) -> None:
-        """See ``Mailbox``: reading moves, so a frame is never in both places."""
-        self.fileno()
-
-    def depth(self) -> Depth:
+    def _depth(self, fd: int) -> Depth:
         """See ``Mailbox``: the kernel tells how many bytes wait, not in how many packets."""
-        waiting = _bytes_in(self.fileno())
-        packets, room = -(-waiting // PACKET_BYTES), _room(self.fileno())
+        waiting = _bytes_in(fd)
+        packets, room = -(-waiting // PACKET_BYTES), _room(fd)
         return Depth(packets, not waiting, waiting, None, room)
-
-    def close(self) -> None:
-        """See ``Mailbox``."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class PipeOutlet:
-    """A sending end; see ``Outlet``."""
-
-    def __init__(self, fd: int) -> None:
-        """Take over *fd*, the writing end of a FIFO in packet mode."""
-        self._fd = fd
-        self._seq = 0
-
-    def put(self, *parts: ReadableBuffer) -> Put:
-        """See ``Outlet``."""
-        if self._fd < 0:
-            msg = "this end has been closed"
-            raise ClosedError(msg)
-        size = sum(memoryview(part).nbytes for part in parts)
-        if size > INLINE_LIMIT:
-            raise FrameTooLargeError(size, INLINE_LIMIT)
-        if is_unlinked(self._fd):
-            return Put.CLOSED
-        header = HEADER.pack(RECORD_MARK, size, self._seq + 1)
-        try:
-            os.writev(self._fd, (header, *parts))
-        except BlockingIOError:
-            return Put.FULL
-        except BrokenPipeError:  # nobody holds the mailbox any more
-            return Put.CLOSED
-        self._seq += 1
-        # Again: whoever unlinked it meanwhile may have looked for frames already.
-        return Put.CLOSED if is_unlinked(self._fd) else Put.ACCEPTED
-
-    def fileno(self) -> int | None:
-        """See ``Outlet``."""
-        return self._fd
-
-    def close(self) -> None:
-        """See ``Outlet``."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()
 
 
 class PipeTransport:
@@ -192,7 +105,7 @@ class PipeTransport:
             if not stat.S_ISFIFO(os.fstat(held).st_mode):
                 msg = f"{name} is not a FIFO"
                 raise EndpointError(msg)
-            return PipeMailbox(held)
+        return PipeMailbox(held, dir_fd, name, seat)
 
     def connect(
         self,
@@ -200,7 +113,7 @@ class PipeTransport:
         name: str,
         *,
         note: Note | None = None,
-    ) -> PipeOutlet:
+    ) -> Sender:
         """See ``Transport``; the kernel wakes the receiver as it takes the frame."""
         fd = _open_fifo(dir_fd, name, os.O_WRONLY)
         try:
@@ -208,7 +121,12 @@ class PipeTransport:
         except BaseException:
             os.close(fd)
             raise
-        return PipeOutlet(fd)
+        gathers = has_landing(dir_fd, name)
+        return Sender(fd, fd, PIPE, PACKET_BYTES, INLINE_LIMIT, gathers)
+
+    def gather(self, dir_fd: int, name: str) -> None:
+        """See ``Gathering``."""
+        create_landing(dir_fd, name, PACKET_BYTES)
 
     def inspect(
         self,
@@ -227,18 +145,17 @@ class PipeTransport:
             waiting, room = _bytes_in(fd), _room(fd)
         finally:
             os.close(fd)
-        looks = (seen(packet, len(packet), head_bytes) for packet in packets)
-        frames = [each for each in looks if each is not None]
+        frames = landed(dir_fd, name, head_bytes)
+        waiting += sum(RECORD_BYTES + frame.size for frame in frames)
+        for packet in packets:
+            frames += seen(packet, len(packet), head_bytes)
         depth = Depth(len(frames), True, waiting, None, room)  # noqa: FBT003 - a field
         return Contents(depth, tuple(frames[:limit]))
 
     def unlink(self, dir_fd: int, name: str) -> None:
         """See ``Transport``; outlets notice that the file has lost its name."""
         check_name(name)
-        try:
-            os.unlink(name, dir_fd=dir_fd)
-        except FileNotFoundError:
-            return
+        remove(dir_fd, name)
 
 
 TRANSPORT = PipeTransport()

@@ -49,6 +49,13 @@
  *   overwriting.  It reads nonsense then, and its exchange fails.  It never writes
  *   there: only who has claimed a record writes to it.
  *
+ * Landings
+ *   A landing is a ring that its receivers fill themselves: with what they receive
+ *   from an object of the kernel, which may hold several records at once.  The kernel
+ *   writes them straight behind the tail, so they are never in ordinary memory only.
+ *   The word behind the tail is 0 unless they are there and the tail has not been moved
+ *   yet; if whoever received them dies in between, the next that takes the lock moves it.
+ *
  * Source: Lamport's bounded queue for the positions; the mapping trick is known
  * as a "magic ring buffer".
  */
@@ -59,6 +66,8 @@
 #define _GNU_SOURCE 1 /* MAP_ANONYMOUS */
 #endif
 #include <errno.h>
+#include <mqueue.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -107,6 +116,7 @@ typedef enum {
     RING_FULL,    /* no room, or the lock was not free within LOCK_NS */
     RING_CLOSED,
     RING_LATE,    /* it is in the ring, which was closed meanwhile */
+    RING_REJECTED, /* what a landing received was no record, and is gone */
     RING_CORRUPT, /* the shared bytes make no sense: never touch them again */
     RING_ERROR,   /* a system call failed: see errno */
 } ring_result_t;
@@ -612,6 +622,134 @@ ring_await_room(const ring_writer_t *writer)
         writer->wanted <= writer->ring.capacity - (tail - head)) {
         ring_empty(writer->room);
     }
+}
+
+/* --- landings ----------------------------------------------------------- */
+
+/* How a landing is filled. */
+typedef struct {
+    int fd; /* -1: the ring is no landing */
+    bool is_queue;
+    uint64_t room; /* the largest message of the object */
+} ring_feed_t;
+
+/* Receive a message, never waiting; its size, or -1 with errno. */
+static inline ssize_t
+feed_receive(const ring_feed_t *feed, unsigned char *into)
+{
+    /* The epoch has passed: never waits, whatever the descriptor's flags say. */
+    static const struct timespec now = {0, 0};
+    ssize_t size;
+    do {
+        size = feed->is_queue
+                   ? mq_timedreceive(feed->fd, (char *)into, feed->room, NULL, &now)
+                   : read(feed->fd, into, feed->room);
+    } while (size < 0 && errno == EINTR);
+    return size;
+}
+
+/* Return where the last of the records at `first` ends, which lie in at most `room`
+ * bytes that were 0 before; 0 where something else does. */
+static inline uint64_t
+records_end(const unsigned char *first, uint64_t room, uint64_t limit)
+{
+    uint64_t end = 0;
+    for (uint64_t at = 0; at + sizeof(record_t) <= room; at = align8(end)) {
+        const record_t *record = (const record_t *)(const void *)(first + at);
+        uint32_t mark = atomic_load_explicit(&record->mark, memory_order_relaxed);
+        uint32_t length = atomic_load_explicit(&record->length, memory_order_relaxed);
+        if (mark == 0) {
+            return end;
+        }
+        if (mark != RECORD_MARK || length > limit ||
+            at + sizeof(record_t) + length > room) {
+            return 0;
+        }
+        end = at + sizeof(record_t) + length;
+    }
+    return end;
+}
+
+/* Number the records behind the tail, which end at `end`, and move the tail over them.
+ * May be done again by whoever inherits the lock. */
+static inline void
+ring_commit(ring_t *ring, uint64_t tail, unsigned char *first, uint64_t end)
+{
+    for (uint64_t at = 0; at < end;) {
+        record_t *record = (record_t *)(void *)(first + at);
+        /* relaxed: the tail publishes it */
+        atomic_store_explicit(&record->seq, tail + at, memory_order_relaxed);
+        at += record_bytes(atomic_load_explicit(&record->length, memory_order_relaxed));
+    }
+    /* The mark behind them is 0: all that the kernel did not write is.  seq_cst: as in
+     * ring_append_locked */
+    atomic_store_explicit(&ring->header->tail, tail + align8(end), memory_order_seq_cst);
+}
+
+/* Receive behind the tail, unless somebody who has died has: OK, EMPTY, FULL when
+ * there is no room, REJECTED or ERROR. */
+static inline ring_result_t
+ring_land_locked(ring_t *ring, const ring_feed_t *feed, uint64_t tail)
+{
+    unsigned char *first = ring->data + (tail & (ring->capacity - 1));
+    _Atomic uint32_t *mark = &((record_t *)(void *)first)->mark;
+    uint64_t head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
+    ssize_t size = -1;
+    /* One record more than the room: the mark behind a message has its place. */
+    if (ring->capacity - (tail - head) < align8(feed->room) + sizeof(record_t)) {
+        return RING_FULL;
+    }
+    if (atomic_load_explicit(mark, memory_order_relaxed) == 0) {
+        memset(first, 0, align8(feed->room) + sizeof(record_t));
+        atomic_signal_fence(memory_order_seq_cst); /* before the kernel writes there */
+        size = feed_receive(feed, first);
+        if (size < 0) {
+            return errno == EAGAIN || errno == ETIMEDOUT ? RING_EMPTY : RING_ERROR;
+        }
+    }
+    uint64_t end = records_end(first, feed->room, ring->limit);
+    if (end == 0 || (size >= 0 && end != (uint64_t)size)) {
+        atomic_store_explicit(mark, 0, memory_order_relaxed);
+        return RING_REJECTED;
+    }
+    ring_commit(ring, tail, first, end);
+    return RING_OK;
+}
+
+/* Return whether something is to be done under the lock: a receiver that finds nothing
+ * holds it never, so that one which is stopped as it looks is in nobody's way. */
+static inline bool
+ring_may_land(const ring_t *ring, const ring_feed_t *feed)
+{
+    uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_acquire);
+    const unsigned char *first = ring->data + (tail & (ring->capacity - 1) & ~UINT64_C(7));
+    const record_t *record = (const record_t *)(const void *)first;
+    struct pollfd watched = {.fd = feed->fd, .events = POLLIN};
+    return atomic_load_explicit(&record->mark, memory_order_relaxed) != 0 ||
+           poll(&watched, 1, 0) != 0;
+}
+
+/* Fill a landing with the next message of what feeds it; see ring_land_locked. */
+static inline ring_result_t
+ring_land(ring_t *ring, const ring_feed_t *feed)
+{
+    ring_header_t *header = ring->header;
+    if (!ring_may_land(ring, feed)) {
+        return RING_EMPTY;
+    }
+    ring_result_t result = ring_lock(ring);
+    if (result != RING_OK) {
+        return result;
+    }
+    uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
+    if (!ring_positions_are_valid(head, tail, ring->capacity)) {
+        lock_release(&header->lock, LOCK_NOBODY);
+        return RING_CORRUPT;
+    }
+    result = ring_land_locked(ring, feed, tail);
+    lock_release(&header->lock, 0);
+    return result;
 }
 
 /* --- receiving ---------------------------------------------------------- */

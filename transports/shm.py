@@ -102,7 +102,7 @@ class ShmTransport:
         """See ``Transport``."""
         fd = open_checked(dir_fd, name, os.O_RDWR, _RING)
         try:
-            bell = _open_bell(dir_fd, name)
+            bell = open_bell(dir_fd, name)
             room = functools.partial(_open_room, dir_fd, name)
             try:
                 with translated(f"cannot map {name}"):
@@ -171,7 +171,7 @@ def open_reader(held: int, dir_fd: int, name: str, seat: int = 0) -> _ring.Reade
     with translated(f"cannot map {name}"):
         return _ring.Reader(
             held,
-            functools.partial(_open_bell, dir_fd, name),
+            functools.partial(open_bell, dir_fd, name),
             functools.partial(_open_room, dir_fd, name),
             seat,
         )
@@ -186,7 +186,7 @@ def ring_bell(dir_fd: int, name: str) -> None:
     Raises:
         MailboxNotFoundError: It does not exist any more.
     """
-    bell = _open_bell(dir_fd, name)
+    bell = open_bell(dir_fd, name)
     try:
         with contextlib.suppress(BlockingIOError):  # it holds a page of rings already
             os.write(bell, b"\0")
@@ -223,6 +223,16 @@ def depth(held: int) -> Depth:
         result = _depth_once(held, size)
         retries += 1
     return result
+
+
+def waiting_in(held: int, head_bytes: int) -> list[Waiting]:
+    """Return the frames that wait in a ring, without mapping it.
+
+    Raises:
+        CorruptError: *held* is not a ring.
+    """
+    head, records = _records(held, capacity(held))
+    return list(_walk(head, records, head_bytes))
 
 
 def recoveries(held: int) -> int:
@@ -318,12 +328,17 @@ def _create_bell(dir_fd: int, name: str, bell: str) -> list[str]:
         os.mkfifo(made, PRIVATE, dir_fd=dir_fd)
     except FileExistsError:
         # the other ring's: is it really a bell?
-        os.close(_open_bell(dir_fd, name, bell))
+        os.close(open_bell(dir_fd, name, bell))
         return []
     return [made]
 
 
-def _open_bell(dir_fd: int, name: str, bell: str = ".bell") -> int:
+def open_bell(dir_fd: int, name: str, bell: str = ".bell") -> int:
+    """Return a descriptor of a bell of the ring *name*.
+
+    Raises:
+        MailboxNotFoundError: It does not exist any more.
+    """
     # For reading too, on both ends: a FIFO without a reader cannot be opened for
     # writing (ENXIO), and a write to it would be a SIGPIPE.
     flags = os.O_RDWR | os.O_NONBLOCK
@@ -343,7 +358,7 @@ def _open_bell(dir_fd: int, name: str, bell: str = ".bell") -> int:
 def _open_room(dir_fd: int, name: str) -> int | None:
     """Return None where it cannot be opened: its ring is gone, or this process has too many open files."""
     try:
-        return _open_bell(dir_fd, name, ".room")
+        return open_bell(dir_fd, name, ".room")
     except (TransportError, OSError):
         return None
 

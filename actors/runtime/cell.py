@@ -46,6 +46,7 @@ from actors.wire.parcel import Opened
 from transports import blob
 from transports._ring import Reader, Slot
 from transports.errors import CorruptError, TransportError
+from transports.kernel import KernelMailbox
 from transports.ledger import Ledger
 from transports.mailbox import Mailbox
 
@@ -70,6 +71,7 @@ class Cell:
 
     _shared: Mailbox | None = None  # that others take from as well
     is_copy = False  # in a process that the actor has forked
+    _is_unwatched = False  # a mailbox that is no ring has no slot to be taken to
     _is_called = False  # it is we who were woken for what is in it
 
     def __init__(
@@ -92,7 +94,8 @@ class Cell:
         self.reason: ExitReason | None = None  # set once the actor is going to end
         self._client = client
         self._mailbox = mailbox
-        self._take = mailbox.take
+        ring = _ring_of(mailbox)
+        self._take = mailbox.take if ring is None else ring.take
         self._loads: Callable[[bytes | Opened], Any] = client.codec.loads
         self._encode = client.codec.encode
         self._answer = client.outgoing.answer
@@ -116,10 +119,8 @@ class Cell:
         self._kept: dict[Slot, bytes] = {}  # bodies whose blobs are dropped when done
         self._name = ""
         self._lane_only: tuple[Reader, ...] = (client.lane.reader,)
-        self._readers: tuple[Reader, ...] = self._lane_only
+        self._readers = self._lane_only if ring is None else (*self._lane_only, ring)
         self._is_ring = isinstance(mailbox, Reader)
-        if isinstance(mailbox, Reader):
-            self._readers = (client.lane.reader, mailbox)
         self.runners: dict[asyncio.Task[None], Runner] = {}
         # Tasks of ``start_task``: they wait for themselves and for no handler.
         self.background: set[asyncio.Task[Any]] = set()
@@ -219,6 +220,10 @@ class Cell:
         is_free = self._is_open and self._free and self.reason is None
         return self._shared if is_free else None
 
+    def awaits_kernel(self) -> bool:
+        """Return whether descriptors are worth a look before a sleep; see ``loop.Source``."""
+        return not self._is_ring or bool(self._client.outgoing.backlog)
+
     def called(self) -> None:
         """We have been woken for what is in the shared mailbox, and perhaps nobody else has; see ``loop.Source``."""
         crowd = self.crowd()
@@ -250,6 +255,7 @@ class Cell:
         # Level-triggered: it would call again and again until a slot is free.
         if not self._free:
             self._loop.remove_reader(self._mailbox.fileno())
+            self._is_unwatched = True
         self.drain()
 
     def _step(self) -> bool:
@@ -526,12 +532,13 @@ class Cell:
         else:
             words[_HANDLED] += 1
         self._free.append(slot)
-        if not self._is_ring and len(self._free) == 1:
+        if self._is_unwatched:
             self._watch_mailbox()
 
     def _watch_mailbox(self) -> None:
         """Let the loop tell when a mailbox that is no ring has something."""
         if self._is_open and self.reason is None:
+            self._is_unwatched = False
             self._loop.add_reader(self._mailbox.fileno(), self._on_readable)
 
     def _place(self) -> Place | None:
@@ -584,6 +591,13 @@ class Cell:
             self._barriers.passed(runner)
         if self.reason is not None and not self._running:
             self._loop.stop()
+
+
+def _ring_of(mailbox: Mailbox) -> Reader | None:
+    """Return the ring that messages are taken from: the mailbox, or where those of the kernel wait that came at once."""
+    if isinstance(mailbox, KernelMailbox):
+        return mailbox.landing
+    return mailbox if isinstance(mailbox, Reader) else None
 
 
 def _text(name: bytes) -> str:

@@ -39,6 +39,10 @@ class Source(Protocol):
         """Return the rings that may be taken from now."""
         ...
 
+    def awaits_kernel(self) -> bool:
+        """Return whether the kernel may say soon that there is a message, or room for one."""
+        ...
+
     def crowd(self) -> Mailbox | None:
         """Return the mailbox that processes beside this one take from as well, if it may be taken from now."""
         ...
@@ -57,6 +61,11 @@ class _Called:
 
 class _Epoll(selectors.EpollSelector):
     """An epoll selector that knows of descriptors for each of which one of those that wait is woken."""
+
+    def fileno(self) -> int:
+        """Return its own descriptor, which is readable when one of those that it watches is ready."""
+        epoll: select.epoll = self._selector  # type: ignore[attr-defined]  # as below
+        return epoll.fileno()
 
     def register_exclusive(self, fileobj: int, data: object) -> None:
         """Wait until *fileobj* is readable, as one of several."""
@@ -99,11 +108,13 @@ class RingSelector(selectors.BaseSelector):
         if self._drain() or (timeout is not None and timeout <= 0):
             return self._events(0) if self._turns % POLL_EVERY == 0 else []
         readers: tuple[Reader, ...] = ()
+        fd = -1
         for source, _ in self._sources:
             readers += source.readers()
-        if readers and (self._look(readers, timeout) or arm(readers)):
-            self._drain()
-            return []
+            if source.awaits_kernel():
+                fd = self._epoll.fileno()
+        if readers and (self._look(readers, timeout, fd) or arm(readers)):
+            return [] if self._drain() or fd < 0 else self._events(0)
         try:
             for source, _ in self._sources:
                 self._join(source)
@@ -141,13 +152,15 @@ class RingSelector(selectors.BaseSelector):
             found |= source.drain()
         return found
 
-    def _look(self, readers: tuple[Reader, ...], timeout: float | None) -> bool:
+    def _look(
+        self, readers: tuple[Reader, ...], timeout: float | None, fd: int
+    ) -> bool:
         budget = self._spin.budget_ns()
         if timeout is not None:
             budget = min(budget, int(timeout * 1e9))
         if not budget or (self._crowds and attended(readers)):
             return False
-        found = look(readers, budget)
+        found = look(readers, budget, fd)
         if found:
             self._spin.hit()
         else:

@@ -36,6 +36,7 @@ _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
+FLUSH_EVERY = 32  # messages that wait for one receiver, which has taken some meanwhile
 LONG_NS = 5_000_000_000  # whoever has waited so long for room tells the supervisor
 
 
@@ -64,7 +65,8 @@ class Outgoing:
         self.lanes: dict[int, Route] = {}
         # Routes with something in their outbox, by identity.
         self.backlog: dict[int, Route] = {}
-        self.on_backlog: Callable[[], None] = lambda: None
+        # Called with whether the receiver had room before.
+        self.on_backlog: Callable[[bool], None] = lambda _: None
         self.on_undelivered: Callable[[int, Letter], None] = lambda *_: None
         self.on_damaged: Callable[[int, int], None] = lambda *_: None
         self.on_expired: Callable[[int, Letter], None] = lambda *_: None
@@ -356,9 +358,12 @@ class Outgoing:
                     "in its mailbox already; this one was not sent"
                 )
                 raise MailboxFullError(msg)
+            is_new = id(route) not in self.backlog
             self.backlog[id(route)] = route
-            self._count()
-        self.on_backlog()
+            self._status.words[status.OUTBOX] += 1
+        self.on_backlog(is_new)
+        if not len(route.outbox) % FLUSH_EVERY:
+            self.flush()
 
     def asker(self, number: int) -> Route | None:
         """Return the way to the lane of *number*, with the status page that tells what it has withdrawn; None if it has ended."""
@@ -408,6 +413,9 @@ class Outgoing:
                 if letter.pending.state != WAITING:  # its deadline has passed
                     self._discard(letter.parts)
                     self.on_expired(route.number, route.pop())
+                elif letters := route.first_letters():
+                    if not self._offer_some(route, letters):
+                        return
                 elif self._offer(
                     route, letter.parts, letter.pending, letter.is_question
                 ):
@@ -416,6 +424,28 @@ class Outgoing:
                     return
         except GoneError:
             self._give_back(route)
+
+    def _offer_some(self, route: Route, letters: list[Letter]) -> bool:
+        """Offer the first letters of an outbox at once, and take out those that were accepted; False if none was."""
+        entered = [letter for letter in letters if letter.is_question]
+        for letter in entered:
+            # As in _offer.
+            letter.pending.inode = route.inode
+            if not self._questions.enter(letter.pending):
+                del entered[entered.index(letter) :]
+                del letters[letters.index(letter) :]
+        result, count = route.put_some(letters) if letters else (Put.FULL, 0)
+        if result is Put.CLOSED:
+            raise GoneError
+        accepted = count if result is _ACCEPTED else 0
+        for letter in letters[:accepted]:
+            route.pop()
+            if not letter.is_question:
+                letter.pending.resolve(None)
+        for letter in letters[accepted:]:
+            if letter.is_question:
+                self._questions.leave(letter.pending.corr)
+        return bool(accepted)
 
     def _tell_if_long(self, route: Route) -> None:
         """Say once that a message has waited for long; lanes are nobody's business."""
@@ -446,6 +476,13 @@ class Outgoing:
         with self._lock:
             for route in self.backlog.values():
                 yield from route.outbox
+
+    def room(self) -> int | None:
+        """Return a descriptor that becomes writable when one of those that wait may have room; None where nobody will say it."""
+        with self._lock:
+            for route in self.backlog.values():
+                return route.fileno()
+        return None
 
     def forget(self, number: int) -> None:
         """Let go of the ways to a process that has ended."""

@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from actors.pending import WAITING
 from actors.runtime import lanes, status
 from actors.wire import frame, parcel
 from transports.errors import ClosedError, CorruptError
 from transports.ledger import Ledger
-from transports.mailbox import Outlet, Put
+from transports.mailbox import GatheringOutlet, Outlet, Put
 
 if TYPE_CHECKING:
     from actors.pending import Pending
 
 # Looked up once: each is used for every message.
 _ACCEPTED, _FULL, _CLOSED = Put.ACCEPTED, Put.FULL, Put.CLOSED
+_RECORD_BYTES = 16  # what stands before a frame
 _FLAGS_AT, _BLOB, _CLOSED_WORD = frame.FLAGS_AT, frame.BLOB, status.CLOSED
 # For one mailbox, or for the root supervisor; past it a send is refused with MailboxFullError.
 # Answers are never refused: there are no more of them than their asker has asked for.
@@ -60,6 +63,9 @@ class Route:
         "_is_full_outside",
         "_ledger",
         "_outlet",
+        "_put",
+        "_put_first",
+        "_put_some",
         "_status",
         "asker",
         "inode",
@@ -100,12 +106,25 @@ class Route:
         # Of a lane, once its owner has asked us something: its status page.
         self.asker: status.StatusPage | None = None
         self.limit = limit
+        # Of the outlet: for what finds the outbox empty, for what was in it, and for several of those at once.
+        self._put_first: Callable[..., Put]
+        self._put: Callable[..., Put]
+        self._put_some: Callable[[list[tuple[bytes, ...]]], tuple[Put, int]] | None
         self.outbox: deque[Letter] = deque()
         self.outbox_bytes = 0
-        self._outlet = outlet
+        self._connect(outlet)
         self._status = page
         self._ledger = ledger
         self._is_full_outside = False  # when something last waited for room
+
+    def _connect(self, outlet: Outlet | None) -> None:
+        self._outlet = outlet
+        self._put_some = None
+        if outlet is not None:
+            self._put = self._put_first = outlet.put
+        if isinstance(outlet, GatheringOutlet) and outlet.gathers:
+            self._put_first = outlet.put_unless_behind
+            self._put_some = outlet.put_some
 
     @property
     def page(self) -> status.StatusPage | None:
@@ -126,7 +145,8 @@ class Route:
             payload = claimed
         try:
             if self._outlet is not None:
-                result = self._outlet.put(*parts)
+                put = self._put if payload or self.outbox else self._put_first
+                result = put(*parts)
                 if result is _FULL:
                     self.is_full = True
                 elif self._status is not None and self._status.words[_CLOSED_WORD]:
@@ -139,6 +159,36 @@ class Route:
             if payload:
                 self._settle(payload, result)
         return result
+
+    def first_letters(self) -> list[Letter]:
+        """Return the letters that can be offered at once, of those that wait: without payloads to count, and still wanted."""
+        letters: list[Letter] = []
+        if self._put_some is None:
+            return letters
+        room = _RECORD_BYTES + self.limit
+        for letter in self.outbox:
+            room -= _RECORD_BYTES + letter.size
+            if (
+                room < 0
+                or letter.parts[0][_FLAGS_AT] & _BLOB
+                or letter.pending.state != WAITING
+            ):
+                break
+            room &= ~7  # each record begins at a multiple of 8
+            letters.append(letter)
+        return letters
+
+    def put_some(self, letters: list[Letter]) -> tuple[Put, int]:
+        """Offer what ``first_letters`` has returned; as ``put``, and how many letters that was."""
+        assert self._put_some is not None  # noqa: S101 - else there are no letters
+        result, count = self._put_some([letter.parts for letter in letters])
+        if result is _FULL:
+            self.is_full = True
+        elif self._status is not None and self._status.words[_CLOSED_WORD]:
+            result = _CLOSED
+        elif result is not _ACCEPTED:
+            result = self._closed(result)
+        return result, count
 
     def _claim(self, body: bytes) -> bytes | None:
         """Count the payload of a frame as one that waits outside of the mailbox.
@@ -172,7 +222,7 @@ class Route:
         """Go on with the mailbox that has taken the place of a damaged one."""
         if self._outlet is not None:
             self._outlet.close()
-        self._outlet = outlet
+        self._connect(outlet)
         self.inode = inode
         self.is_damaged = False
 

@@ -77,6 +77,8 @@ class Waiting:
         self._sides: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSide] = (
             weakref.WeakKeyDictionary()
         )
+        # The loop that was told last that something waits for room.
+        self._room_loop: Callable[[], asyncio.AbstractEventLoop | None] = lambda: None
         self._has_loops = False  # whether there ever was one: asking the dictionary costs more than arming
         self._spin = Spin()
         self._breath_ns = 0
@@ -153,6 +155,10 @@ class Waiting:
         """Return None: this process shares nothing; see ``loop.Source``."""
         return None
 
+    def awaits_kernel(self) -> bool:
+        """Return whether anything waits for room; see ``loop.Source``."""
+        return bool(self._outgoing.backlog)
+
     def called(self) -> None:
         """Do nothing; see ``loop.Source``."""
 
@@ -195,18 +201,37 @@ class Waiting:
             disarm(self._readers)
             if not self._inlet.drain() and pending.state == WAITING:
                 self._look()
+            # What waits for room goes on as fast as the receiver does.
+            breath_ns = time.monotonic_ns() + BREATH_NS
+            while (
+                self._outgoing.backlog
+                and pending.state == WAITING
+                and time.monotonic_ns() < breath_ns
+                and self._look()
+            ):
+                pass
         finally:
             self._let_go()
 
     def _look(self) -> bool:
+        """Look for what arrives, and for room where something waits for it; True when there was either."""
         budget = self._spin.budget_ns()
         if not budget:
             return False
-        if look(self._readers, budget):
-            self._spin.hit()
-            return self._inlet.drain()
-        self._spin.miss()
-        return False
+        room = self._outgoing.room() if self._outgoing.backlog else None
+        if room is None:
+            found = look(self._readers, budget)
+        else:
+            found = look(self._readers, budget, room, select.POLLOUT)
+        if not found:
+            self._spin.miss()
+            return False
+        self._spin.hit()
+        if room is not None:
+            self._outgoing.flush()
+            self._inlet.drain()
+            return True
+        return self._inlet.drain()
 
     def _let_go(self) -> None:
         """Release the pump lock, with the lane armed for whoever sleeps without holding it."""
@@ -268,12 +293,15 @@ class Waiting:
             self._outgoing.flush()  # credits came back
         return self._questions.next_deadline_ns
 
-    def watch_rooms(self) -> None:
-        """Something waits for room: let every loop look after it."""
+    def watch_rooms(self, is_new: bool = True) -> None:  # noqa: FBT001, FBT002 - positional for speed
+        """Something waits for room: let every loop look after it; those that do already, unless the receiver *is_new* among the full ones."""
+        loop = running_loop()
+        if not is_new and (loop is None or self._room_loop() is loop):
+            return
         for side in list(self._sides.values()):
             side.watch_rooms_soon()
-        loop = running_loop()
         if loop is not None:
+            self._room_loop = weakref.ref(loop)
             self._side(loop).watch_rooms_soon()
 
     def watch_deadlines(self) -> None:

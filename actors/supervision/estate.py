@@ -27,7 +27,7 @@ from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import CorruptError
 from transports.ledger import Ledger
-from transports.mailbox import SEATS, Mailbox, Transport
+from transports.mailbox import SEATS, Gathering, Mailbox, Transport
 
 HOLDER_SEAT = SEATS - 1  # of the root, when it takes beside an actor
 
@@ -92,8 +92,12 @@ class Estate:
                 undo.callback(lanes.unlink, directory.fd, number)
             if transport.keeps_elsewhere:
                 directory.announce(transport.scheme, mailbox_name(number))
-            held = transport.create(
-                directory.fd, mailbox_name(number), options.mailbox_bytes
+            held = _create_mailbox(
+                transport,
+                directory.fd,
+                mailbox_name(number),
+                options.mailbox_bytes,
+                is_shared=not slots,
             )
             undo.pop_all()
         made = cls(number, directory, transport, page, held, options.mailbox_bytes)
@@ -110,7 +114,13 @@ class Estate:
         name = mailbox_name(self.number)
         inode = os.fstat(self.mailbox_fd).st_ino
         self.transport.unlink(self.directory.fd, name)
-        held = self.transport.create(self.directory.fd, name, self.mailbox_bytes)
+        held = _create_mailbox(
+            self.transport,
+            self.directory.fd,
+            name,
+            self.mailbox_bytes,
+            is_shared=not self.page.words[status.SLOTS],
+        )
         os.dup2(held, self.mailbox_fd, inheritable=False)
         os.close(held)
         self.ledger.lose()
@@ -302,3 +312,23 @@ class Estate:
             if data is not None and not (spares_tried and frame.attempt(data)):
                 yield data
                 slot.clear()
+
+
+def _create_mailbox(
+    transport: Transport,
+    dir_fd: int,
+    name: str,
+    capacity: int | None,
+    *,
+    is_shared: bool,
+) -> int:
+    """As ``Transport.create``; senders may gather what goes to one receiver."""
+    held = transport.create(dir_fd, name, capacity)
+    if not is_shared and isinstance(transport, Gathering):
+        try:
+            transport.gather(dir_fd, name)
+        except BaseException:
+            os.close(held)
+            transport.unlink(dir_fd, name)
+            raise
+    return held

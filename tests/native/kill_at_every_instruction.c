@@ -1,12 +1,16 @@
 /* Kill a sender at every instruction of a put, while the receiver sleeps and while it
  * takes, and a receiver at every instruction from a take to the answer, alone and beside
- * another one, and look what is left; close the ring, and fall asleep beside it, at every
- * instruction of a put, and look whether sender and receiver agree.
+ * another one, also with what it has received at once, and look what is left; close the
+ * ring, and fall asleep beside it, at every instruction of a put, and look whether sender
+ * and receiver agree.
  *
  * Random moments find what is open for long; this finds what is open for one
  * instruction.  Prints one JSON object; exits with 77 where ptrace is not allowed.
  */
 #include "stepped_ring.h"
+
+static ring_feed_t feed = {.room = 256};
+static int feed_end;
 
 /* --- put ---------------------------------------------------------------- */
 
@@ -102,24 +106,90 @@ act_take(void)
     }
 }
 
+/* Receive two frames at once, and take them. */
+static void
+act_land(void)
+{
+    if (ring_land(&victim_reader.ring, &feed) == RING_OK) {
+        act_take();
+    }
+}
+
+/* Take what there is, in the ring or in what feeds it; 0 when nothing waits. */
+static unsigned
+take_or_land(ring_reader_t *reader)
+{
+    unsigned number = take_number(reader);
+    if (number == 0 && ring_land(&reader->ring, &feed) == RING_OK) {
+        number = take_number(reader);
+    }
+    return number;
+}
+
+/* Put the frames 1 and 2 into what feeds a landing, as one message. */
+static void
+feed_numbers(void)
+{
+    struct {
+        uint32_t mark, length;
+        uint64_t seq;
+        unsigned char frame[SIZE];
+    } message[2];
+    for (unsigned n = 0; n < 2; n++) {
+        message[n].mark = RECORD_MARK;
+        message[n].length = SIZE;
+        message[n].seq = 1;
+        memcpy(message[n].frame, frames[n + 1], SIZE);
+    }
+    check(write(feed_end, message, sizeof message) == sizeof message, "feed");
+}
+
+static bool
+feed_is_empty(void)
+{
+    struct pollfd watched = {.fd = feed.fd, .events = POLLIN};
+    return poll(&watched, 1, 0) == 0;
+}
+
+static void
+open_feed(void)
+{
+    int ends[2];
+    check(pipe(ends) == 0, "pipe");
+    check(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0, "a pipe that does not block");
+    feed.fd = ends[0];
+    feed_end = ends[1];
+}
+
 typedef struct {
-    int steps, in_hand, inherited, claimed, settled, lost, twice;
+    bool is_landing;
+    int steps, received, in_hand, inherited, claimed, settled, lost, twice;
 } take_report_t;
 
-/* One kill inside a take; then the next receiver must find each frame once. */
+/* One kill inside a take, or a landing; then the next receiver must find each frame once. */
 static bool
 kill_in_take(int steps, void *into)
 {
     take_report_t *report = into;
     start_over();
     ring_writer_t writer = new_writer();
-    put_number(&writer, 1);
-    put_number(&writer, 2);
+    char left[1024];
+    while (read(feed.fd, left, sizeof left) > 0) { /* of the time before */
+    }
+    if (report->is_landing) {
+        feed_numbers();
+    }
+    else {
+        put_number(&writer, 1);
+        put_number(&writer, 2);
+    }
     victim_reader = new_reader();
-    bool was_killed = killed_after(act_take, steps);
+    bool was_killed = killed_after(report->is_landing ? act_land : act_take, steps);
     ring_unmap(&victim_reader.ring);
 
     ring_reader_t reader = new_reader();
+    report->received +=
+        feed_is_empty() && atomic_load(&reader.ring.header->tail) == CAPACITY;
     uint64_t before = atomic_load(&reader.ring.header->head);
     uint32_t length;
     bool was_filled = slot_filled(slot, FRAME_LIMIT, &length);
@@ -140,7 +210,7 @@ kill_in_take(int steps, void *into)
         found[number] += !started || handled < number; /* once, if handled too */
         slot_clear(slot);
     }
-    for (unsigned number; (number = take_number(&reader)) != 0;) {
+    for (unsigned number; (number = take_or_land(&reader)) != 0;) {
         found[number]++;
         slot_clear(slot);
     }
@@ -361,13 +431,16 @@ main(void)
     put_report_t put = {0};
     busy_report_t busy = {0};
     take_report_t take = {0};
+    take_report_t land = {.is_landing = true};
     pair_report_t pair = {0};
     answer_report_t answer = {0};
     race_report_t race = {0};
     set_up();
+    open_feed();
     put.steps = at_every_instruction(kill_in_put, &put);
     busy.steps = at_every_instruction(kill_beside_busy, &busy);
     take.steps = at_every_instruction(kill_in_take, &take);
+    land.steps = at_every_instruction(kill_in_take, &land);
     for (pair.is_taking = 0; pair.is_taking <= 1; pair.is_taking++) {
         pair.steps += at_every_instruction(kill_beside_another, &pair);
     }
@@ -385,6 +458,9 @@ main(void)
            " \"claimed\": %d, \"settled\": %d, \"lost\": %d, \"twice\": %d},\n",
            take.steps, take.in_hand, take.inherited, take.claimed, take.settled,
            take.lost, take.twice);
+    printf("\"land\": {\"steps\": %d, \"received\": %d, \"inherited\": %d,"
+           " \"lost\": %d, \"twice\": %d},\n",
+           land.steps, land.received, land.inherited, land.lost, land.twice);
     printf("\"pair\": {\"steps\": %d, \"in_hand\": %d, \"inherited\": %d,"
            " \"beside\": %d, \"refused\": %d, \"lost\": %d, \"twice\": %d,"
            " \"asleep\": %d},\n",

@@ -39,9 +39,10 @@ from tests.support.transports import (
 )
 from transports import registry, shm
 from transports._ring import Slot
-from transports.mailbox import Mailbox, Outlet, Put
+from transports.mailbox import Gathering, GatheringOutlet, Mailbox, Outlet, Put
 
 SENDERS = 2
+MOST_AT_ONCE = 8  # frames that a sender puts into one message, where it can
 LONGEST_LIFE_SECONDS = 0.004
 STOP, PROBLEMS, ALIVE, HANDLED_BY, FIRST_SENDER = 0, 1, 2, 3, 8
 WORDS = 64 * 1024
@@ -135,8 +136,11 @@ def handled(sender: int) -> int:
 def kill_receivers(
     directory: Path, scheme: str, given: str, kills: str, seed: str
 ) -> None:
-    """Kill receiver after receiver while senders keep the mailbox full."""
+    """Kill receiver after receiver while senders keep the mailbox full, with several frames at once where that can be."""
     chance, held = random.Random(int(seed)), int(given)
+    transport = registry.get(scheme)
+    if isinstance(transport, Gathering):
+        transport.gather(open_directory(directory), NAME)
     state, slot = state_of(directory), slot_file(directory)
     senders = [fork(_send_numbered, directory, scheme, n) for n in range(SENDERS)]
     in_hand = unhandled = inherited = done = 0
@@ -179,10 +183,17 @@ def _send_numbered(directory: Path, scheme: str, sender: int) -> None:
     outlet = registry.get(scheme).connect(open_directory(directory), NAME)
     state = state_of(directory)
     number = 1
+    chance = random.Random(sender)
     while not state[STOP]:
-        if outlet.put(_NUMBERED.pack(sender, number)) == Put.ACCEPTED:
-            state[accepted(sender)] = number
-            number += 1
+        if isinstance(outlet, GatheringOutlet):
+            numbers = range(number, number + chance.randint(1, MOST_AT_ONCE))
+            frames = [(_NUMBERED.pack(sender, each),) for each in numbers]
+            result, count = outlet.put_some(frames)
+        else:
+            result, count = outlet.put(_NUMBERED.pack(sender, number)), 1
+        if result == Put.ACCEPTED:
+            number += count
+            state[accepted(sender)] = number - 1
         else:
             wait_for_room(outlet)
 

@@ -90,6 +90,16 @@ def test_no_frame_is_lost_or_doubled_by_a_receiver_killed_anywhere(
     assert (take["lost"], take["twice"]) == (0, 0)
 
 
+def test_nothing_of_a_message_is_lost_or_doubled_by_a_receiver_killed_anywhere(
+    seen: dict[str, Any],
+) -> None:
+    land = seen["land"]
+
+    assert land["received"] > 0  # killed before it has said so
+    assert land["inherited"] > 0
+    assert (land["lost"], land["twice"]) == (0, 0)
+
+
 def test_other_receiver_goes_on_beside_one_that_is_killed_anywhere(
     seen: dict[str, Any],
 ) -> None:

@@ -99,33 +99,6 @@ def test_one_take_reads_a_bounded_number_of_foreign_datagrams() -> None:
     assert MAX_REJECTED <= 256
 
 
-class UnlinkingSocket:
-    """Unlinks the mailbox at the moment of the sending."""
-
-    def __init__(self, place: Place, real: socket.socket) -> None:
-        self.place = place
-        self.real = real
-        self.close = real.close
-
-    def sendmsg(self, parts: tuple[bytes, ...]) -> int:
-        TRANSPORT.unlink(self.place.dir_fd, NAME)
-        return self.real.sendmsg(parts)
-
-
-def test_put_that_is_overtaken_by_an_unlink_answers_closed(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever unlinked it may have looked for frames before this one came."""
-    outlet = TRANSPORT.connect(receiver.place.dir_fd, NAME)
-    overtaken = UnlinkingSocket(receiver.place, outlet._socket)
-    monkeypatch.setattr(outlet, "_socket", overtaken)
-
-    result = outlet.put(b"x")
-
-    outlet.close()
-    assert result == Put.CLOSED
-
-
 def test_put_after_the_last_holder_is_gone_answers_closed(place: Place) -> None:
     held = TRANSPORT.create(place.dir_fd, NAME)
     outlet = place.connect(TRANSPORT)

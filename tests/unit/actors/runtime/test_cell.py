@@ -233,12 +233,13 @@ def test_a_message_whose_answer_finds_no_room_is_in_hand_until_it_does(
     cell, listener, _ = bench.cell()
     outgoing = cell._client.outgoing
     route = outgoing.lane(1)
-    outlet, route._outlet = route._outlet, cast("Any", Full())
+    outlet = route._outlet
+    route._connect(cast("Any", Full()))
     (slot,) = bench.estate.page.slots()
 
     cell.drain()
     was_in_hand = slot.filled and slot.started
-    route._outlet = outlet
+    route._connect(outlet)
     outgoing.flush()
     bench.sender.drain()
 

@@ -1,0 +1,459 @@
+/* _kernel - the sending end of mailboxes that are objects of the kernel, and what
+ * posix_ipc cannot do: receive into memory that outlives us.
+ *
+ * Responsible for: the bytes of one message, which is one record of ring.h or several
+ * in a row, and for offering it.  Not responsible for: names, sizes, creation and removal
+ * (pipe.py, unix.py, mq.py), or waiting.
+ *
+ * A receiver that is killed after mq_receive and before it has copied the message
+ * out of ordinary memory has lost it; so the kernel writes into the slot itself.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "ring.h"
+
+#define MAX_PARTS 16
+#define MANY_PACKETS 12  /* of the 16 that a pipe holds unless asked */
+#define MANY_DATAGRAMS 8 /* of the 11 that a socket does */
+#define SOCKET_BYTES 640 /* what the kernel counts beside each, at least */
+#define MESSAGE_BYTES (FRAME_LIMIT + sizeof(record_t))
+
+/* What other modules define, fetched once at import. */
+static PyObject *put_accepted, *put_full, *put_closed;
+static PyObject *closed_error, *frame_too_large_error;
+
+/* The epoch has passed: never waits, whatever the descriptor's flags say. */
+static const struct timespec now = {0, 0};
+
+typedef enum {
+    KIND_PIPE,
+    KIND_SOCKET, /* of datagrams, and connected */
+    KIND_QUEUE,
+} kind_t;
+
+typedef struct {
+    PyObject_HEAD
+    int fd;      /* -1 once closed */
+    int name_fd; /* of the file whose name is the mailbox's; may be fd */
+    size_t room; /* of one message */
+    size_t limit; /* of one frame */
+    size_t last;  /* bytes of the last record that went alone */
+    uint64_t sent;
+    kind_t kind;
+    bool gathers; /* the receiver has a landing for several records at once */
+} SenderObject;
+
+/* What is to be sent. */
+typedef struct {
+    _Alignas(record_t) unsigned char bytes[MESSAGE_BYTES];
+    size_t size;
+    Py_ssize_t frames;
+} message_t;
+
+static void
+sender_release(SenderObject *self)
+{
+    if (self->name_fd >= 0 && self->name_fd != self->fd) {
+        close(self->name_fd);
+    }
+    if (self->fd >= 0) {
+        close(self->fd);
+    }
+    self->fd = self->name_fd = -1;
+}
+
+static PyObject *
+sender_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", "name_fd", "kind", "room", "limit", "gathers", NULL};
+    int fd, name_fd, kind, gathers;
+    Py_ssize_t room, limit;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iiinnp:Sender", names, &fd, &name_fd,
+                                     &kind, &room, &limit, &gathers)) {
+        return NULL;
+    }
+    if (kind < KIND_PIPE || kind > KIND_QUEUE) {
+        PyErr_Format(PyExc_ValueError, "kind=%d: PIPE, SOCKET or QUEUE", kind);
+        return NULL;
+    }
+    if (limit < 0 || room < limit + (Py_ssize_t)sizeof(record_t) ||
+        room > (Py_ssize_t)MESSAGE_BYTES) {
+        PyErr_SetString(PyExc_ValueError, "a frame fits into a message, and that into 16 KiB");
+        return NULL;
+    }
+    SenderObject *self = (SenderObject *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->fd = fd;
+        self->name_fd = name_fd;
+        self->room = (size_t)room;
+        self->limit = (size_t)limit;
+        self->last = sizeof(record_t) + (size_t)limit;
+        self->kind = (kind_t)kind;
+        self->gathers = gathers != 0;
+    }
+    return (PyObject *)self;
+}
+
+static void
+sender_dealloc(SenderObject *self)
+{
+    sender_release(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static int
+raise_too_large(size_t size, size_t limit)
+{
+    PyObject *error = PyObject_CallFunction(frame_too_large_error, "nn", (Py_ssize_t)size,
+                                            (Py_ssize_t)limit);
+    if (error != NULL) {
+        PyErr_SetObject(frame_too_large_error, error);
+        Py_DECREF(error);
+    }
+    return -1;
+}
+
+/* Append one frame: 1, 0 if it finds no room beside others, or -1 with an exception. */
+static int
+message_append(message_t *message, SenderObject *self, PyObject *const *parts,
+               Py_ssize_t count)
+{
+    Py_buffer views[MAX_PARTS];
+    Py_ssize_t opened = 0;
+    size_t size = 0;
+    int answer = -1;
+    if (count > MAX_PARTS) {
+        PyErr_Format(PyExc_ValueError, "a frame of %zd parts: at most %d", count, MAX_PARTS);
+        return -1;
+    }
+    while (opened < count &&
+           PyObject_GetBuffer(parts[opened], &views[opened], PyBUF_SIMPLE) == 0) {
+        size += (size_t)views[opened].len;
+        opened++;
+    }
+    size_t begin = align8(message->size);
+    if (opened == count && size > self->limit) {
+        raise_too_large(size, self->limit);
+    }
+    else if (opened == count && begin + sizeof(record_t) + size > self->room) {
+        answer = 0;
+    }
+    else if (opened == count) {
+        record_t *record = (record_t *)(void *)(message->bytes + begin);
+        unsigned char *at = message->bytes + begin + sizeof(record_t);
+        memset(message->bytes + message->size, 0, begin - message->size);
+        record->mark = RECORD_MARK;
+        record->length = (uint32_t)size;
+        record->seq = self->sent + 1 + (uint64_t)message->frames;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            memcpy(at, views[i].buf, (size_t)views[i].len);
+            at += views[i].len;
+        }
+        message->size = begin + sizeof(record_t) + size;
+        message->frames++;
+        answer = 1;
+    }
+    while (opened > 0) {
+        PyBuffer_Release(&views[--opened]);
+    }
+    return answer;
+}
+
+/* Whether the mailbox has lost its name: its receiver may go on for a while without, so
+ * sending works. */
+static bool
+is_unlinked(const SenderObject *self)
+{
+    struct stat status;
+    return fstat(self->name_fd, &status) == 0 && status.st_nlink == 0;
+}
+
+/* Offer the message; a Put, or NULL with an exception set. */
+static PyObject *
+sender_offer(SenderObject *self, const message_t *message)
+{
+    ssize_t sent;
+    if (self->fd < 0) { /* opening a buffer can run code that closes this end */
+        PyErr_SetString(closed_error, "this end has been closed");
+        return NULL;
+    }
+    if (is_unlinked(self)) {
+        return put_closed;
+    }
+    do {
+        sent = self->kind == KIND_QUEUE
+                   ? mq_timedsend(self->fd, (const char *)message->bytes,
+                                             message->size, 0, &now)
+                              : write(self->fd, message->bytes, message->size);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        switch (errno) {
+        case EAGAIN:
+        case ENOBUFS:
+        case ETIMEDOUT:
+            return put_full;
+        case ECONNREFUSED: /* nobody holds the mailbox any more */
+        case ECONNRESET:
+        case ENOENT:
+        case ENOTCONN:
+        case EPIPE:
+            return put_closed;
+        default:
+            return PyErr_SetFromErrno(PyExc_OSError);
+        }
+    }
+    self->sent += (uint64_t)message->frames;
+    /* Again: whoever unlinked it meanwhile may have looked for frames already. */
+    return is_unlinked(self) ? put_closed : put_accepted;
+}
+
+/* Whether so much waits already that the receiver is behind: three quarters of a queue,
+ * or as many bytes as many frames like the last take.  Of a socket, the kernel tells what
+ * waits of this sender. */
+static bool
+is_behind(const SenderObject *self)
+{
+    struct mq_attr attributes;
+    int bytes = 0;
+    switch (self->kind) {
+    case KIND_QUEUE:
+        return mq_getattr(self->fd, &attributes) == 0 &&
+               4 * attributes.mq_curmsgs >= 3 * attributes.mq_maxmsg;
+    case KIND_SOCKET:
+        return ioctl(self->fd, SIOCOUTQ, &bytes) == 0 &&
+               (size_t)bytes >= MANY_DATAGRAMS * (self->last + SOCKET_BYTES);
+    default:
+        return ioctl(self->fd, FIONREAD, &bytes) == 0 &&
+               (size_t)bytes >= MANY_PACKETS * self->last;
+    }
+}
+
+static PyObject *
+put_one(SenderObject *self, PyObject *const *args, Py_ssize_t count, bool is_patient)
+{
+    message_t message;
+    message.size = 0;
+    message.frames = 0;
+    if (self->fd < 0) {
+        PyErr_SetString(closed_error, "this end has been closed");
+        return NULL;
+    }
+    if (message_append(&message, self, args, count) < 0) {
+        return NULL;
+    }
+    /* Large ones gain nothing by waiting for each other. */
+    if (is_patient && self->fd >= 0 && 4 * message.size <= self->room && is_behind(self)) {
+        Py_INCREF(put_full);
+        return put_full;
+    }
+    self->last = message.size;
+    PyObject *result = sender_offer(self, &message);
+    Py_XINCREF(result);
+    return result;
+}
+
+static PyObject *
+sender_put(SenderObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    return put_one(self, args, count, false);
+}
+
+static PyObject *
+sender_put_unless_behind(SenderObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    return put_one(self, args, count, self->gathers);
+}
+
+/* Gather as many of the frames, a sequence of tuples, as one message holds: -1 with an
+ * exception. */
+static int
+gather(message_t *message, SenderObject *self, PyObject *frames)
+{
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(frames);
+    int fits = 1;
+    for (Py_ssize_t i = 0; i < count && fits == 1; i++) {
+        PyObject *parts = PySequence_Fast_GET_ITEM(frames, i);
+        if (!PyTuple_Check(parts)) {
+            PyErr_SetString(PyExc_TypeError, "a frame is a tuple of its parts");
+            return -1;
+        }
+        fits = message_append(message, self, ((PyTupleObject *)parts)->ob_item,
+                              PyTuple_GET_SIZE(parts));
+        if (!self->gathers) {
+            break;
+        }
+    }
+    return fits < 0 ? -1 : 0;
+}
+
+static PyObject *
+sender_put_some(SenderObject *self, PyObject *arg)
+{
+    message_t message;
+    message.size = 0;
+    message.frames = 0;
+    if (self->fd < 0) {
+        PyErr_SetString(closed_error, "this end has been closed");
+        return NULL;
+    }
+    PyObject *frames = PySequence_Fast(arg, "put_some() needs a sequence of frames");
+    if (frames == NULL) {
+        return NULL;
+    }
+    int result = gather(&message, self, frames);
+    Py_DECREF(frames);
+    if (result == 0 && message.frames == 0) {
+        PyErr_SetString(PyExc_ValueError, "put_some() needs a frame");
+        result = -1;
+    }
+    PyObject *put = result < 0 ? NULL : sender_offer(self, &message);
+    return put == NULL ? NULL : Py_BuildValue("On", put, message.frames);
+}
+
+static PyObject *
+sender_fileno(SenderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLong(self->fd);
+}
+
+static PyObject *
+sender_close(SenderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    sender_release(self);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef sender_methods[] = {
+    {"put", (PyCFunction)(void (*)(void))sender_put, METH_FASTCALL,
+     PyDoc_STR("Offer one frame made of the parts.")},
+    {"put_some", (PyCFunction)sender_put_some, METH_O,
+     PyDoc_STR("Offer the first of several frames, as many as go at once; how many those are.")},
+    {"put_unless_behind", (PyCFunction)(void (*)(void))sender_put_unless_behind,
+     METH_FASTCALL,
+     PyDoc_STR("As put(), but FULL where what comes next had better go with more.")},
+    {"fileno", (PyCFunction)sender_fileno, METH_NOARGS,
+     PyDoc_STR("Return a descriptor that is writable when there is room.")},
+    {"close", (PyCFunction)sender_close, METH_NOARGS,
+     PyDoc_STR("Let go of the mailbox.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef sender_members[] = {
+    {"gathers", T_BOOL, offsetof(SenderObject, gathers), READONLY,
+     PyDoc_STR("Whether several frames may go at once.")},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyTypeObject SenderType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "transports._kernel.Sender",
+    .tp_doc = PyDoc_STR("The sending end of a pipe, a datagram socket or a message queue."),
+    .tp_basicsize = sizeof(SenderObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = sender_new,
+    .tp_dealloc = (destructor)sender_dealloc,
+    .tp_methods = sender_methods,
+    .tp_members = sender_members,
+};
+
+static PyObject *
+receive_into(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int fd;
+    Py_buffer view;
+    if (!PyArg_ParseTuple(args, "iw*:receive_into", &fd, &view)) {
+        return NULL;
+    }
+    ssize_t size;
+    do {
+        size = mq_timedreceive(fd, view.buf, (size_t)view.len, NULL, &now);
+    } while (size < 0 && errno == EINTR);
+    if (size < 0 && errno == ETIMEDOUT) {
+        errno = EAGAIN;
+    }
+    PyBuffer_Release(&view);
+    return size < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromSsize_t(size);
+}
+
+static PyObject *
+count(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    long fd = PyLong_AsLong(arg);
+    if (fd == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    struct mq_attr attributes;
+    if (mq_getattr((mqd_t)fd, &attributes) < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return Py_BuildValue("ll", attributes.mq_curmsgs, attributes.mq_maxmsg);
+}
+
+static PyMethodDef methods[] = {
+    {"receive_into", receive_into, METH_VARARGS,
+     PyDoc_STR("Move the next message of a queue into a buffer, never waiting; return its size.")},
+    {"count", count, METH_O,
+     PyDoc_STR("Return how many messages wait in a queue, and how many have room.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "transports._kernel",
+    .m_doc = PyDoc_STR("Mailboxes that are objects of the kernel."),
+    .m_size = -1,
+    .m_methods = methods,
+};
+
+static int
+fetch(const char *module_name, const char *name, PyObject **where)
+{
+    PyObject *found = PyImport_ImportModule(module_name);
+    if (found == NULL) {
+        return -1;
+    }
+    *where = PyObject_GetAttrString(found, name);
+    Py_DECREF(found);
+    return *where == NULL ? -1 : 0;
+}
+
+static int
+fetch_names(void)
+{
+    PyObject *put;
+    if (fetch("transports.mailbox", "Put", &put) < 0) {
+        return -1;
+    }
+    put_accepted = PyObject_GetAttrString(put, "ACCEPTED");
+    put_full = PyObject_GetAttrString(put, "FULL");
+    put_closed = PyObject_GetAttrString(put, "CLOSED");
+    Py_DECREF(put);
+    if (put_accepted == NULL || put_full == NULL || put_closed == NULL ||
+        fetch("transports.errors", "ClosedError", &closed_error) < 0 ||
+        fetch("transports.errors", "FrameTooLargeError", &frame_too_large_error) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+PyMODINIT_FUNC
+PyInit__kernel(void)
+{
+    if (fetch_names() < 0) {
+        return NULL;
+    }
+    PyObject *made = PyModule_Create(&module);
+    if (made != NULL && (PyModule_AddType(made, &SenderType) < 0 ||
+                         PyModule_AddIntConstant(made, "PIPE", KIND_PIPE) < 0 ||
+                         PyModule_AddIntConstant(made, "SOCKET", KIND_SOCKET) < 0 ||
+                         PyModule_AddIntConstant(made, "QUEUE", KIND_QUEUE) < 0)) {
+        Py_DECREF(made);
+        return NULL;
+    }
+    return made;
+}
