@@ -93,7 +93,7 @@ static const char *const mistakes[] = {
     "the sentry sleeps for as long as it likes",
     "who reads the bell does not say so",
     "who reads the bell says so before",
-    "who was called dies, and counts as called",
+    "a dead one attends, and whom it called is called",
     "nobody is rung for after a death",
     "a sender clears its note before the bell",
     "nobody rings for a dead sender",
@@ -107,7 +107,7 @@ enum {
     SENTRY_FOR_EVER,
     CALL_NOT_TAKEN_BACK,
     CALL_TAKEN_BACK_FIRST,
-    DEAD_CALL,
+    DEAD_PROMISES,
     NO_HANDING_ON,
     NOTE_CLEARED_FIRST,
     NO_REAPER,
@@ -619,11 +619,13 @@ settle(world_t world, int me)
         go(world, me, SETTLE_ATTENDANT);
         return;
     case SETTLE_ATTENDANT: /* ring_resign */
-        break_promise(&world.attendant, seat);
+        if (mistake != DEAD_PROMISES) {
+            break_promise(&world.attendant, seat);
+        }
         go(world, me, SETTLE_CALL);
         return;
     case SETTLE_CALL: /* ring_resign */
-        if (mistake != DEAD_CALL) {
+        if (mistake != DEAD_PROMISES) {
             break_promise(&world.sentry, CALLED);
         }
         go(world, me, HAND_ON);

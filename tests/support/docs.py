@@ -179,6 +179,8 @@ def _run(arguments: list[str], folder: Path) -> Output:
         "PYTHONPATH": path,
         "NO_COLOR": "1",
         "TMPDIR": str(folder),
+        # To import them takes a third of what a run of pytest costs.
+        "PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:xdist",
     }
     done = subprocess.run(
         [sys.executable, *arguments],

@@ -12,8 +12,10 @@ from tests.support.plugin import needs_plugin
 pytest_plugins = ["pytester"]
 pytestmark = needs_plugin
 
+# Plugins that these runs do not use: to import them takes a third of the time.
 CONFIG = """
 [pytest]
+addopts = -p no:hypothesispytest -p no:xdist
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
