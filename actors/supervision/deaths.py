@@ -12,7 +12,7 @@ import time
 import attrs
 
 from actors.exits import ExitKind, ExitReason
-from actors.supervision import administration
+from actors.supervision import administration, linux
 from actors.supervision.agenda import Agenda
 from actors.supervision.alarms import Alarms
 from actors.supervision.census import Census
@@ -154,6 +154,10 @@ class Deaths:
 
     def _settle(self, child: Child, reason: ExitReason) -> bool:
         """Settle what the dead one had in hand; return whether somebody wanted it to end for good."""
+        with linux.file_reserve():
+            return self._settled(child, reason)
+
+    def _settled(self, child: Child, reason: ExitReason) -> bool:
         self._outputs.finish(child.number)
         is_final = False
         if isinstance(child, ActorChild):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from actors.exits import ExitKind, ExitReason
+from actors.supervision import linux
 from actors.supervision.agenda import Agenda
 from actors.supervision.askers import Askers
 from actors.supervision.census import Census
@@ -60,14 +61,18 @@ class Departures:
         ]
         for child in changed:
             member = child.member
-            if member is not None and (
+            if member is None or not (
                 member.has_process or member.phase is Phase.RESTARTING
             ):
-                continue
-            if branch.owner is None:
-                self.end(child)
-            elif branch.group.leaving is None:  # else its supervisor may come back
-                self.end(child) if member is None else self._lay_down(child)
+                with linux.file_reserve():
+                    self._see_to(child)
+
+    def _see_to(self, child: Child) -> None:
+        branch = child.branch
+        if branch.owner is None:
+            self.end(child)
+        elif branch.group.leaving is None:  # else its supervisor may come back
+            self.end(child) if child.member is None else self._lay_down(child)
 
     def _lay_down(self, child: Child) -> None:
         """Let *child* rest until somebody starts it: its mailbox takes nothing meanwhile."""

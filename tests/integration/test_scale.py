@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from actors import ActorNotFoundError, ActorRef, ActorSystem, SpawnError
 from tests.bench.echo import Echo
 from tests.support.actors_under_test import Counter
+from tests.support.gates import SECONDS
 from tests.support.inside import root_pid
 
 MANY = 1_000
@@ -70,6 +72,29 @@ def test_spawn_without_descriptors_names_the_limit_and_harms_nobody() -> None:
         second = system.spawn(Counter).result()
         assert first.ask(Counter.add, 1).result() == 1
         assert second.ask(Counter.add, 2).result() == 2
+
+
+def test_a_spawn_that_lacks_any_of_its_descriptors_fails_and_nothing_of_it_stays() -> (
+    None
+):
+    """One that lacked the last of them was settled halfway: its system never ended, not even with its program."""
+    with ActorSystem(drain=0) as system:
+        system.spawn(Counter).result()
+        root = root_pid(system)
+        limits = resource.prlimit(root, resource.RLIMIT_NOFILE)
+        for free in range(1, 9):
+            used = {int(fd.name) for fd in Path(f"/proc/{root}/fd").iterdir()}
+            files = sorted(set(range(len(used) + free)) - used)[free - 1] + 1
+            resource.prlimit(root, resource.RLIMIT_NOFILE, (files, limits[1]))
+
+            with contextlib.suppress(SpawnError):
+                system.spawn(Counter).result(SECONDS).kill().result(SECONDS)
+
+            resource.prlimit(root, resource.RLIMIT_NOFILE, limits)
+        files_left = Path(system._opened().directory.path).iterdir()
+        numbers = {file.name.partition(".")[0] for file in files_left}
+
+    assert {number for number in numbers if number.isdecimal()} == {"0", "1", "2"}
 
 
 @pytest.mark.skipif(
