@@ -103,6 +103,15 @@ def test_every_link_to_a_section_finds_its_heading() -> None:
     assert missing == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_says_it() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+
+    numbers = [page.name.partition("-")[0] for page in pages]
+
+    assert numbers == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    assert numbers == [page.read_text().split()[1] for page in pages]
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if docs.steps(page)], ids=name_of
 )

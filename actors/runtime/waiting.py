@@ -350,10 +350,12 @@ class Waiting:
         event = threading.Event()
         self._add_waker(pending, event.set)
         self._sleepers.append(event)
-        if pending.state == WAITING and (self._driver or self._pump.locked()):
-            event.wait(min(end - time.monotonic(), SECOND_LOOK_SECONDS))
-        self._sleepers.remove(event)
-        _remove_waker(pending, event.set)
+        try:
+            if pending.state == WAITING and (self._driver or self._pump.locked()):
+                event.wait(min(end - time.monotonic(), SECOND_LOOK_SECONDS))
+        finally:  # Ctrl-C: whoever lets go next would wake somebody who has left
+            self._sleepers.remove(event)
+            _remove_waker(pending, event.set)
         self._expire()
 
     def _pump_until(self, pending: Pending[Any], end: float) -> None:
