@@ -432,14 +432,15 @@ class Outgoing:
             # As in _offer.
             letter.pending.inode = route.inode
             if not self._questions.enter(letter.pending):
+                route.is_full = False
                 del entered[entered.index(letter) :]
                 del letters[letters.index(letter) :]
         result, count = route.put_some(letters) if letters else (Put.FULL, 0)
         if result is Put.CLOSED:
             raise GoneError
         accepted = count if result is _ACCEPTED else 0
-        for letter in letters[:accepted]:
-            route.pop()
+        # All of them first: what is left there when Ctrl-C comes is sent again.
+        for letter in [route.pop() for _ in range(accepted)]:
             if not letter.is_question:
                 letter.pending.resolve(None)
         for letter in letters[accepted:]:

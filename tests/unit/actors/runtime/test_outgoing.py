@@ -126,6 +126,26 @@ def test_what_finds_no_room_waits_and_goes_in_order_when_there_is_some(
     assert bench.take_all() == 4
 
 
+@pytest.mark.parametrize("bench", ["unix", "pipe", "mq"], indirect=True)
+def test_what_was_accepted_at_once_is_not_sent_again_after_ctrl_c(bench: Bench) -> None:
+    """It was, but for the message that was being settled."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    first = bench.fill()[-1]
+    first.wakers = [interrupt]
+    for _ in range(2):
+        bench.post()
+    bench.take_all()
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.outgoing.flush()
+    bench.outgoing.flush()
+
+    assert bench.take_all() == 3
+
+
 def test_nothing_overtakes_what_waits(bench: Bench) -> None:
     bench.fill()
     bench.take_all()
@@ -231,6 +251,20 @@ def test_questions_wait_for_a_credit_and_the_answer_gives_it_back(
 
     assert sorted(bench.questions.open) == [pending.corr for pending in asked[1:]]
     assert bench.outgoing.backlog == {}
+
+
+def test_what_waits_for_a_credit_does_not_watch_for_room(bench: Bench) -> None:
+    """There was room all the time: the loop did not sleep until an answer came."""
+    bench.fill()
+    for _ in range(4):
+        bench.post(is_question=True)
+
+    bench.take_all()
+    bench.outgoing.flush()
+
+    assert len(bench.questions.open) == 3
+    assert len(bench.outgoing.backlog) == 1
+    assert bench.outgoing.room() is None
 
 
 def test_ways_to_those_who_have_ended_are_dropped(bench: Bench) -> None:
