@@ -40,9 +40,10 @@ class KernelMailbox:
     is_queue = False
 
     def __init__(self, held: int, dir_fd: int, name: str, seat: int) -> None:
-        self._source = os.fstat(held).st_ino
         self._rejected = 0
-        self._fd = os.dup(held)
+        with translated(f"cannot open {name}"):
+            self._source = os.fstat(held).st_ino
+            self._fd = os.dup(held)
         try:
             self.landing = self._open_landing(dir_fd, name, seat)
         except BaseException:
@@ -50,6 +51,7 @@ class KernelMailbox:
             raise
 
     landing: _ring.Reader | None = None
+    _fd = -1
 
     def _open_landing(self, dir_fd: int, name: str, seat: int) -> _ring.Reader | None:
         try:
@@ -162,8 +164,8 @@ def create_landing(dir_fd: int, name: str, message_bytes: int) -> None:
     Raises:
         NoSpaceError: There is no room for it; nothing is left behind.
     """
-    # Twice a message: what one receiver has claimed and not copied keeps its room.
-    capacity = max(4096, 1 << (2 * message_bytes - 1).bit_length())
+    # Twice a message: what one receiver has claimed and not copied keeps its room.  A page at least, whatever that is here.
+    capacity = max(_ring.HEADER_BYTES, 1 << (2 * message_bytes - 1).bit_length())
     if capacity < 2 * message_bytes + 2 * _ring.RECORD_BYTES:
         capacity *= 2
     landing = landing_name(name)

@@ -24,6 +24,7 @@ from transports.errors import (
     ClosedError,
     CorruptError,
     FrameTooLargeError,
+    LimitError,
     NoSpaceError,
 )
 from transports.kernel import KernelMailbox, landing_name
@@ -297,3 +298,29 @@ def test_no_room_for_a_landing_is_said_and_leaves_nothing(
     assert landing_name("2.mail") not in {
         each.name for each in box.place.path.iterdir()
     }
+
+
+def test_a_landing_takes_whole_pages_whatever_a_page_is(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a page has 64 KiB, no mailbox of these transports could be made."""
+    made: list[int] = []
+    page = 64 * 1024
+    monkeypatch.setattr(_ring, "HEADER_BYTES", page)
+    monkeypatch.setattr(_ring, "format_ring", lambda _, size: made.append(size))
+
+    box.transport.gather(box.place.dir_fd, "2.mail")
+
+    assert made[0] % page == 0
+
+
+def test_no_descriptor_for_a_receiver_is_said(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", none_left)
+
+    with pytest.raises(LimitError, match="cannot open"):
+        box.open()
