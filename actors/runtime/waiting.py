@@ -367,6 +367,9 @@ class Waiting:
             and self._is_pumping_allowed()
         ):
             if self._look():
+                # Answers, or room, may come faster than we would sleep.
+                if 0 < self._questions.next_deadline_ns <= time.monotonic_ns():
+                    self._expire()
                 continue
             if arm(self._readers):
                 self._inlet.drain()

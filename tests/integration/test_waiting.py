@@ -16,6 +16,7 @@ from actors import ActorRef, ActorSystem, AskTimeoutError, Pending
 from actors.errors import OptionError
 from actors.ref import MAX_TIMEOUT
 from actors.runtime.loop import RingLoop
+from actors.runtime.waiting import Waiting
 from tests.support.actors_under_test import Blocker, Counter, Inbox, Proxy, Trouble
 from tests.support.gates import SECONDS, Gate, wait_until
 
@@ -422,6 +423,17 @@ def test_an_awaited_deadline_holds_whatever_other_threads_do_before_the_ask_is_s
         pytest.raises(AskTimeoutError, match=r"within 0\.1 s"),
     ):
         runner.run(asyncio.wait_for(main(), SECONDS))
+
+
+def test_a_deadline_holds_while_what_is_looked_for_comes_all_the_time(
+    held: tuple[ActorRef[Inbox], Pending[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as a backlog found room, and went on, nothing was overdue."""
+    inbox, _ = held
+    monkeypatch.setattr(Waiting, "_look", lambda _: True)
+
+    with pytest.raises(AskTimeoutError):
+        inbox.within(0.02).ask(Inbox.kept).result(1)
 
 
 def test_a_deadline_of_zero_has_passed_at_once(
