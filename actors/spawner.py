@@ -72,12 +72,15 @@ class Spawner:
 
         Raises (when awaited):
             SpawnError: A worker did not become ready; the others are stopped.
+            NotSerializableError: An argument cannot travel.
+            MessageTooLargeError: The arguments are larger than the system takes.
+            NoSpaceError: They are large, and shared memory has no room for them.
             SystemClosedError: The system is closing.
             SystemFailedError: It has ended by itself.
 
         Raises (at the call):
             OptionError: A setting is none of pools.
-            And what ``ActorSystem.spawn`` raises.
+            TypeError: *cls* is no class of actors, or does not take these arguments.
         """
         own, worker, supervisor = split_pool(self._settings)
         checked = spawning.check(cls, args, kwargs)

@@ -39,7 +39,8 @@ _count = must(
 class Autoscale:
     """Between how many workers a pool moves by itself, and what makes it.
 
-    The process that made the pool looks every *interval*, while it waits for something or runs an event loop.
+    The process that made the pool looks every *interval*; while it neither waits for something nor runs an event loop, four times a
+    second at most.
 
     Attributes:
         min: Workers it always has.

@@ -6,10 +6,10 @@ The table of workers is a tuple that is replaced as a whole, so that whoever sen
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import operator
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -24,7 +24,7 @@ from actors.errors import (
 )
 from actors.handlers import timeout_of
 from actors.mailbox import ActorMailbox, MailboxState
-from actors.pending import Pending, settled
+from actors.pending import Pending, failed, settled
 from actors.pool import stats
 from actors.pool.gathering import despite_its_end, gathered, then
 from actors.pool.handover import Handover
@@ -69,6 +69,10 @@ class Crew(Generic[A]):
         self.workers: tuple[Worker[A], ...] = ()  # ready ones, by index
         self.leaving: set[Worker[A]] = set()  # finish their queues
         self.is_stopped = False
+        self.is_gone = False  # stopped, and everybody has ended
+        self._changing = (
+            threading.RLock()
+        )  # what is here; callbacks come from any thread
         self.routing: Routing = options.routing
         self._options = options
         self._settings = settings
@@ -84,6 +88,8 @@ class Crew(Generic[A]):
             self.handover = Handover(
                 client, options.routing, lambda: self.workers, self._passed_by
             )
+            # Nobody chooses a worker meanwhile, for the order of messages hangs on that.
+            self._changing = self.handover.lock
 
     @property
     def system(self) -> str:
@@ -94,11 +100,6 @@ class Crew(Generic[A]):
     def size(self) -> int:
         """How many workers are ready now, or restarting."""
         return len(self.workers)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the pool was stopped, and everybody has ended."""
-        return self.is_stopped and not self.leaving
 
     def open(self) -> Pending[None]:
         """Start the first workers; settled when all of them are ready, and fails, with none left, if one does not become so."""
@@ -137,20 +138,25 @@ class Crew(Generic[A]):
         Raises:
             OptionError: The pool may not have that size.
             ActorError: It was stopped.
+            SystemClosedError: The system was closed.
+            SystemFailedError: It has ended by itself.
         """
         self._options.check_size(size)
+        self.check_running()
         if self.is_stopped:
             msg = f"the pool {self.name} was stopped"
             raise ActorError(msg)
-        missing = set(range(size)) - self._wanted
-        surplus = self._wanted - set(range(size))
-        self._wanted |= missing
-        self._wanted -= surplus
+        with self._changing:
+            missing = set(range(size)) - self._wanted
+            surplus = self._wanted - set(range(size))
+            self._wanted |= missing
+            self._wanted -= surplus
         steps = [self._start(index) for index in sorted(missing)]
         steps += [self._retire(worker) for worker in self._remove(surplus)]
         return then(self.client, gathered(self.client, steps), lambda _: settled(None))
 
     def _start(self, index: int) -> Pending[None]:
+        """Start worker *index*; what keeps it from being asked for fails that as well: others may have been started before it."""
         args, kwargs = self._arguments
         try:
             starting = planting.spawn(
@@ -163,9 +169,9 @@ class Crew(Generic[A]):
                 worker_index=index,
                 **self._facts,
             )
-        except BaseException:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits must get it
             self._wanted.discard(index)
-            raise
+            return failed(exc)
         started: Pending[None] = Pending(self.client)
 
         def enter() -> None:
@@ -190,7 +196,7 @@ class Crew(Generic[A]):
 
     def _enter(self, worker: Worker[A]) -> list[Worker[A]]:
         """Put *worker* into the table; return whom it takes the place of, if anybody."""
-        with self._changing():
+        with self._changing:
             before = self.workers
             replaced = [each for each in before if each.index == worker.index]
             if self.handover is not None:
@@ -207,17 +213,13 @@ class Crew(Generic[A]):
 
     def _remove(self, indexes: set[int]) -> list[Worker[A]]:
         """Take the workers with *indexes* out of the table, and return them."""
-        with self._changing():
+        with self._changing:
             before = self.workers
             removed = [each for each in before if each.index in indexes]
             if self.handover is not None:
                 self.handover.change(before, removed)
             self.workers = tuple(each for each in before if each not in removed)
         return removed
-
-    def _changing(self) -> contextlib.AbstractContextManager[object]:
-        """Let nobody choose a worker meanwhile, where the order of messages hangs on that."""
-        return contextlib.nullcontext() if self.handover is None else self.handover.lock
 
     # Recycling.
 
@@ -226,10 +228,13 @@ class Crew(Generic[A]):
 
         def note() -> None:
             # It fails where the worker or the system has ended.
-            if due.failure() is None:
+            if due.failure() is not None:
+                return
+            with self._changing:
                 self._worn.append(worker)
-                if len(self._worn) == 1:
-                    self._replace(worker)
+                is_first = len(self._worn) == 1
+            if is_first:
+                self._replace(worker)
 
         due.when_settled(note)
 
@@ -252,9 +257,11 @@ class Crew(Generic[A]):
         started.when_settled(go_on)
 
     def _replace_next(self) -> None:
-        self._worn.popleft()
-        if self._worn:
-            self._replace(self._worn[0])
+        with self._changing:
+            self._worn.popleft()
+            worn = self._worn[0] if self._worn else None
+        if worn is not None:
+            self._replace(worn)
 
     def _retire(self, worker: Worker[A]) -> Pending[None]:
         """Let *worker* finish its queue and end."""
@@ -268,7 +275,7 @@ class Crew(Generic[A]):
         ended = worker.ref.ended()
         self.leaving.add(worker)
         ended.when_settled(lambda: self.leaving.discard(worker))
-        _ = worker.ref.stop()
+        _ = self.client.stop(worker.number, worker.ref.name, is_bounded=False)
 
     def _on_end(self, worker: Worker[A], end: Pending[Any]) -> None:
         """A worker has ended for good, or the system has."""
@@ -354,8 +361,7 @@ class Crew(Generic[A]):
         return despite_its_end(self.client, barrier)
 
     def _barrier(self, number: int, name: str) -> Pending[None]:
-        label = services.BARRIER
-        return self.client.ask(number, name, label.encode(), label, ((), {}), None)
+        return self.client.barrier(number, name, services.BARRIER)
 
     def _lives(self) -> list[tuple[int, int]]:
         directory = self.client.directory
@@ -377,4 +383,9 @@ class Crew(Generic[A]):
         self.is_stopped = True
         self._wanted.clear()
         steps = [self._retire(worker) for worker in (*self.workers, *self.leaving)]
-        return then(self.client, gathered(self.client, steps), lambda _: settled(None))
+
+        def end(_: object) -> Pending[None]:
+            self.is_gone = True
+            return settled(None)
+
+        return then(self.client, gathered(self.client, steps), end)

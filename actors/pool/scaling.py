@@ -53,7 +53,11 @@ class Scaler:
         if wanted == size:
             self._wait()
             return
-        resized = self._crew.resize(wanted)
+        try:
+            resized = self._crew.resize(wanted)
+        except ActorError:  # another thread has stopped the pool, or closes the system
+            self._wait()
+            return
 
         def go_on() -> None:
             resized.failure()  # of a worker that did not start; the root has said why

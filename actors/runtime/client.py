@@ -198,14 +198,32 @@ class Client:
             return self._undelivered.report(number, name, label, sent_ns(parts))
         return pending  # the last: they are accepted in order
 
-    def stop(self, number: int, name: str) -> Pending[None]:
-        """Queue a stop behind what the mailbox holds."""
+    def barrier(self, number: int, name: str, service: str) -> Pending[None]:
+        """Ask for a *service* without arguments and deadline, behind all that was sent before; it waits for room for as long as it takes."""
+        pending: Pending[None] = Pending(self)
+        self.questions.describe(pending, number, name, service, None)
+        body = self.codec.encode(((), {}))
+        try:
+            route, method = self._route(number), service.encode()
+            self._question(route, pending, _ASK, method, body, is_bounded=False)
+        except GoneError:
+            self._undelivered.give_up(pending, number, None)
+        return pending
+
+    def stop(self, number: int, name: str, *, is_bounded: bool = True) -> Pending[None]:
+        """Queue a stop behind what the mailbox holds; unless it *is_bounded*, it waits for room for as long as it takes.
+
+        Raises:
+            MailboxFullError: Neither mailbox nor outbox has room.
+        """
         pending: Pending[None] = Pending(self)
         self.questions.describe(pending, ROOT, name, STOP, None)
         with contextlib.suppress(GoneError):
             route = self._route(number)
             parts = self.outgoing.pack(route, Kind.STOP, b"", b"")
-            self.outgoing.post(route, parts, pending, is_question=False)
+            self.outgoing.post(
+                route, parts, pending, is_question=False, is_bounded=is_bounded
+            )
             self.ending.catch(pending)
             return pending
         return self._accepted  # it has ended, which is what was asked for
@@ -282,7 +300,7 @@ class Client:
         self.ending.check()
         return self.outgoing.route(number)
 
-    def _question(
+    def _question(  # noqa: PLR0913 - what makes one frame another than the next
         self,
         route: Route,
         pending: Pending[Any],
@@ -290,13 +308,15 @@ class Client:
         method: bytes,
         body: bytes | Parcel,
         codec: int = _PICKLE,
+        *,
+        is_bounded: bool = True,
     ) -> None:
         corr = self.questions.number(pending)
         outgoing = self.outgoing
         parts = outgoing.pack(
             route, kind, method, body, codec, corr, self.number, pending.deadline_ns
         )
-        outgoing.post(route, parts, pending, is_question=True)
+        outgoing.post(route, parts, pending, is_question=True, is_bounded=is_bounded)
         if self.ending.error is not None:
             self.ending.catch(pending)
 

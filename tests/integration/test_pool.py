@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pickle
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,14 +23,21 @@ from actors import (
     Autoscale,
     Event,
     HashBy,
+    MailboxFullError,
     OptionError,
     Pool,
     SpawnError,
     SystemClosedError,
+    planting,
 )
+from actors.pending import Pending
+from actors.pool.crew import Crew
+from actors.pool.routing import Routing
+from actors.pool.worker import Worker
 from tests.support.actors_under_test import Counter as PlainCounter
 from tests.support.gates import SECONDS, Turnstile, wait_until
 from tests.support.pool_workers import Brittle, Hand, Indexed
+from transports.errors import NoSpaceError
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +269,84 @@ def test_what_is_queued_for_a_worker_is_answered_before_the_pool_shrinks(
 
     assert [pending.result() for pending in held] == [0, 1]
     assert [pending.result() for pending in queued] == [0, 1] * 5
+
+
+def fill(pool: Pool[Hand]) -> None:
+    """Tell each worker as much as it, and this process for it, has room for."""
+    for worker in pool.workers:
+        for size in (60_000, 1000, *range(200, 0, -1)):
+            with contextlib.suppress(MailboxFullError):
+                while True:
+                    worker.tell(Hand.pid_for, b"." * size)
+
+
+@pytest.mark.parametrize("routing", ["round_robin", HashBy()])
+def test_a_pool_whose_workers_take_nothing_more_grows_shrinks_and_stops(
+    pool_of: Callable[..., Pool[Hand]], turnstile: Turnstile, routing: Routing
+) -> None:
+    pool = pool_of(size=2, routing=routing)
+    held = [
+        worker.within(None).ask(Hand.pass_through, turnstile.path)
+        for worker in pool.workers
+    ]
+    fill(pool)
+
+    growing, shrinking = pool.resize(3), pool.resize(1)
+    draining, stopping = pool.drain(), pool.stop()
+    turnstile.let(2)
+
+    for pending in (growing, shrinking, draining, stopping):
+        pending.result(SECONDS)
+    assert [pending.result() for pending in held] == [0, 1]
+
+
+def test_a_worker_that_cannot_be_asked_for_leaves_its_place_free(
+    pool_of: Callable[..., Pool[Hand]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = pool_of(size=1)
+    rooms = iter([True, False, True])
+
+    def spawn(*args: Any, **facts: Any) -> Pending[Any]:  # noqa: ANN401 - as it is
+        if not next(rooms):
+            raise NoSpaceError("the arguments", 1)
+        return planting_spawn(*args, **facts)
+
+    planting_spawn = planting.spawn
+    with monkeypatch.context() as patch:
+        patch.setattr(planting, "spawn", spawn)
+        with pytest.raises(NoSpaceError):
+            pool.resize(4).result()
+    without = pool.size
+    pool.resize(4).result()
+
+    assert without == 3
+    assert pool.broadcast(Hand.index).result() == [0, 1, 2, 3]
+
+
+def test_a_worker_that_comes_while_another_goes_is_not_forgotten(
+    pool_of: Callable[..., Pool[Hand]],
+) -> None:
+    pool = pool_of(size=2, routing="round_robin")
+    crew = pool._crew
+    assert isinstance(crew, Crew)
+    staying, leaving = crew.workers
+    other = threading.Thread(target=crew._remove, args=({1},))
+
+    class Table(tuple[Worker[Hand], ...]):  # noqa: SLOT001 - of one test
+        """Another thread changes the table while somebody looks at this one."""
+
+        def __iter__(self) -> Iterator[Worker[Hand]]:
+            if not other.ident:
+                other.start()
+                other.join(0.1)
+            return super().__iter__()
+
+    crew.workers = Table(crew.workers)
+    crew._enter(staying)
+    other.join()
+    crew._dismiss(leaving)
+
+    assert crew.workers == (staying,)
 
 
 def test_a_drain_waits_for_what_was_told_before(

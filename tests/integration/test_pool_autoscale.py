@@ -8,10 +8,12 @@ import threading
 import pytest
 
 from actors import ActorSystem, Autoscale
+from actors.pool.caretaker import PERIOD
 from actors.pool.routing import Routing
 from actors.testing import eventually
 from tests.support.gates import SECONDS, Turnstile, wait_until
 from tests.support.pool_workers import Hand
+from tests.support.procfs import is_gone
 
 QUICK = Autoscale(min=1, max=3, target=0.02, dwell=0.05, interval=0.01)
 
@@ -72,3 +74,19 @@ def test_nobody_looks_after_a_pool_that_was_stopped(system: ActorSystem) -> None
     wait_until(lambda: not caretakers(), "the thread to end")
 
     assert before == 1
+
+
+def test_a_pool_that_is_stopped_is_looked_after_until_all_have_ended(
+    system: ActorSystem, turnstile: Turnstile
+) -> None:
+    pool = system.options(autoscale=Autoscale(min=2, max=3)).pool(Hand).result()
+    pids = [worker.pid for worker in pool.stats().workers]
+    held = pool.ask(Hand.pass_through, turnstile.path)
+
+    pool.stop()  # and nobody waits for it
+    caretaker = next(each for each in threading.enumerate() if pool.name in each.name)
+    caretaker.join(1.5 * PERIOD)
+    turnstile.let(1)
+
+    wait_until(lambda: all(map(is_gone, pids)), "their ends")
+    held.result()
