@@ -252,8 +252,8 @@ class Cell:
 
     def _on_readable(self) -> None:
         """A mailbox that is no ring has something, or had before the last ``drain``."""
-        # Level-triggered: it would call again and again until a slot is free.
-        if not self._free:
+        # Level-triggered: it would call again and again until a slot is free, or for as long as what is in hand takes at the end.
+        if not self._free or self.reason is not None:
             self._loop.remove_reader(self._mailbox.fileno())
             self._is_unwatched = True
         self.drain()

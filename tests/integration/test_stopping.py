@@ -22,11 +22,28 @@ from actors import (
     ExitKind,
     ExitReason,
 )
+from actors.runtime.loop import RingLoop
 from tests.support.actors_under_test import Blocker, Counter
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import Troubled, note, notes
 
 NextEvent = Callable[[str, str], Event]
+
+
+class Lingerer(Actor):
+    """Takes its time on its way out."""
+
+    concurrency = 2
+
+    async def linger(self) -> int:
+        """Stop with a message in the mailbox; return how often the loop turns before this ends."""
+        self.stop()
+        self.ref.tell(Lingerer.linger)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, RingLoop)
+        before = loop.rings._turns
+        await asyncio.sleep(0.1)
+        return loop.rings._turns - before
 
 
 class Clerk(Actor):
@@ -111,6 +128,18 @@ def test_a_handler_is_finished_and_nothing_behind_it_is_begun(
         (second, "queued"),
     ]
     clerk.kill().result(SECONDS)
+
+
+def test_an_actor_that_finishes_what_it_has_in_hand_sleeps_meanwhile(
+    system: ActorSystem,
+) -> None:
+    """What waited in its mailbox, and was for the next one, kept it awake."""
+    lingerer = system.options(transport="pipe").spawn(Lingerer).result()
+
+    turns = lingerer.ask(Lingerer.linger).result(SECONDS)
+
+    lingerer.ended().result(SECONDS)
+    assert turns < 50
 
 
 def test_an_actor_that_stops_itself_waits_for_its_threads_and_then_runs_atexit(
