@@ -12,6 +12,7 @@ import attrs
 
 from actors import spawning
 from actors.actor import Actor
+from actors.errors import MailboxFullError
 from actors.pending import Pending
 from actors.ref import ActorRef
 from actors.runtime.client import Client
@@ -90,6 +91,13 @@ def open_shared(
     }
     number: Callable[[dict[str, Any]], int] = operator.itemgetter("number")
     return client.request("open_shared", facts, b"", number, about=label)
+
+
+def forget_shared(client: Client, number: int) -> None:
+    """Tell the root that no actor could be started that would take from the shared mailbox *number*, which else ends with the last."""
+    # Without room for that, it stays until this process ends.
+    with contextlib.suppress(MailboxFullError):
+        client.notify_root("forget_shared", {"number": number})
 
 
 def ref_maker(client: Client, cls: type[A]) -> Callable[[dict[str, Any]], ActorRef[A]]:

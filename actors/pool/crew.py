@@ -111,7 +111,12 @@ class Crew(Generic[A]):
             if error is None:
                 opened.resolve(None)
             else:
-                self.dismiss().when_settled(lambda: opened.fail(error))
+                self.dismiss().when_settled(functools.partial(give_up, error))
+
+        def give_up(error: BaseException) -> None:
+            if self.shared is not None:
+                planting.forget_shared(self.client, self.shared)
+            opened.fail(error)
 
         started.when_settled(settle)
         return opened

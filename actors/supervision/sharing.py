@@ -155,6 +155,12 @@ class Sharing:
             if shared.opener == opener and not shared.seats:
                 self._end(shared, ExitReason(ExitKind.NOPROC))
 
+    def forget(self, number: int) -> None:
+        """Nobody will take from the shared mailbox *number*: end it, unless somebody does."""
+        shared = self._mailboxes.get(number)
+        if shared is not None and not shared.seats:
+            self._end(shared, ExitReason(ExitKind.NOPROC))
+
     def abandon(self) -> None:
         """End those that nobody ever took from."""
         for shared in list(self._mailboxes.values()):

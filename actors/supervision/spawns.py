@@ -44,6 +44,7 @@ class Spawns:
         self.requests: dict[str, Handle] = {
             "spawn": self._on_spawn,
             "open_shared": self._on_open_shared,
+            "forget_shared": self._on_forget_shared,
         }
 
     def _on_spawn(
@@ -63,6 +64,11 @@ class Spawns:
             self._refuse_start(asker, label, exc)
         else:
             self._lifecycle.askers.answer(asker, Kind.ANSWER, {"number": number})
+
+    def _on_forget_shared(
+        self, _asker: Asker, _sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        self._lifecycle.sharing.forget(facts["number"])
 
     def _refuse_start(self, asker: Asker, label: str, error: Exception) -> None:
         limit = limit_behind(error, label) if isinstance(error, OSError) else None

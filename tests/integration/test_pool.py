@@ -10,6 +10,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from actors import (
     Event,
     HashBy,
     MailboxFullError,
+    NotSerializableError,
     OptionError,
     Pool,
     SpawnError,
@@ -373,6 +375,23 @@ def test_a_pool_whose_worker_does_not_start_leaves_nothing(
         system.options(size=2, name="brittle").pool(Brittle, 1).result()
 
     assert next_event("child_stopped", "brittle-0").kind == "child_stopped"
+
+
+def test_a_pool_none_of_whose_workers_can_be_asked_for_leaves_nothing(
+    system: ActorSystem,
+) -> None:
+    path = Path(system.spawn(PlainCounter).result()._system)
+
+    def files() -> int:
+        return len(list(path.iterdir()))
+
+    before = files()
+
+    for _ in range(3):
+        with pytest.raises(NotSerializableError):
+            system.options(size=2).pool(Brittle, threading.Lock()).result()  # type: ignore[arg-type]
+
+    wait_until(lambda: files() == before, "the mailboxes to go")
 
 
 def test_growing_fails_with_the_error_of_the_worker_and_keeps_the_others(
