@@ -121,7 +121,7 @@ class Flight:
         try:
             self._launch(items)
         except MailboxFullError:
-            self._back = items
+            self._back = self._back or items
             if not self._batches:
                 raise
             return False
@@ -134,8 +134,7 @@ class Flight:
             pending = part.pending = self._send(items)
         except (NotSerializableError, MessageTooLargeError) as exc:
             if len(items) > 1:  # one of them: which one shows when each goes alone
-                for item in items:
-                    self._launch([item])
+                self._launch_alone(items)
                 return
             part.error = exc
             self._batches[batch] = None
@@ -143,6 +142,14 @@ class Flight:
             return
         self._batches[batch] = None
         pending.when_settled(functools.partial(self._on_settled, batch, part))
+
+    def _launch_alone(self, items: list[Any]) -> None:
+        for place, item in enumerate(items):
+            try:
+                self._launch([item])
+            except MailboxFullError:
+                self._back = items[place:]  # those before are on their way
+                raise
 
     def _on_settled(self, batch: Batch, part: Part) -> None:
         if batch.has_landed:  # cancelled
