@@ -43,10 +43,17 @@ class Estate:
     mailbox_fd: int
     mailbox_bytes: int | None
     ledger: Ledger = attrs.field(init=False)
+    _inode: int = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Look at what waits outside of the mailbox."""
+        """Look at what waits outside of the mailbox, and which one it is."""
         self.ledger = self.page.ledger(self.directory.fd, self.number)
+        self._inode = self._inode_by_name()
+
+    def _inode_by_name(self) -> int:
+        """Return what senders know the mailbox by: its file's inode, which is not that of a socket or queue behind it."""
+        name = mailbox_name(self.number)
+        return os.stat(name, dir_fd=self.directory.fd, follow_symlinks=False).st_ino
 
     @classmethod
     def create(
@@ -111,8 +118,7 @@ class Estate:
             TransportError: None could be made.
             OSError: The same.
         """
-        name = mailbox_name(self.number)
-        inode = os.fstat(self.mailbox_fd).st_ino
+        name, inode = mailbox_name(self.number), self._inode
         self.transport.unlink(self.directory.fd, name)
         held = _create_mailbox(
             self.transport,
@@ -123,12 +129,13 @@ class Estate:
         )
         os.dup2(held, self.mailbox_fd, inheritable=False)
         os.close(held)
+        self._inode = self._inode_by_name()
         self.ledger.lose()
         return inode
 
     def is_mailbox(self, inode: int) -> bool:
         """Return whether *inode* is the mailbox's, and not that of one before it."""
-        return os.fstat(self.mailbox_fd).st_ino == inode
+        return self._inode == inode
 
     def in_hand(self) -> Iterator[tuple[Header, int]]:
         """Yield the messages the dead incarnation had started, and empty their slots afterwards.

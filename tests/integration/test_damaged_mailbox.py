@@ -15,9 +15,11 @@ import pytest
 
 from actors import ActorRef, ActorSystem, Event, MailboxLostError
 from actors.errors import ActorError
+from actors.runtime.outgoing import mailbox_name
 from tests.support.actors_under_test import Inbox
 from tests.support.gates import SECONDS, Gate
 from tests.support.lives import Chatter, Ledger, notes
+from transports.kernel import landing_name
 
 NextEvent = Callable[[str, str], Event]
 MOST = 10**9  # messages of one sender
@@ -30,10 +32,12 @@ def inbox(system: ActorSystem) -> Iterator[ActorRef[Inbox]]:
     ref.kill().result()
 
 
-def smash(system: ActorSystem, ref: ActorRef[Any], seed: int) -> None:
+def smash(
+    system: ActorSystem, ref: ActorRef[Any], seed: int, name: str | None = None
+) -> None:
     """Write random bytes over the whole ring, or over a part of it that every sender and receiver reads."""
     chance = random.Random(seed)
-    path = system._opened().directory.path / f"{ref._number}.mail"
+    path = system._opened().directory.path / (name or mailbox_name(ref._number))
     fd = os.open(path, os.O_RDWR)
     size = os.fstat(fd).st_size if seed % 2 else 512
     os.pwrite(fd, chance.randbytes(size), 0)
@@ -82,6 +86,28 @@ def test_asks_in_a_damaged_mailbox_fail_and_do_not_wait(
         with pytest.raises(MailboxLostError, match=r"echo: the mailbox of Inbox-"):
             pending.result(SECONDS)
     assert patient.ask(Inbox.echo, "on").result(SECONDS) == "on"
+
+
+@pytest.mark.parametrize("transport", ["unix", "pipe", "mq"])
+def test_asks_in_a_mailbox_whose_landing_is_damaged_fail_and_do_not_wait(
+    system: ActorSystem, gate: Gate, transport: str
+) -> None:
+    """Of a socket or a queue the root named what the askers did not know it by: they waited for ever."""
+    options = system.options(transport=transport, intensity=10**6)
+    patient = options.spawn(Inbox).result().within(None)
+    holding = patient.ask(Inbox.wait_for, gate.path)
+    gate.wait_until_entered()
+    asked = [patient.ask(Inbox.echo, number) for number in range(3)]
+
+    smash(system, patient, 3, landing_name(mailbox_name(patient._number)))
+    gate.open()
+
+    assert holding.result(SECONDS) == "released"
+    for pending in asked:
+        with pytest.raises(MailboxLostError, match=r"echo: the mailbox of Inbox-"):
+            pending.result(SECONDS)
+    assert patient.ask(Inbox.echo, "on").result(SECONDS) == "on"
+    patient.kill().result(SECONDS)
 
 
 def test_the_loss_is_told(
