@@ -310,7 +310,8 @@ class Crew(Generic[A]):
     def stats(self) -> PoolStats:
         """Return what the workers are doing, and how much waits for them."""
         self.check_running()
-        return stats.of_pool(self.client, self.workers, self.shared)
+        leaving = list(self.leaving)
+        return stats.of_pool(self.client, self.workers, leaving, self.shared)
 
     def busy(self) -> int:
         """Return how many workers have a message in hand."""

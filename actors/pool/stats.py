@@ -47,7 +47,7 @@ class PoolStats:
         size: Workers that are there, those that restart as well.
         workers: Each of them, by index.
         queued: Messages that no worker has taken, whoever has sent them: in the mailbox that all share, and in their own.
-        outstanding: Asks of this process that are not answered yet, wherever they are.
+        outstanding: Asks of this process that are not answered yet, wherever they are, also with workers that leave.
     """
 
     size: int
@@ -116,19 +116,23 @@ def _queued(directory: RuntimeDirectory, number: int) -> int:
 
 
 def of_pool(
-    client: Client, workers: Sequence[Worker[Any]], shared: int | None
+    client: Client,
+    workers: Sequence[Worker[Any]],
+    leaving: Iterable[Worker[Any]],
+    shared: int | None,
 ) -> PoolStats:
-    """Return what *workers* are doing, and how much waits for them there and in the mailbox *shared*."""
+    """Return what *workers* are doing, and how much waits for them there and in the mailbox *shared*; those *leaving* still answer."""
     told = of_workers(client.directory, workers)
     numbers = {worker.number for worker in workers}
     if shared is not None:
         numbers.add(shared)
     asked = list(client.questions.open.values())
+    answering = numbers.union(worker.number for worker in leaving)
     return PoolStats(
         size=len(told),
         workers=told,
         queued=queued(client.directory, numbers),
-        outstanding=sum(pending.number in numbers for pending in asked),
+        outstanding=sum(pending.number in answering for pending in asked),
     )
 
 

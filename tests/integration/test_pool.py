@@ -266,9 +266,11 @@ def test_what_is_queued_for_a_worker_is_answered_before_the_pool_shrinks(
     queued = [pool.ask(Hand.index) for _ in range(10)]
 
     shrinking = pool.resize(1)
+    outstanding = pool.stats().outstanding
     turnstile.let(2)
     shrinking.result()
 
+    assert outstanding == 12
     assert [pending.result() for pending in held] == [0, 1]
     assert [pending.result() for pending in queued] == [0, 1] * 5
 
