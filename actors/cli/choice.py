@@ -77,12 +77,13 @@ def system_of(
 
 
 def actor_of(system: System, name: str) -> Actor:
-    """Return the actor that is meant by *name*, or by its number in the system.
+    """Return the actor that is meant by *name*, or by its number in the system; a pool's mailbox only where no actor is called so.
 
     Raises:
         CommandError: There is none, or there are several.
     """
-    found = [actor for actor in system.actors if actor.name == name]
+    called = [actor for actor in system.actors if actor.name == name]
+    found = [actor for actor in called if actor.state is not State.SHARED] or called
     if not found and name.isdecimal():
         found = [actor for actor in system.actors if actor.number == int(name)]
     if not found:

@@ -13,6 +13,7 @@ from actors.cli.choice import (
     split,
     system_of,
 )
+from actors.cli.snapshot import State
 from tests.support.snapshots import a_system, an_actor
 
 TWO_SHOPS = ["shop.1", "shop.2", "web.3"]
@@ -108,3 +109,12 @@ def test_two_actors_of_one_name_are_told_apart_by_their_numbers() -> None:
         "several actors are called 'one'; give the number of one instead: 5, 8"
     )
     assert actor_of(system, "8").number == 8
+
+
+def test_an_actor_is_meant_before_the_mailbox_of_a_pool_of_its_name() -> None:
+    actor = an_actor("resize", number=3)
+    mailbox = an_actor("resize", number=2, state=State.SHARED)
+
+    assert actor_of(a_system(mailbox, actor), "resize") is actor
+    assert actor_of(a_system(mailbox, actor), "2") is mailbox
+    assert actor_of(a_system(mailbox), "resize") is mailbox
