@@ -198,7 +198,8 @@ def landed(dir_fd: int, name: str, head_bytes: int) -> list[Waiting]:
     except MailboxNotFoundError:
         return []
     try:
-        return shm.waiting_in(fd, head_bytes)
+        is_unfinished = os.fstat(fd).st_size == 0  # it is being made
+        return [] if is_unfinished else shm.waiting_in(fd, head_bytes)
     finally:
         os.close(fd)
 

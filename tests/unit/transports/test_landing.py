@@ -268,6 +268,15 @@ def test_contents_show_each_frame_of_what_was_put_at_once(box: Box) -> None:
         assert [each.size for each in contents.frames] == [3, 3, 0]
 
 
+def test_a_landing_that_is_being_made_holds_nothing(box: Box) -> None:
+    """Who looked into a mailbox at that moment was told that it was damaged."""
+    os.truncate(box.place.path / landing_name(NAME), 0)
+
+    contents = box.transport.inspect(box.place.dir_fd, NAME, held=box.held)
+
+    assert contents.depth.frames == 0
+
+
 def test_another_receiver_takes_what_has_landed_first(box: Box) -> None:
     box.outlet.put_some(THREE)
     box.outlet.put(b"behind")
