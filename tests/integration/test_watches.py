@@ -294,7 +294,12 @@ def test_notice_in_a_mailbox_outlives_a_purge(
 @pytest.mark.parametrize(
     ("method", "level", "error", "text"),
     [
-        (Observer.pid, "actor", TypeError, "cannot be called"),
+        (
+            Observer.pid,
+            "actor",
+            TypeError,
+            r"Observer\.pid has to take one argument: what is heard",
+        ),
         (Member.pid, "actor", TypeError, "Observer"),
         (Observer.over, "process", OptionError, "'incarnation'"),
     ],
