@@ -118,7 +118,8 @@ def test_workers_made_of_one_shared_array_have_it_in_memory_once(
     assert [total.result() for total in totals] == [size] * WORKERS
     pids = [worker.ask(Reader.pid).result() for worker in workers]
     used = sum(map(pss_of_blobs, [os.getpid(), *pids]))
-    assert size <= used <= size + MIB
+    # The kernel rounds the share of each process down.
+    assert size - len(pids) * MIB // 64 <= used <= size + MIB
     assert size <= blob_bytes(system) <= size + MIB
     for worker in workers:
         worker.kill().result()

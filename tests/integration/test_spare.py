@@ -22,6 +22,7 @@ from tests.support.spares import (
     moulds_of,
     ready_spare_of,
     spares_of,
+    the_mould_of,
 )
 from tests.support.trees import Member
 
@@ -128,7 +129,7 @@ def test_spare_and_mould_have_nothing_of_anybody(
 ) -> None:
     member = system.spawn(Member).result()
     spare = ready_spare_of(root)
-    (mould,) = moulds_of(root)
+    mould = the_mould_of(root)
 
     for pid in (spare, mould):
         files = [name for name in descriptors_of(pid) if name.startswith("/dev/shm")]
@@ -230,7 +231,7 @@ def kill_if_there(pid: int) -> None:
 def test_stage_of_a_killed_mould_is_removed_by_the_next(
     system: ActorSystem, root: int
 ) -> None:
-    (mould,) = moulds_of(root)
+    mould = the_mould_of(root)
     stages = directory_of(system) / "spare"
     system.spawn(Member).result().kill().result()  # there is a spare process for it
     assert [stage.name for stage in stages.iterdir()] == [str(mould)]
@@ -241,7 +242,7 @@ def test_stage_of_a_killed_mould_is_removed_by_the_next(
     ready_spare_of(root)
 
     (stage,) = stages.iterdir()
-    assert [stage.name] == [str(pid) for pid in moulds_of(root)]
+    assert stage.name == str(the_mould_of(root))
 
 
 # The end.

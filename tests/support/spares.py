@@ -27,6 +27,18 @@ def is_unborn(pid: int) -> bool:
         return False
 
 
+def the_mould_of(supervisor: int) -> int:
+    """Return the mould of *supervisor*; a copy of it bears its name for a moment."""
+    found: list[int] = []
+
+    def is_alone() -> bool:
+        found[:] = moulds_of(supervisor)
+        return len(found) == 1
+
+    wait_until(is_alone, "one mould")
+    return found[0]
+
+
 def ready_spare_of(supervisor: int) -> int:
     """Return the spare process of *supervisor*, once it waits for its birth."""
     found: list[int] = []
