@@ -17,15 +17,12 @@
 
 #include "ring.h"
 
-#define MAX_PARTS 16
+#include "outlet.h"
+
 #define MANY_PACKETS 12  /* of the 16 that a pipe holds unless asked */
 #define MANY_DATAGRAMS 8 /* of the 11 that a socket does */
 #define SOCKET_BYTES 640 /* what the kernel counts beside each, at least */
 #define MESSAGE_BYTES (FRAME_LIMIT + sizeof(record_t))
-
-/* What other modules define, fetched once at import. */
-static PyObject *put_accepted, *put_full, *put_closed;
-static PyObject *closed_error, *frame_too_large_error;
 
 /* The epoch has passed: never waits, whatever the descriptor's flags say. */
 static const struct timespec now = {0, 0};
@@ -106,61 +103,43 @@ sender_dealloc(SenderObject *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
+/* Append one frame, if it finds room beside others: 1, 0 or -1 with an exception. */
 static int
-raise_too_large(size_t size, size_t limit)
+append_opened(message_t *message, const SenderObject *self, const parts_t *frame)
 {
-    PyObject *error = PyObject_CallFunction(frame_too_large_error, "nn", (Py_ssize_t)size,
-                                            (Py_ssize_t)limit);
-    if (error != NULL) {
-        PyErr_SetObject(frame_too_large_error, error);
-        Py_DECREF(error);
-    }
-    return -1;
-}
-
-/* Append one frame: 1, 0 if it finds no room beside others, or -1 with an exception. */
-static int
-message_append(message_t *message, SenderObject *self, PyObject *const *parts,
-               Py_ssize_t count)
-{
-    Py_buffer views[MAX_PARTS];
-    Py_ssize_t opened = 0;
-    size_t size = 0;
-    int answer = -1;
-    if (count > MAX_PARTS) {
-        PyErr_Format(PyExc_ValueError, "a frame of %zd parts: at most %d", count, MAX_PARTS);
+    size_t begin = align8(message->size);
+    if (frame->size > self->limit) {
+        raise_too_large(frame->size, self->limit);
         return -1;
     }
-    while (opened < count &&
-           PyObject_GetBuffer(parts[opened], &views[opened], PyBUF_SIMPLE) == 0) {
-        size += (size_t)views[opened].len;
-        opened++;
+    if (begin + sizeof(record_t) + frame->size > self->room) {
+        return 0;
     }
-    size_t begin = align8(message->size);
-    if (opened == count && size > self->limit) {
-        raise_too_large(size, self->limit);
+    record_t *record = (record_t *)(void *)(message->bytes + begin);
+    unsigned char *at = message->bytes + begin + sizeof(record_t);
+    memset(message->bytes + message->size, 0, begin - message->size);
+    record->mark = RECORD_MARK;
+    record->length = (uint32_t)frame->size;
+    record->seq = self->sent + 1 + (uint64_t)message->frames;
+    for (Py_ssize_t i = 0; i < frame->count; i++) {
+        memcpy(at, frame->parts[i].iov_base, frame->parts[i].iov_len);
+        at += frame->parts[i].iov_len;
     }
-    else if (opened == count && begin + sizeof(record_t) + size > self->room) {
-        answer = 0;
+    message->size = begin + sizeof(record_t) + frame->size;
+    message->frames++;
+    return 1;
+}
+
+static int
+message_append(message_t *message, const SenderObject *self, PyObject *const *parts,
+               Py_ssize_t count)
+{
+    parts_t frame;
+    if (parts_open(&frame, parts, count) < 0) {
+        return -1;
     }
-    else if (opened == count) {
-        record_t *record = (record_t *)(void *)(message->bytes + begin);
-        unsigned char *at = message->bytes + begin + sizeof(record_t);
-        memset(message->bytes + message->size, 0, begin - message->size);
-        record->mark = RECORD_MARK;
-        record->length = (uint32_t)size;
-        record->seq = self->sent + 1 + (uint64_t)message->frames;
-        for (Py_ssize_t i = 0; i < count; i++) {
-            memcpy(at, views[i].buf, (size_t)views[i].len);
-            at += views[i].len;
-        }
-        message->size = begin + sizeof(record_t) + size;
-        message->frames++;
-        answer = 1;
-    }
-    while (opened > 0) {
-        PyBuffer_Release(&views[--opened]);
-    }
+    int answer = append_opened(message, self, &frame);
+    parts_close(&frame);
     return answer;
 }
 
@@ -179,8 +158,7 @@ sender_offer(SenderObject *self, const message_t *message)
 {
     ssize_t sent;
     if (self->fd < 0) { /* opening a buffer can run code that closes this end */
-        PyErr_SetString(closed_error, "this end has been closed");
-        return NULL;
+        return raise_closed();
     }
     if (is_unlinked(self)) {
         return put_closed;
@@ -240,8 +218,7 @@ put_one(SenderObject *self, PyObject *const *args, Py_ssize_t count, bool is_pat
     message.size = 0;
     message.frames = 0;
     if (self->fd < 0) {
-        PyErr_SetString(closed_error, "this end has been closed");
-        return NULL;
+        return raise_closed();
     }
     if (message_append(&message, self, args, count) < 0) {
         return NULL;
@@ -298,8 +275,7 @@ sender_put_some(SenderObject *self, PyObject *arg)
     message.size = 0;
     message.frames = 0;
     if (self->fd < 0) {
-        PyErr_SetString(closed_error, "this end has been closed");
-        return NULL;
+        return raise_closed();
     }
     PyObject *frames = PySequence_Fast(arg, "put_some() needs a sequence of frames");
     if (frames == NULL) {
@@ -410,41 +386,10 @@ static struct PyModuleDef module = {
     .m_methods = methods,
 };
 
-static int
-fetch(const char *module_name, const char *name, PyObject **where)
-{
-    PyObject *found = PyImport_ImportModule(module_name);
-    if (found == NULL) {
-        return -1;
-    }
-    *where = PyObject_GetAttrString(found, name);
-    Py_DECREF(found);
-    return *where == NULL ? -1 : 0;
-}
-
-static int
-fetch_names(void)
-{
-    PyObject *put;
-    if (fetch("transports.mailbox", "Put", &put) < 0) {
-        return -1;
-    }
-    put_accepted = PyObject_GetAttrString(put, "ACCEPTED");
-    put_full = PyObject_GetAttrString(put, "FULL");
-    put_closed = PyObject_GetAttrString(put, "CLOSED");
-    Py_DECREF(put);
-    if (put_accepted == NULL || put_full == NULL || put_closed == NULL ||
-        fetch("transports.errors", "ClosedError", &closed_error) < 0 ||
-        fetch("transports.errors", "FrameTooLargeError", &frame_too_large_error) < 0) {
-        return -1;
-    }
-    return 0;
-}
-
 PyMODINIT_FUNC
 PyInit__kernel(void)
 {
-    if (fetch_names() < 0) {
+    if (fetch_outlet_names() < 0) {
         return NULL;
     }
     PyObject *made = PyModule_Create(&module);

@@ -16,15 +16,14 @@
 
 #include "ring.h"
 
+#include "outlet.h"
+
 #define MAX_READERS 64
-#define MAX_PARTS 16
 #define MAX_REJECTED 64 /* pieces that are no records, and that one take reads away */
 #define MAX_SPIN_NS INT64_C(200000)
 
 /* What other modules define, fetched once at import. */
-static PyObject *put_accepted, *put_full, *put_closed, *put_late;
-static PyObject *depth_type;
-static PyObject *closed_error, *corrupt_error, *frame_too_large_error;
+static PyObject *put_late, *depth_type, *corrupt_error;
 
 /* Set the exception for a failed ring call; errno is read for RING_ERROR. */
 static PyObject *
@@ -34,13 +33,6 @@ raise_for(ring_result_t result)
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     PyErr_SetString(corrupt_error, "the ring's shared bytes make no sense");
-    return NULL;
-}
-
-static PyObject *
-raise_closed(void)
-{
-    PyErr_SetString(closed_error, "this end has been closed");
     return NULL;
 }
 
@@ -413,40 +405,15 @@ writer_dealloc(WriterObject *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
-/* Point `part` at the bytes of `object`; `view` is filled where it has to be
- * released again. */
-static int
-open_part(PyObject *object, struct iovec *part, Py_buffer *view)
-{
-    view->obj = NULL;
-    if (PyBytes_CheckExact(object)) { /* the usual case, without a buffer */
-        part->iov_base = PyBytes_AS_STRING(object);
-        part->iov_len = (size_t)PyBytes_GET_SIZE(object);
-        return 0;
-    }
-    if (PyObject_GetBuffer(object, view, PyBUF_SIMPLE) < 0) {
-        return -1;
-    }
-    part->iov_base = view->buf;
-    part->iov_len = (size_t)view->len;
-    return 0;
-}
-
 static PyObject *
-writer_append(WriterObject *self, const struct iovec *parts, size_t count, size_t size)
+writer_append(WriterObject *self, const parts_t *frame)
 {
-    if (size > self->writer.ring.limit) {
-        PyObject *error = PyObject_CallFunction(
-            frame_too_large_error, "nK", (Py_ssize_t)size,
-            (unsigned long long)self->writer.ring.limit);
-        if (error != NULL) {
-            PyErr_SetObject(frame_too_large_error, error);
-            Py_DECREF(error);
-        }
-        return NULL;
+    if (frame->size > self->writer.ring.limit) {
+        return raise_too_large(frame->size, self->writer.ring.limit);
     }
     PyObject *answer;
-    switch (ring_put(&self->writer, parts, count, (uint32_t)size)) {
+    switch (ring_put(&self->writer, frame->parts, (size_t)frame->count,
+                     (uint32_t)frame->size)) {
     case RING_OK:
         answer = put_accepted;
         break;
@@ -473,35 +440,19 @@ writer_append(WriterObject *self, const struct iovec *parts, size_t count, size_
 static PyObject *
 writer_put(WriterObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    struct iovec parts[MAX_PARTS];
-    Py_buffer views[MAX_PARTS];
-    PyObject *answer = NULL;
-    Py_ssize_t count = 0;
-    size_t size = 0;
-    if (nargs > MAX_PARTS) {
-        PyErr_Format(PyExc_ValueError, "a frame of %zd parts: at most %d", nargs,
-                     MAX_PARTS);
+    parts_t frame;
+    PyObject *answer;
+    if (parts_open(&frame, args, nargs) < 0) {
         return NULL;
     }
-    while (count < nargs && open_part(args[count], &parts[count], &views[count]) == 0) {
-        size += parts[count].iov_len;
-        count++;
-    }
     /* After the buffers: opening one can run code that closes this end. */
-    if (count == nargs) {
-        if (self->writer.ring.header != NULL) {
-            answer = writer_append(self, parts, (size_t)count, size);
-        }
-        else if (self->is_corrupt) {
-            raise_for(RING_CORRUPT);
-        }
-        else {
-            raise_closed();
-        }
+    if (self->writer.ring.header != NULL) {
+        answer = writer_append(self, &frame);
     }
-    while (count > 0) {
-        PyBuffer_Release(&views[--count]);
+    else {
+        answer = self->is_corrupt ? raise_for(RING_CORRUPT) : raise_closed();
     }
+    parts_close(&frame);
     return answer;
 }
 
@@ -1297,46 +1248,13 @@ static struct PyModuleDef definition = {
 };
 
 static int
-fetch(const char *module_name, const char *name, PyObject **where)
-{
-    PyObject *module = PyImport_ImportModule(module_name);
-    if (module == NULL) {
-        return -1;
-    }
-    *where = PyObject_GetAttrString(module, name);
-    Py_DECREF(module);
-    return *where == NULL ? -1 : 0;
-}
-
-static int
-fetch_put_results(void)
-{
-    PyObject *put;
-    if (fetch("transports.mailbox", "Put", &put) < 0) {
-        return -1;
-    }
-    put_accepted = PyObject_GetAttrString(put, "ACCEPTED");
-    put_full = PyObject_GetAttrString(put, "FULL");
-    put_closed = PyObject_GetAttrString(put, "CLOSED");
-    put_late = PyObject_GetAttrString(put, "LATE");
-    Py_DECREF(put);
-    return put_accepted == NULL || put_full == NULL || put_closed == NULL ||
-                   put_late == NULL
-               ? -1
-               : 0;
-}
-
-static int
 fetch_names(void)
 {
-    if (fetch_put_results() < 0 ||
-        fetch("transports.mailbox", "Depth", &depth_type) < 0 ||
-        fetch("transports.errors", "ClosedError", &closed_error) < 0 ||
-        fetch("transports.errors", "CorruptError", &corrupt_error) < 0 ||
-        fetch("transports.errors", "FrameTooLargeError", &frame_too_large_error) < 0) {
-        return -1;
-    }
-    return 0;
+    return fetch_outlet_names() < 0 || fetch_put("LATE", &put_late) < 0 ||
+                   fetch("transports.mailbox", "Depth", &depth_type) < 0 ||
+                   fetch("transports.errors", "CorruptError", &corrupt_error) < 0
+               ? -1
+               : 0;
 }
 
 static int
