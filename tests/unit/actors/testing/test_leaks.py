@@ -233,7 +233,7 @@ def test_a_queue_of_a_system_that_ran_before_is_no_leak(system: ActorSystem) -> 
     left = leaks.left_since(before)
     counter.kill().result()
 
-    assert [Path(name).parent for name in made] == [queues.FOLDER]
+    assert queues.FOLDER in {Path(name).parent for name in made}  # others make theirs
     assert left == []
 
 
