@@ -9,8 +9,10 @@ import contextlib
 import errno
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+
+import attrs
 
 
 class TransportError(Exception):
@@ -165,27 +167,54 @@ FROM_ERRNO: dict[int, type[TransportError]] = {
 }
 
 
-@contextlib.contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn an ``OSError`` of the block, which deals with *what*, into one of ours."""
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in {errno.EMFILE, errno.ENFILE}:
-            limit = limit_behind(exc, f"an open file ({what})")
+@attrs.frozen
+class translated:  # noqa: N801 - used like contextlib.suppress
+    """Turn an ``OSError`` of the block, which deals with *what*, into one of ours.
+
+    No frame on the way holds either error, as that of a generator would: in a cycle they would keep all that the callers have in hand.
+    """
+
+    what: str
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError):
+            raise self._translation(error) from error
+
+    def _translation(self, error: OSError) -> Exception:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            limit = limit_behind(error, f"an open file ({self.what})")
             if limit is not None:
-                raise limit from exc
-        error = FROM_ERRNO.get(exc.errno or 0, TransportError)
-        msg = f"{what}: {exc.strerror or exc}"
-        raise error(msg) from exc
+                return limit
+        ours = FROM_ERRNO.get(error.errno or 0, TransportError)
+        return ours(f"{self.what}: {error.strerror or error}")
 
 
-@contextlib.contextmanager
-def space_for(what: str, needed_bytes: int, dir_fd: int) -> Iterator[None]:
+@attrs.frozen
+class space_for:  # noqa: N801 - used like contextlib.suppress
     """Turn a full file system in the block into a ``NoSpaceError`` with the figures."""
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno not in NO_SPACE:
-            raise
-        raise NoSpaceError.from_os_error(exc, what, needed_bytes, dir_fd) from exc
+
+    what: str
+    needed_bytes: int
+    dir_fd: int
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise NoSpaceError.from_os_error(
+                error, self.what, self.needed_bytes, self.dir_fd
+            ) from error

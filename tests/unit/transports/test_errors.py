@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import os
 import pickle
+import weakref
 
 import pytest
 
@@ -67,6 +70,32 @@ def test_too_many_open_files_become_a_limit_with_its_cause() -> None:
 
     assert "cannot open 1.mail" in str(caught.value)
     assert caught.value.__cause__ is foreign
+
+
+def test_who_fails_is_let_go_without_the_collector() -> None:
+    def fail(held: Held) -> None:
+        assert held.value
+        with (
+            contextlib.suppress(errors.MailboxNotFoundError),
+            translated("cannot open 1.mail"),
+        ):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    gc.disable()
+    try:
+        held = Held()
+        seen = weakref.ref(held)
+        fail(held)
+        del held
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+class Held:
+    """What a caller has in hand."""
+
+    value = 1
 
 
 def test_bad_endpoint_is_a_value_error_too() -> None:
