@@ -39,8 +39,8 @@ class Source(Protocol):
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """Block the thread until *pending* is settled or *timeout* has passed."""
 
-    def breathe(self) -> Generator[Any, Any, None]:
-        """Give the event loop a turn if it has had none for too long."""
+    def is_breath_due(self) -> bool:
+        """Return whether the event loop is to be given a turn now: it has had none for too long."""
         ...
 
     def withdraw(self, pending: Pending[Any]) -> None:
@@ -146,8 +146,8 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
                 except asyncio.CancelledError:
                     source.withdraw(self)
                     raise
-            else:
-                yield from source.breathe()
+            elif source.is_breath_due():
+                yield
         if self.state == FAILED:
             raise self._error()
         value: T_co = self.value
@@ -218,7 +218,8 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
                     return
             self.value = value
             self.state = DONE
-            self._wake()
+            if self.wakers:
+                self._wake()
 
     def fail(self, error: BaseException) -> None:
         """Settle with *error*; the first settlement counts."""

@@ -65,9 +65,9 @@ class Relay:
         """See ``pending.Source``."""
         self._client.block(pending, timeout)
 
-    def breathe(self) -> Generator[Any, Any, None]:
+    def is_breath_due(self) -> bool:
         """See ``pending.Source``."""
-        return self._client.breathe()
+        return self._client.is_breath_due()
 
     def withdraw(self, pending: Pending[Any]) -> None:
         """See ``pending.Source``."""

@@ -259,6 +259,18 @@ class Cell:
         self.drain()
 
     def _step(self) -> bool:
+        if (self._is_called or self._inherited or self.ticks) and self._step_aside():
+            return True
+        slot = self._free.pop()
+        data = self._next(slot)
+        if data is None:
+            self._free.append(slot)
+            return False
+        self._handle(slot, data)
+        return True
+
+    def _step_aside(self) -> bool:
+        """Do what comes before what else waits in the mailboxes; False where there is nothing like that any more."""
         if self._is_called and self._free:
             # Before all else, which may last: the others may be asleep.
             self._is_called = False
@@ -271,17 +283,14 @@ class Cell:
         if self._inherited:  # already in a slot, so it needs no free one
             slot = self._inherited.pop()
             data = slot.frame()
+            if data is not None:
+                self._handle(slot, data)
+                return True
+            self._free.append(slot)
         elif self.ticks:
             self._run_tick(self.ticks.popleft())
             return True
-        else:
-            slot = self._free.pop()
-            data = self._next(slot)
-        if data is None:
-            self._free.append(slot)
-            return False
-        self._handle(slot, data)
-        return True
+        return False
 
     def _next(self, slot: Slot) -> bytes | None:
         try:

@@ -43,9 +43,11 @@ MAIN = 1  # process number of the program that started the system
 # Looked up once: each is used for every message.
 _TELL = int(Kind.TELL)
 _ASK = int(Kind.ASK)
+_REPLY = int(Kind.REPLY)
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
 _UNPACK = frame.HEADER.unpack_from
+_HEADER_BYTES = frame.HEADER_BYTES
 
 
 class Client:
@@ -70,6 +72,7 @@ class Client:
             directory, number, self.status, self.questions, self.blobs
         )
         self.waiting = Waiting(self.lane, self, self.questions, self.outgoing)
+        self.is_breath_due = self.waiting.is_breath_due  # see ``pending.Source``
         self.ending = Ending(self.questions, self.outgoing, self.waiting)
         self.evidence = Evidence(directory, number, self.status, self.outgoing.routes)
         self.questions.where = self.evidence.where
@@ -164,8 +167,12 @@ class Client:
         pending: Pending[Any] = Pending(self)
         self.questions.describe(pending, number, name, label, timeout)
         try:
-            route = self.outgoing.routes.get(number) or self._route(number)
-            self._question(route, pending, _ASK, method, body)
+            outgoing = self.outgoing
+            route = outgoing.routes.get(number) or self._route(number)
+            if not outgoing.ask(route, pending, method, body):
+                self._question(route, pending, _ASK, method, body)
+            elif self.ending.error is not None:
+                self.ending.catch(pending)
         except GoneError:
             self._undelivered.give_up(pending, number, None)
         return pending
@@ -328,8 +335,13 @@ class Client:
         data = take()
         if data is None:
             return False
+        settle, header_bytes = self.questions.settle, _HEADER_BYTES
         while data is not None:
-            self._receive(data)
+            _, kind, flags, _, length, _, _, _, corr, _, _, _ = _UNPACK(data)
+            if kind == _REPLY and not flags:  # what most of it is
+                settle(corr, _REPLY, data[header_bytes + length :])
+            else:
+                self._receive(kind, flags, corr, data[header_bytes + length :])
             data = take()
         self.outgoing.flush()  # credits came back
         return True
@@ -341,9 +353,7 @@ class Client:
             if header.flags & frame.BLOB:
                 parcel.drop(data[header.body_at :], self.blobs)
 
-    def _receive(self, data: bytes) -> None:
-        _, kind, flags, _, length, _, _, _, corr, _, _, _ = _UNPACK(data)
-        body = data[frame.HEADER_BYTES + length :]
+    def _receive(self, kind: int, flags: int, corr: int, body: bytes) -> None:
         if flags & frame.BLOB:
             try:
                 opened = parcel.receive(body, self.blobs)
@@ -367,7 +377,7 @@ class Client:
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""
         if self.ending.is_copy_of(pending):
-            return self.breathe()
+            return _at_once()
         if self.waits is None:
             return self.waiting.suspend(pending)
         if self.status.words[status.HOLDS_UP]:
@@ -383,10 +393,6 @@ class Client:
         finally:
             if at is not None:
                 waits.end(at)
-
-    def breathe(self) -> Generator[Any, Any, None]:
-        """See ``pending.Source``."""
-        return self.waiting.breathe()
 
     def block(self, pending: Pending[Any], timeout: float | None) -> None:
         """See ``pending.Source``."""
@@ -462,3 +468,8 @@ class Client:
                 f"with ActorSystem.attach({name!r}), and look the actor up there"
             )
         )
+
+
+def _at_once() -> Generator[Any, Any, None]:
+    """Wait for nothing."""
+    yield from ()

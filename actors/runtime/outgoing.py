@@ -33,6 +33,7 @@ _PACK = frame.HEADER.pack
 _VERSION = frame.VERSION
 _HEADER_BYTES = frame.HEADER_BYTES
 _PICKLE = int(frame.Codec.PICKLE)
+_ASK = int(Kind.ASK)
 _ACCEPTED = Put.ACCEPTED
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
@@ -221,8 +222,17 @@ class Outgoing:
         """
         try:
             route = self.lanes.get(lane) or self.lane(lane)
+            parts: tuple[bytes, ...]
             try:
-                parts = self.pack(route, kind, b"", body, codec, corr)
+                if type(body) is bytes and _HEADER_BYTES + len(body) <= route.limit:
+                    # fmt: off
+                    header = _PACK(
+                        _VERSION, kind, 0, codec, 0, 0, self._number, 0, corr, _now_ns(), 0, 0,
+                    )
+                    # fmt: on
+                    parts = header, body
+                else:
+                    parts = self.pack(route, kind, b"", body, codec, corr)
             except (MessageTooLargeError, NoSpaceError, OSError) as exc:
                 if kind == Kind.REPLY:  # the actor makes an error of it
                     raise
@@ -292,6 +302,39 @@ class Outgoing:
         except (GoneError, MailboxFullError):
             self._discard(parts)
             raise
+
+    def ask(
+        self, route: Route, pending: Pending[Any], method: bytes, body: bytes | Parcel
+    ) -> bool:
+        """Send a question that is small, and finds room and a credit, as almost all do; False where it is to be packed and posted.
+
+        Raises:
+            GoneError: The receiver has ended.
+        """
+        length = len(method)
+        if (
+            type(body) is not bytes
+            or route.outbox
+            or _HEADER_BYTES + length + len(body) > route.limit
+        ):
+            return False
+        questions, number = self._questions, self._number
+        pending.corr = corr = questions.new_id()
+        pending.inode = route.inode
+        if not questions.enter(pending):
+            return False
+        # fmt: off
+        header = _PACK(
+            _VERSION, _ASK, 0, _PICKLE, length, 0, number, number, corr, _now_ns(), pending.deadline_ns, 0,
+        )
+        # fmt: on
+        result = route.put(header, method, body)
+        if result is _ACCEPTED:
+            return True
+        if result is Put.CLOSED:  # as in _offer
+            raise GoneError
+        questions.leave(corr)
+        return False
 
     def put_back(self, number: int, data: bytes) -> None:
         """Send a frame again that was taken out of the mailbox of process *number*, and is not to be lost.

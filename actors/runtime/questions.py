@@ -39,6 +39,9 @@ from actors.wire import failure, reasons
 from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
 
+# Looked up once: each is used for every message.
+_REPLY = int(Kind.REPLY)
+_now_ns = time.monotonic_ns
 RESERVED = 4  # one credit of so many is kept for those who hold few
 
 _REFUSALS: dict[str, type[Exception]] = {
@@ -78,7 +81,9 @@ class Questions:
         self._reserve = credits_ // RESERVED
         self._loads = loads
         # An answer to an earlier incarnation must not look like one to a question of ours.
-        self._serial = itertools.count((incarnation << 40) + 1)
+        serial = itertools.count((incarnation << 40) + 1)
+        # Returns a number that this process, and an earlier incarnation of it, has given to nothing else.
+        self.new_id: Callable[[], int] = serial.__next__
         self._later: list[tuple[int, Callable[[], object]]] = []  # when, and what
         self.on_later: Callable[[], None] = lambda: None
 
@@ -96,8 +101,9 @@ class Questions:
         pending.method = method
         pending.timeout = timeout
         if timeout is not None:
-            pending.deadline_ns = deadline = time.monotonic_ns() + int(timeout * 1e9)
-            if not self.next_deadline_ns or deadline < self.next_deadline_ns:
+            pending.deadline_ns = deadline = _now_ns() + int(timeout * 1e9)
+            due = self.next_deadline_ns
+            if not due or deadline < due:
                 self.next_deadline_ns = deadline  # _look_at, without the call
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> None:
@@ -131,13 +137,9 @@ class Questions:
         """Take back ``withdraw``: somebody waits again."""
         self._marks.unmark(pending.corr)
 
-    def new_id(self) -> int:
-        """Return a number that this process, and an earlier incarnation of it, has given to nothing else."""
-        return next(self._serial)
-
     def number(self, pending: Pending[Any]) -> int:
         """Give *pending* its correlation id."""
-        pending.corr = next(self._serial)
+        pending.corr = self.new_id()
         return pending.corr
 
     def enter(self, pending: Pending[Any]) -> bool:
@@ -176,7 +178,7 @@ class Questions:
             self._marks.unmark(corr)
         if pending is None or pending.state != WAITING:
             return
-        if kind == Kind.REPLY:
+        if kind == _REPLY:
             try:
                 value = self._loads(body)
             except DecodeError as exc:

@@ -38,6 +38,7 @@ MAX_SLEEP_SECONDS = 24 * 3600.0  # poll refuses more than 24 days
 HANDOVER_SECONDS = 0.005  # then whoever has the pump lock is woken
 # A thread that queues behind another looks again this often, whatever happens.
 SECOND_LOOK_SECONDS = 0.1
+_now_ns = time.monotonic_ns  # looked up once: it is used for every answer
 
 
 class Inlet(Protocol):
@@ -112,7 +113,8 @@ class Waiting:
         if not self._driver_thread():
             self._look_once(pending)
         if pending.state != WAITING:
-            yield from self.breathe()
+            if self.is_breath_due():
+                yield
             return
         while pending.state == WAITING:
             if self._questions.withdrawn:
@@ -162,12 +164,13 @@ class Waiting:
     def called(self) -> None:
         """Do nothing; see ``loop.Source``."""
 
-    def breathe(self) -> Generator[Any, Any, None]:
-        """Give the loop a turn if it has had none for too long."""
-        now = time.monotonic_ns()
-        if now - self._breath_ns > BREATH_NS:
-            self._breath_ns = now
-            yield
+    def is_breath_due(self) -> bool:
+        """Return whether the loop has had no turn for too long, to somebody who gives it one then."""
+        now = _now_ns()
+        if now - self._breath_ns <= BREATH_NS:
+            return False
+        self._breath_ns = now
+        return True
 
     def _is_pumping_allowed(self) -> bool:
         """Return whether this thread may look at the lane, given the pump lock."""

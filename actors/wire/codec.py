@@ -28,6 +28,7 @@ from transports.errors import NoSpaceError
 MAX_PICKLER_BYTES = 4096
 # Smaller buffers are cheaper copied into the pickle than mapped.
 MIN_BUFFER_BYTES = 16 * 1024
+_loads = pickle.loads  # noqa: TID251 - this is the place
 
 
 class Codec:
@@ -67,12 +68,13 @@ class Codec:
             pickler.dump(obj)
         except Exception as exc:  # noqa: BLE001 - the other pickler may know better
             return self._encode_by_value(obj, exc)
-        encoded: bytes | Parcel = pickler.pieces[0]
-        if len(pickler.pieces) > 1 or pickler.buffers:
-            encoded = Parcel(pickler.pieces.copy(), pickler.buffers.copy())
+        pieces = pickler.pieces
+        encoded: bytes | Parcel = pieces[0]
+        if len(pieces) > 1 or pickler.buffers:
+            encoded = Parcel(pieces.copy(), pickler.buffers.copy())
             pickler.buffers.clear()
         if pickler.__sizeof__() <= MAX_PICKLER_BYTES:
-            pickler.pieces.clear()
+            pieces.clear()
             pickler.clear_memo()
             self._idle.append(pickler)
         return encoded
@@ -118,9 +120,11 @@ class Codec:
                 chained.
         """
         try:
+            if type(data) is bytes:  # almost always
+                return _loads(data)
             if isinstance(data, Opened):
-                return pickle.loads(data.data, buffers=data.buffers)  # noqa: S301, TID251 - this is the place
-            return pickle.loads(data)  # noqa: S301, TID251 - this is the place
+                return _loads(data.data, buffers=data.buffers)
+            return _loads(data)
         except Exception as exc:
             size = len(data.data if isinstance(data, Opened) else data)
             why = diagnosis.text_of(exc)

@@ -33,8 +33,8 @@ class Sender:
         pending.wakers = [woken.set]
         yield from woken.wait().__await__()
 
-    def breathe(self) -> Generator[Any, Any, None]:
-        yield from ()
+    def is_breath_due(self) -> bool:
+        return False
 
     def withdraw(self, pending: Pending[Any]) -> None:
         """An event is no message that could be called back."""
