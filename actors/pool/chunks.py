@@ -14,7 +14,7 @@ from __future__ import annotations
 
 SECONDS = 0.001  # of work that one message may hold
 LONG_SECONDS = (
-    0.04  # where the end is in sight: nobody sees a result that comes so much later
+    0.1  # where the end is in sight: nobody sees a result that comes so much later
 )
 SHARE = 2  # chunks for each worker, of what may be in flight and of what is left
 WEIGHT = 0.25  # of the newest measurement

@@ -301,7 +301,7 @@ class Pool(Generic[A]):
         """Ask for *method* with each of *items*, and return the results as they come: for ``async for``, or ``for`` without a loop.
 
         Items are taken as there is room for them, so they may be endless. Those that take little travel several in a message, at most
-        a millisecond's work, or 40 where *items* has a length and nothing limits what a message may take; then a death costs those that
+        a millisecond's work, or 100 where *items* has a length and nothing limits what a message may take; then a death costs those that
         were begun. With routing by key, or with ``retry_on``, each travels alone.
 
         Without ``within`` or a ``timeout`` a message has no deadline.

@@ -65,7 +65,7 @@ def measured(chunks: Chunks, seconds: float) -> list[int]:
 
 
 def test_items_travel_together_for_longer_where_it_is_known_how_many_are_left() -> None:
-    assert measured(Chunks(64, 4, 1000), 0.01) == [1, 2, 4]
+    assert measured(Chunks(64, 4, 1000), 0.025) == [1, 2, 4]
 
 
 def test_the_last_items_go_one_by_one() -> None:
@@ -98,7 +98,7 @@ def test_few_messages_go_out_until_it_is_known_what_items_take() -> None:
     chunks = Chunks(64, 4, 1000)
     before = chunks.messages
     for _ in range(2):
-        chunks.measured(chunks.size, chunks.size * 0.01)
+        chunks.measured(chunks.size, chunks.size * 0.025)
 
     assert (before, chunks.messages) == (8, None)
 
