@@ -41,6 +41,7 @@ typedef struct {
     size_t limit; /* of one frame */
     size_t last;  /* bytes of the last record that went alone */
     uint64_t sent;
+    uint32_t slack; /* messages that can go until the receiver may be behind */
     kind_t kind;
     bool gathers; /* the receiver has a landing for several records at once */
 } SenderObject;
@@ -164,12 +165,12 @@ sender_offer(SenderObject *self, const message_t *message)
         return put_closed;
     }
     do {
-        sent = self->kind == KIND_QUEUE
-                   ? mq_timedsend(self->fd, (const char *)message->bytes,
-                                             message->size, 0, &now)
-                              : write(self->fd, message->bytes, message->size);
+        sent = self->kind == KIND_QUEUE ? mq_timedsend(self->fd, (const char *)message->bytes,
+                                                       message->size, 0, &now)
+                                        : write(self->fd, message->bytes, message->size);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0) {
+        self->slack = 0;
         switch (errno) {
         case EAGAIN:
         case ENOBUFS:
@@ -186,29 +187,55 @@ sender_offer(SenderObject *self, const message_t *message)
         }
     }
     self->sent += (uint64_t)message->frames;
+    self->slack -= self->slack > 0;
     /* Again: whoever unlinked it meanwhile may have looked for frames already. */
     return is_unlinked(self) ? put_closed : put_accepted;
 }
 
-/* Whether so much waits already that the receiver is behind: three quarters of a queue,
- * or as many bytes as many frames like the last take.  Of a socket, the kernel tells what
- * waits of this sender. */
-static bool
-is_behind(const SenderObject *self)
+/* How many messages like the last can come until the receiver is behind: three quarters of
+ * a queue, or as many bytes as MANY messages take.  Of a socket, the kernel tells what waits
+ * of this sender. */
+static uint32_t
+count_slack(const SenderObject *self)
 {
     struct mq_attr attributes;
+    size_t many, each = self->last;
     int bytes = 0;
     switch (self->kind) {
     case KIND_QUEUE:
-        return mq_getattr(self->fd, &attributes) == 0 &&
-               4 * attributes.mq_curmsgs >= 3 * attributes.mq_maxmsg;
+        if (mq_getattr(self->fd, &attributes) < 0) {
+            return 1;
+        }
+        many = (size_t)(3 * attributes.mq_maxmsg + 3) / 4;
+        return many > (size_t)attributes.mq_curmsgs ? (uint32_t)(many - attributes.mq_curmsgs)
+                                                    : 0;
     case KIND_SOCKET:
-        return ioctl(self->fd, SIOCOUTQ, &bytes) == 0 &&
-               (size_t)bytes >= MANY_DATAGRAMS * (self->last + SOCKET_BYTES);
+        many = MANY_DATAGRAMS;
+        each += SOCKET_BYTES;
+        if (ioctl(self->fd, SIOCOUTQ, &bytes) < 0) {
+            return 1;
+        }
+        break;
     default:
-        return ioctl(self->fd, FIONREAD, &bytes) == 0 &&
-               (size_t)bytes >= MANY_PACKETS * self->last;
+        many = MANY_PACKETS;
+        if (ioctl(self->fd, FIONREAD, &bytes) < 0) {
+            return 1;
+        }
+        break;
     }
+    return many > (size_t)bytes / each ? (uint32_t)(many - (size_t)bytes / each) : 0;
+}
+
+/* Whether the receiver is behind.  The kernel is asked only when as many messages have gone
+ * as had been missing the last time: the receiver takes no more than there are, and where
+ * others send as well, the mailbox is full before we know. */
+static bool
+is_behind(SenderObject *self)
+{
+    if (self->slack == 0) {
+        self->slack = count_slack(self);
+    }
+    return self->slack == 0;
 }
 
 static PyObject *

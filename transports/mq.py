@@ -49,7 +49,7 @@ from transports.mailbox import Contents, Depth, Note
 
 MESSAGE_BYTES = 1024
 INLINE_LIMIT = MESSAGE_BYTES - RECORD_BYTES
-DEFAULT_MESSAGES = 4
+DEFAULT_MESSAGES = 6
 
 _NAME = re.compile(r"/actors-[0-9a-f]{32}")
 _NAME_BYTES = len("/actors-") + 32

@@ -19,7 +19,7 @@ from actors.runtime import lanes, reports, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.questions import Questions
-from actors.runtime.route import Letter, Route
+from actors.runtime.route import Letter, Parts, Route
 from actors.wire import frame, parcel
 from actors.wire.frame import Kind
 from actors.wire.parcel import Parcel
@@ -35,9 +35,10 @@ _HEADER_BYTES = frame.HEADER_BYTES
 _PICKLE = int(frame.Codec.PICKLE)
 _ASK = int(Kind.ASK)
 _ACCEPTED = Put.ACCEPTED
+_OUTBOX = status.OUTBOX
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
-FLUSH_EVERY = 32  # messages that wait for one receiver, which has taken some meanwhile
+FLUSH_EVERY = 64  # messages that wait for one receiver, which has taken some meanwhile
 LONG_NS = 5_000_000_000  # whoever has waited so long for room tells the supervisor
 
 
@@ -77,6 +78,7 @@ class Outgoing:
         self._blobs = blobs
         self.max_message_bytes = page.words[status.MAX_MESSAGE]
         self._status = page
+        self._words = page.words
         self._questions = questions
         # Around outboxes only; signal handlers may re-enter.
         self._lock = threading.RLock()
@@ -183,7 +185,7 @@ class Outgoing:
         corr: int = 0,
         lane: int = 0,
         deadline_ns: int = 0,
-    ) -> tuple[bytes, bytes, bytes]:
+    ) -> Parts:
         """Return a frame for *route* in parts; what is too large for it becomes a blob.
 
         Raises:
@@ -283,7 +285,7 @@ class Outgoing:
     def post(
         self,
         route: Route,
-        parts: tuple[bytes, ...],
+        parts: Parts,
         pending: Pending[Any],
         *,
         is_question: bool,
@@ -296,9 +298,9 @@ class Outgoing:
             MailboxFullError: There is no room to wait in either.
         """
         try:
-            if route.outbox or not self._offer(route, parts, pending, is_question):
-                letter = Letter(parts, pending, is_question=is_question)
-                self._queue(route, letter, is_bounded=is_bounded)
+            if not route.outbox and self._offer(route, parts, pending, is_question):
+                return
+            self._queue(route, Letter(parts, pending, is_question), is_bounded)
         except (GoneError, MailboxFullError):
             self._discard(parts)
             raise
@@ -344,7 +346,7 @@ class Outgoing:
         """
         route, pending = self.route(number), Pending[None]()
         at = frame.read(data).body_at
-        parts = data[:at], data[at:]
+        parts = data[:at], b"", data[at:]
         self.post(route, parts, pending, is_question=False, is_bounded=False)
 
     def holds(self, number: int) -> bool:
@@ -363,7 +365,7 @@ class Outgoing:
             self._count()
         return [b"".join(letter.parts) for letter in letters]
 
-    def _discard(self, parts: tuple[bytes, ...]) -> None:
+    def _discard(self, parts: Parts) -> None:
         """Remove the payload of a frame that was not accepted."""
         if parts[0][frame.FLAGS_AT] & frame.BLOB:
             parcel.drop(parts[-1], self._blobs)
@@ -371,7 +373,7 @@ class Outgoing:
     def _offer(
         self,
         route: Route,
-        parts: tuple[bytes, ...],
+        parts: Parts,
         pending: Pending[Any],
         is_question: bool,  # noqa: FBT001 - positional for speed
     ) -> bool:
@@ -393,17 +395,18 @@ class Outgoing:
             self._questions.leave(pending.corr)
         return False
 
-    def _queue(self, route: Route, letter: Letter, *, is_bounded: bool) -> None:
+    def _queue(self, route: Route, letter: Letter, is_bounded: bool) -> None:  # noqa: FBT001 - positional for speed
         with self._lock:
-            if not route.queue(letter, is_bounded=is_bounded):
+            if not route.queue(letter, is_bounded):
                 msg = (
                     f"{letter.pending.target}: {len(route.outbox)} messages ({route.outbox_bytes} bytes) wait here for room "
                     "in its mailbox already; this one was not sent"
                 )
                 raise MailboxFullError(msg)
             is_new = id(route) not in self.backlog
-            self.backlog[id(route)] = route
-            self._status.words[status.OUTBOX] += 1
+            if is_new:
+                self.backlog[id(route)] = route
+            self._words[_OUTBOX] += 1
         self.on_backlog(is_new)
         if not len(route.outbox) % FLUSH_EVERY:
             self.flush()
@@ -482,8 +485,10 @@ class Outgoing:
         if result is Put.CLOSED:
             raise GoneError
         accepted = count if result is _ACCEPTED else 0
+        gone = letters[:accepted]
         # All of them first: what is left there when Ctrl-C comes is sent again.
-        for letter in [route.pop() for _ in range(accepted)]:
+        route.take_out(gone)
+        for letter in gone:
             if not letter.is_question:
                 letter.pending.resolve(None)
         for letter in letters[accepted:]:

@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actors.pending import WAITING
 from actors.runtime import lanes, status
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 # Looked up once: each is used for every message.
 _ACCEPTED, _FULL, _CLOSED = Put.ACCEPTED, Put.FULL, Put.CLOSED
 _RECORD_BYTES = 16  # what stands before a frame
+_now_ns = time.monotonic_ns
 _FLAGS_AT, _BLOB, _CLOSED_WORD = frame.FLAGS_AT, frame.BLOB, status.CLOSED
 # For one mailbox, or for the root supervisor; past it a send is refused with MailboxFullError.
 # Answers are never refused: there are no more of them than their asker has asked for.
 OUTBOX_BYTES = 16 * 2**20
+
+Parts: TypeAlias = tuple[bytes, bytes, bytes]  # of a frame: header, method, body
 
 
 class Letter:
@@ -37,21 +40,34 @@ class Letter:
     Attributes:
         parts: Of the frame.
         size: What it takes, in bytes: with a payload of its own, without memory that it only refers to.
+        has_payload: Whether the frame only names what is sent.
         since_ns: Since when it waits.
         pending: Settled when it is accepted, or when its answer comes.
         is_question: Which of them.
     """
 
-    __slots__ = ("is_question", "parts", "pending", "since_ns", "size")
+    __slots__ = (
+        "has_payload",
+        "is_question",
+        "parts",
+        "pending",
+        "since_ns",
+        "size",
+    )
 
     def __init__(
-        self, parts: tuple[bytes, ...], pending: Pending[Any], *, is_question: bool
+        self,
+        parts: Parts,
+        pending: Pending[Any],
+        is_question: bool,  # noqa: FBT001 - positional for speed
     ) -> None:
+        header, method, body = parts
         self.parts = parts
-        self.size = sum(map(len, parts))
-        if parts[0][frame.FLAGS_AT] & frame.BLOB:
-            self.size += parcel.size(parts[-1])
-        self.since_ns = time.monotonic_ns()
+        self.size = len(header) + len(method) + len(body)
+        self.has_payload = bool(header[_FLAGS_AT] & _BLOB)
+        if self.has_payload:
+            self.size += parcel.size(body)
+        self.since_ns = _now_ns()
         self.pending = pending
         self.is_question = is_question
 
@@ -109,7 +125,7 @@ class Route:
         # Of the outlet: for what finds the outbox empty, for what was in it, and for several of those at once.
         self._put_first: Callable[..., Put]
         self._put: Callable[..., Put]
-        self._put_some: Callable[[list[tuple[bytes, ...]]], tuple[Put, int]] | None
+        self._put_some: Callable[[list[Parts]], tuple[Put, int]] | None
         self.outbox: deque[Letter] = deque()
         self.outbox_bytes = 0
         self._connect(outlet)
@@ -168,11 +184,7 @@ class Route:
         room = _RECORD_BYTES + self.limit
         for letter in self.outbox:
             room -= _RECORD_BYTES + letter.size
-            if (
-                room < 0
-                or letter.parts[0][_FLAGS_AT] & _BLOB
-                or letter.pending.state != WAITING
-            ):
+            if room < 0 or letter.has_payload or letter.pending.state != WAITING:
                 break
             room &= ~7  # each record begins at a multiple of 8
             letters.append(letter)
@@ -246,15 +258,26 @@ class Route:
             return None
         return None if fd is None or fd < 0 else fd
 
-    def queue(self, letter: Letter, *, is_bounded: bool = True) -> bool:
+    def queue(self, letter: Letter, is_bounded: bool = True) -> bool:  # noqa: FBT001, FBT002 - positional for speed
         """Let *letter* wait for room; False when there is no place for it here either."""
-        is_bounded &= self._status is not None or self.number == lanes.ROOT
-        is_full = self.outbox_bytes + letter.size > OUTBOX_BYTES
-        if is_bounded and is_full and self.outbox:  # one always fits
+        size = self.outbox_bytes + letter.size
+        if (
+            size > OUTBOX_BYTES
+            and is_bounded
+            and (self._status is not None or self.number == lanes.ROOT)
+            and self.outbox  # one always fits
+        ):
             return False
         self.outbox.append(letter)
-        self.outbox_bytes += letter.size
+        self.outbox_bytes = size
         return True
+
+    def take_out(self, letters: list[Letter]) -> None:
+        """Take *letters* out, which are the first."""
+        drop = self.outbox.popleft
+        for letter in letters:
+            drop()
+            self.outbox_bytes -= letter.size
 
     def pop(self) -> Letter:
         """Take the first letter out."""

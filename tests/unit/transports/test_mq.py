@@ -18,7 +18,7 @@ from transports.errors import EndpointError, LimitError, MailboxNotFoundError
 from transports.mq import INLINE_LIMIT, MESSAGE_BYTES, TRANSPORT, MqMailbox
 from transports.record import HEADER
 
-BYTES_OF_A_QUEUE = 4 * (1024 + 96)  # what the kernel counts for four messages
+BYTES_OF_A_QUEUE = 6 * (1024 + 96)  # what the kernel counts for six messages
 LIMITS = Path("/proc/sys/fs/mqueue")
 
 needs_root = pytest.mark.skipif(
@@ -71,8 +71,8 @@ def test_message_that_is_no_frame_is_counted_and_the_next_one_taken(
     assert receiver.mailbox.rejected == 1
 
 
-def test_default_mailbox_holds_four_messages(receiver: Receiver) -> None:
-    assert fill(receiver.place.connect(TRANSPORT), bytes(INLINE_LIMIT)) == 4
+def test_default_mailbox_holds_six_messages(receiver: Receiver) -> None:
+    assert fill(receiver.place.connect(TRANSPORT), bytes(INLINE_LIMIT)) == 6
 
 
 def test_capacity_is_rounded_up_to_whole_messages(place: Place) -> None:
@@ -84,7 +84,7 @@ def test_capacity_is_rounded_up_to_whole_messages(place: Place) -> None:
 def test_depth_is_exact(receiver: Receiver) -> None:
     fill(receiver.place.connect(TRANSPORT), b"x")
 
-    assert receiver.mailbox.depth().frames == 4
+    assert receiver.mailbox.depth().frames == 6
 
 
 def test_unlink_removes_the_queue_and_its_file(place: Place) -> None:

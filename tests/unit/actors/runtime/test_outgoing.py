@@ -28,7 +28,7 @@ from transports.errors import NoSpaceError
 from transports.mailbox import Note, Outlet, Put
 
 RECEIVER, SENDER = 7, 3
-FRAME = (b"x" * 200,)
+FRAME = (b"x" * 200, b"", b"")
 
 
 @attrs.define(eq=False)

@@ -86,7 +86,9 @@ def test_a_route_on_which_nothing_waits_any_more_is_not_watched(full: Full) -> N
 
 def test_a_route_that_waits_for_something_else_is_not_watched(full: Full) -> None:
     """A mailbox with room is writable at all times, so the loop would have spun."""
-    full.route.queue(Letter((b"question",), Pending(), is_question=True))
+    full.route.queue(
+        Letter((b"question", b"", b"question"), Pending(), is_question=True)
+    )
 
     full.rooms.follow([full.route])
 
