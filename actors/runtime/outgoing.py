@@ -224,7 +224,7 @@ class Outgoing:
         """
         try:
             route = self.lanes.get(lane) or self.lane(lane)
-            parts: tuple[bytes, ...]
+            parts: Parts
             try:
                 if type(body) is bytes and _HEADER_BYTES + len(body) <= route.limit:
                     # fmt: off
@@ -232,7 +232,7 @@ class Outgoing:
                         _VERSION, kind, 0, codec, 0, 0, self._number, 0, corr, _now_ns(), 0, 0,
                     )
                     # fmt: on
-                    parts = header, body
+                    parts = header, b"", body
                 else:
                     parts = self.pack(route, kind, b"", body, codec, corr)
             except (MessageTooLargeError, NoSpaceError, OSError) as exc:
