@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -168,13 +169,14 @@ FROM_ERRNO: dict[int, type[TransportError]] = {
 
 
 @attrs.frozen
-class translated:  # noqa: N801 - used like contextlib.suppress
-    """Turn an ``OSError`` of the block, which deals with *what*, into one of ours.
+class _Instead:
+    """Raises what *translate* makes of the ``OSError`` of a block, if it makes something of it.
 
-    No frame on the way holds either error, as that of a generator would: in a cycle they would keep all that the callers have in hand.
+    A class, which lets go of the name it has for it: the frame of a generator would hold the error whose traceback holds the frame, and so keep
+    all that the callers have in hand.
     """
 
-    what: str
+    translate: Callable[[OSError], Exception | None]
 
     def __enter__(self) -> None:
         pass
@@ -186,35 +188,34 @@ class translated:  # noqa: N801 - used like contextlib.suppress
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, OSError):
-            raise self._translation(error) from error
+            ours = self.translate(error)
+            if ours is not None:
+                try:
+                    raise ours from error
+                finally:
+                    del ours
 
-    def _translation(self, error: OSError) -> Exception:
+
+def translated(what: str) -> _Instead:
+    """Turn an ``OSError`` of the block, which deals with *what*, into one of ours."""
+
+    def translate(error: OSError) -> Exception:
         if error.errno in {errno.EMFILE, errno.ENFILE}:
-            limit = limit_behind(error, f"an open file ({self.what})")
+            limit = limit_behind(error, f"an open file ({what})")
             if limit is not None:
                 return limit
         ours = FROM_ERRNO.get(error.errno or 0, TransportError)
-        return ours(f"{self.what}: {error.strerror or error}")
+        return ours(f"{what}: {error.strerror or error}")
+
+    return _Instead(translate)
 
 
-@attrs.frozen
-class space_for:  # noqa: N801 - used like contextlib.suppress
+def space_for(what: str, needed_bytes: int, dir_fd: int) -> _Instead:
     """Turn a full file system in the block into a ``NoSpaceError`` with the figures."""
 
-    what: str
-    needed_bytes: int
-    dir_fd: int
+    def translate(error: OSError) -> Exception | None:
+        if error.errno not in NO_SPACE:
+            return None
+        return NoSpaceError.from_os_error(error, what, needed_bytes, dir_fd)
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
-            raise NoSpaceError.from_os_error(
-                error, self.what, self.needed_bytes, self.dir_fd
-            ) from error
+    return _Instead(translate)
