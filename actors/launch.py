@@ -31,7 +31,8 @@ EXIT_SECONDS = 5.0
 
 # The root finds modules where this program finds them, whatever directory either of them runs in.
 _PROGRAM = """
-import json, os, sys
+import gc, json, os, sys
+gc.disable()  # until everything has been imported
 with os.fdopen(int(sys.argv[1])) as file:
     config = json.load(file)
 sys.path[:] = config["path"]

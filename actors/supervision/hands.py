@@ -88,17 +88,17 @@ class Body:
 class Hands:
     """The processes of one supervisor."""
 
-    def __init__(  # noqa: PLR0913 - what one supervisor starts with
+    def __init__(  # noqa: PLR0913, PLR0917 - what one supervisor starts with
         self,
         reports: Reports,
         alarms: Alarms,
         selector: selectors.EpollSelector,
+        spare: Spare,
         release: Callable[[], None],
         life: Life,
         kept: Iterable[int],
         *,
         owns_births: bool = False,
-        is_root: bool = False,
     ) -> None:
         """Watch processes in *selector*.
 
@@ -106,12 +106,11 @@ class Hands:
             reports: Hears what happens.
             alarms: Of the loop; those of the kinds in ``ALARMS`` come back through ``on_alarm``.
             selector: Of the loop.
+            spare: Is wanted at the latest once a child has died.
             release: Unmaps, in a new child, what belongs to this process alone: its memory would outlive us for as long as the child does.
             life: Is the child, in its own process.
             kept: Descriptors that every child has, besides its own.
             owns_births: Whether the descriptors of a birth are closed here once its process has them.
-            is_root: Whether births are to be expected all the time; below the root, which has its children from the beginning, they
-                are once one has died.
         """
         self.to_fork: deque[Birth] = deque()
         self._bodies: dict[int, Body] = {}
@@ -126,9 +125,7 @@ class Hands:
         self._life = life
         self._kept = frozenset(kept)
         self._owns_births = owns_births
-        self._is_root = is_root
-        self._has_borne = False
-        self._spare = Spare(alarms, selector)
+        self._spare = spare
 
     def fork(self, birth: Birth) -> None:
         """Have a process made; the loop returns to whoever may fork."""
@@ -151,9 +148,8 @@ class Hands:
         """Return the next fork that a birth needs; what the spare process can be, it is."""
         while self.to_fork:
             birth = self.to_fork.popleft()
-            if (self._is_root and self._has_borne) or birth.incarnation > 1:
+            if birth.incarnation > 1:
                 self._spare.want()
-            self._has_borne = True
             born = self._spare.bear(birth)
             if born is None:
                 return self._task(birth)

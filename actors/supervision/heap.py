@@ -7,8 +7,9 @@ import gc
 from actors.supervision import _heap
 
 
-def share() -> None:
-    """Have the copies of this process share what there is now."""
-    gc.collect()
+def share(*, collects: bool = True) -> None:
+    """Have the copies of this process share what there is now, after a collection unless there is next to nothing to collect."""
+    if collects:
+        gc.collect()
     _heap.immortalize(gc.get_objects())  # no count of references is written to
     gc.freeze()  # and no collection touches it

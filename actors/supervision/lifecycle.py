@@ -56,6 +56,7 @@ from actors.supervision.settings import BRUTAL_KILL, SupervisorOptions
 from actors.supervision.settling import Settling
 from actors.supervision.sharing import Sharing
 from actors.supervision.sightings import Sightings
+from actors.supervision.spare import Spare
 from actors.supervision.watches import Watches
 from actors.wire import reasons
 
@@ -70,6 +71,7 @@ class Lifecycle:
         events: Events,
         alarms: Alarms,
         selector: selectors.EpollSelector,
+        spare: Spare,
         payloads: Payloads,
         outputs: Outputs,
     ) -> None:
@@ -139,10 +141,10 @@ class Lifecycle:
             self._sightings,
             alarms,
             selector,
+            spare,
             self._release,
             Life(directory),
             directory.descriptors(),
-            is_root=True,
         )
         self.top = Branch(TOP, Group(SupervisorOptions()), self.hands)
 

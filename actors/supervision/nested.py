@@ -5,7 +5,6 @@ It is forked by the hands of its parent, never loads user code, and dies with it
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import faulthandler
 import os
@@ -13,81 +12,30 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
-from actors.runtime import process, record
+from actors.runtime import record
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.loop import RingLoop
-from actors.runtime.rehearsal import Stage
-from actors.runtime.start import Start
-from actors.supervision import fork, handover, heap, linux, orders, reaper
+from actors.supervision import fork, handover, linux, orders, reaper
 from actors.supervision.alarms import Alarms
-from actors.supervision.birth import AsActor, Birth
+from actors.supervision.birth import AsSupervisor, Birth
 from actors.supervision.hands import Ended, Hands, Task
+from actors.supervision.life import ActorLife
 from actors.supervision.line import Line
-from transports.errors import TransportError
+from actors.supervision.spare import Spare
 
 RETRY_SECONDS = 0.001  # how soon a full line is tried again
 
 
-class Life:
-    """What a process does with its birth."""
-
-    def __init__(self, directory: RuntimeDirectory) -> None:
-        """Live in the system of *directory*."""
-        self._directory = directory
-        self._loop: RingLoop | None = None
-        self._stage: Stage | None = None
-
-    def begin(self) -> None:
-        """See ``spare.Life``."""
-        with contextlib.suppress(TransportError, OSError):  # it can go without
-            self._stage = Stage(self._directory)
-
-    def practise(self) -> None:
-        """See ``spare.Life``."""
-        if self._stage is not None:
-            with contextlib.suppress(TransportError, OSError):
-                self._stage.rehearse(lambda: False)
-                heap.share()
-
-    def prepare(self, is_called: Callable[[], bool]) -> None:
-        """See ``spare.Life``."""
-        handover.rehearse()
-        if self._stage is not None:
-            with contextlib.suppress(TransportError, OSError):
-                self._stage.rehearse(is_called)
-        if not is_called():
-            self._loop = RingLoop()
-
-    def end(self) -> None:
-        """See ``spare.Life``."""
-        if self._stage is not None:
-            self._stage.remove()
+class Life(ActorLife):
+    """What a process does with its birth, of an actor or of a supervisor."""
 
     def __call__(self, birth: Birth) -> NoReturn:
-        """Be an actor, or a supervisor; never returns."""
-        role = birth.role
-        if not isinstance(role, AsActor):
-            run(self._directory, role.line_fd, birth.goodbye_fd)
-        process.run(
-            Start(
-                directory=self._directory,
-                number=birth.number,
-                incarnation=birth.incarnation,
-                name=birth.name,
-                scheme=role.scheme,
-                mailbox_fd=role.mailbox_fd,
-                goodbye_fd=birth.goodbye_fd,
-                arguments=role.arguments,
-                heartbeat=role.heartbeat,
-                resources=role.resources,
-                redelivers=role.redelivers,
-                shared=role.shared,
-            ),
-            self._loop,
-        )
+        """Be it; never returns."""
+        if isinstance(birth.role, AsSupervisor):
+            run(self.directory, birth.role.line_fd, birth.goodbye_fd)
+        super().__call__(birth)
 
 
 class Nested:
@@ -103,6 +51,7 @@ class Nested:
             self,
             self._alarms,
             self._selector,
+            Spare(self._alarms, self._selector),
             lambda: None,
             Life(directory),
             directory.descriptors(),

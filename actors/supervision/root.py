@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import fcntl
+import gc
 import os
 import signal
 from pathlib import Path
@@ -21,7 +22,7 @@ import actors.system
 from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork, heap, linux, log, preload
 from actors.supervision.console import STDERR, STDOUT
-from actors.supervision.supervisor import Supervisor
+from actors.supervision.cradle import Cradle
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
 
@@ -44,6 +45,14 @@ def main(config: dict[str, Any]) -> None:
     # After that: what it has done to the log and to signals is not for us.
     configure_log()
     wakeup = _catch_signals()
+    cradle = Cradle.make()
+    cradle.termination.catch()
+    atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
+    heap.share(collects=False)
+    gc.enable()
+    cradle.order_spare(directory)
+    from actors.supervision.supervisor import Supervisor  # noqa: PLC0415 - it takes as long as the spare process
+
     supervisor = Supervisor(
         directory,
         config["main_pidfd"],
@@ -51,12 +60,11 @@ def main(config: dict[str, Any]) -> None:
         wakeup,
         config["transport"],
         preloaded,
+        cradle,
         is_labelled=config["output"] == "labelled",
     )
-    signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "should_stop", True))
     # The program that executed us may have blocked some; what has come meanwhile comes now.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
     heap.share()
     while (task := supervisor.run()) is not None:
         try:

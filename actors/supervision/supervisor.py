@@ -25,13 +25,13 @@ from actors.runtime.rooms import LOOK_AGAIN_SECONDS, Rooms
 from actors.runtime.route import Route
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision import console, log, reaper, repeats, watchdog
-from actors.supervision.alarms import Alarms
 from actors.supervision.child import ActorChild
 from actors.supervision.closing import Closing
 from actors.supervision.companions import Companions
 from actors.supervision.complaints import Complaints
 from actors.supervision.console import Console
 from actors.supervision.control import Control
+from actors.supervision.cradle import Cradle
 from actors.supervision.desk import Desk
 from actors.supervision.estates import Estates
 from actors.supervision.events import Events
@@ -64,7 +64,7 @@ MAX_FAILURE_BYTES = 4096  # of why the system has failed, for all who use it
 class Supervisor:
     """The root supervisor of one system."""
 
-    def __init__(  # noqa: PLR0913 - what one program starts with
+    def __init__(  # noqa: PLR0913, PLR0917 - what one program starts with
         self,
         directory: RuntimeDirectory,
         main_pidfd: int,
@@ -72,6 +72,7 @@ class Supervisor:
         wakeup_fd: int,
         transport: str,
         preloaded: Preloaded,
+        cradle: Cradle,
         *,
         is_labelled: bool,
     ) -> None:
@@ -84,9 +85,9 @@ class Supervisor:
             wakeup_fd: Becomes readable when a signal has arrived.
             transport: Scheme of the mailboxes of actors that do not choose their own.
             preloaded: What has been imported for all of them.
+            cradle: The beginning of the loop.
             is_labelled: What they write is shown line by line, with their names.
         """
-        self.should_stop = False  # set by a signal
         self._directory = directory
         self._main_pidfd = main_pidfd
         self._lane = lanes.Lane(directory.fd, ROOT)
@@ -97,9 +98,9 @@ class Supervisor:
         questions = Questions(0, 1, lambda _: None, Withdrawn(self._page))
         self._outgoing = Outgoing(directory, ROOT, self._page, questions, self._blobs)
         self._events = Events(self._outgoing)
-        self._alarms = Alarms()
+        self._alarms, self._selector = cradle.alarms, cradle.selector
+        self._termination = cradle.termination
         self._repeats = Repeats(self._events, self._alarms)
-        self._selector = selectors.EpollSelector()
         self._console = Console(self._selector, self._alarms)
         log.FILE.lead_to(self._console)
         self._payloads = Payloads(
@@ -115,6 +116,7 @@ class Supervisor:
             self._events,
             self._alarms,
             self._selector,
+            cradle.spare,
             self._payloads,
             Outputs(directory, self._selector, self._console, is_labelled=is_labelled),
         )
@@ -319,7 +321,7 @@ class Supervisor:
     def _on_signal(self, wakeup_fd: int) -> None:
         os.read(wakeup_fd, 4096)
         self.lifecycle.hands.on_child_signal()
-        if self.should_stop and not self._closing.is_stopping:
+        if self._termination.has_come and not self._closing.is_stopping:
             self._closing.stop_all()
 
     def show_end(self) -> None:
@@ -328,7 +330,7 @@ class Supervisor:
             self._page.words[status.CLOSED] = status.BY_OWNER
         elif self._is_orphaned:
             self._page.words[status.CLOSED] = status.WITH_OWNER
-        elif self.should_stop:
+        elif self._termination.has_come:
             self._page.words[status.CLOSED] = status.BY_SIGNAL
 
     def leave(self) -> None:

@@ -12,6 +12,7 @@ from actors.runtime import door, lanes, requests, status, systems
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
+from actors.supervision.cradle import Cradle
 from actors.supervision.preload import Preloaded
 from actors.supervision.supervisor import Supervisor
 from actors.wire import frame
@@ -44,6 +45,7 @@ def test_requests_that_come_without_end_have_to_wait_for_their_turn(
         reading,
         "shm",
         Preloaded(),
+        Cradle.make(),
         is_labelled=False,
     )
     outlet = lanes.connect(directory.fd, ROOT, None)
