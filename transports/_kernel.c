@@ -198,32 +198,27 @@ sender_offer(SenderObject *self, const message_t *message)
 static uint32_t
 count_slack(const SenderObject *self)
 {
-    struct mq_attr attributes;
-    size_t many, each = self->last;
+    struct mq_attr queue;
+    size_t many = MANY_PACKETS, each = self->last, gone;
     int bytes = 0;
-    switch (self->kind) {
-    case KIND_QUEUE:
-        if (mq_getattr(self->fd, &attributes) < 0) {
+    if (self->kind == KIND_QUEUE) {
+        if (mq_getattr(self->fd, &queue) < 0) {
             return 1;
         }
-        many = (size_t)(3 * attributes.mq_maxmsg + 3) / 4;
-        return many > (size_t)attributes.mq_curmsgs ? (uint32_t)(many - attributes.mq_curmsgs)
-                                                    : 0;
-    case KIND_SOCKET:
-        many = MANY_DATAGRAMS;
-        each += SOCKET_BYTES;
-        if (ioctl(self->fd, SIOCOUTQ, &bytes) < 0) {
-            return 1;
-        }
-        break;
-    default:
-        many = MANY_PACKETS;
-        if (ioctl(self->fd, FIONREAD, &bytes) < 0) {
-            return 1;
-        }
-        break;
+        many = (size_t)(3 * queue.mq_maxmsg + 3) / 4;
+        gone = (size_t)queue.mq_curmsgs;
     }
-    return many > (size_t)bytes / each ? (uint32_t)(many - (size_t)bytes / each) : 0;
+    else {
+        if (ioctl(self->fd, self->kind == KIND_SOCKET ? SIOCOUTQ : FIONREAD, &bytes) < 0) {
+            return 1;
+        }
+        if (self->kind == KIND_SOCKET) {
+            many = MANY_DATAGRAMS;
+            each += SOCKET_BYTES;
+        }
+        gone = (size_t)bytes / each;
+    }
+    return many > gone ? (uint32_t)(many - gone) : 0;
 }
 
 /* Whether the receiver is behind.  The kernel is asked only when as many messages have gone
