@@ -8,22 +8,9 @@
  * awake, or to a sentry that looks by itself; and is not lost when the dead are settled.
  * Prints one JSON object; exits with 77 where ptrace is not allowed.
  */
-#include "stepped_ring.h"
+#include "victim.h"
 
-#define VICTIM 0u /* the seats */
-#define OTHER 200u
-#define AWAKE 7u /* somebody of whom there is only the promise */
-
-static ring_writer_t victim;
-static ring_reader_t victim_reader;
-
-static ring_reader_t
-new_reader_at(uint32_t seat)
-{
-    ring_reader_t reader = new_reader();
-    reader.seat = seat;
-    return reader;
-}
+#define AWAKE 7u /* the seat of somebody of whom there is only the promise */
 
 /* Somebody else is awake, and promises to take again at once. */
 static void
@@ -72,24 +59,7 @@ is_found_by(ring_reader_t *sentry)
     return false;
 }
 
-static unsigned
-take_all(ring_reader_t *reader)
-{
-    unsigned sum = 0; /* the number of times that frame n was found, in digit n */
-    for (unsigned number; (number = take_number_into(reader, other_slot)) != 0;) {
-        sum += number == 255 ? 10000 : number == 1 ? 10 : number == 2 ? 100 : 1000;
-        slot_clear(other_slot);
-    }
-    return sum;
-}
-
 /* --- a sender ------------------------------------------------------------ */
-
-static void
-act_put(void)
-{
-    put_number(&victim, 1);
-}
 
 typedef struct {
     bool has_sentry;
@@ -125,16 +95,15 @@ kill_in_put(int steps, void *into)
     if (is_committed && !bell_rings()) {
         report->asleep += !is_found_by(&sleeper);
     }
-    ring_disarm(&sleeper);
-    ring_hush(&sleeper, bell[0]);
-    report->lost += take_all(&sleeper) != (is_committed ? 10 : 0);
+    wake(&sleeper);
+    tally_t found = {0};
+    tally_ring(&found, &sleeper);
+    unsigned last = is_committed ? 1 : 0;
+    report->lost += lost_of(&found, last) + twice_of(&found, last);
     rest(&sleeper);
     ring_writer_t other = new_writer();
     put_number(&other, 2); /* nothing that the dead one left is in its way */
     report->stuck += !bell_rings() && !is_found_by(&sleeper);
-    ring_unmap(&victim.ring);
-    ring_unmap(&other.ring);
-    ring_unmap(&sleeper.ring);
     return was_killed;
 }
 
@@ -144,14 +113,9 @@ kill_in_put(int steps, void *into)
 static void
 act_take(void)
 {
-    ring_disarm(&victim_reader);
-    ring_hush(&victim_reader, bell[0]);
+    wake(&victim_reader);
     ring_note_done(&victim_reader, slot);
-    unsigned number = take_number(&victim_reader);
-    ring_share(&victim_reader, slot, bell[1]);
-    slot_start(slot);
-    atomic_store(&shared->handled, number);
-    slot_clear(slot);
+    handle_beside_others();
 }
 
 typedef struct {
@@ -195,32 +159,20 @@ kill_in_take(int steps, void *into)
         report->unheard += !is_found_by(&other);
     }
     kill_stopped(child);
-    uint64_t handled = atomic_load(&shared->handled);
-    uint32_t length;
-    unsigned found = handled == 1 ? 10 : 0;
+    tally_t found = {0};
     if (report->has_more) { /* it is awake just then, and leaves nothing to ring for */
         ring_disarm(&other);
-        found += take_all(&other);
+        tally_ring(&found, &other);
         rest(&other);
     }
-    ring_reader_t next = new_reader_at(VICTIM);
-    settle(&next);
-    if (ring_owes_bell(&next.ring)) {
-        ring_ring(bell[1]);
-    }
+    reap();
     report->asleep += ring_has_frame(&other.ring) && !bell_rings();
-    found += take_all(&other);
+    tally_dead(&found);
+    tally_ring(&found, &other);
+    report->lost += lost_of(&found, 2);
+    report->twice += twice_of(&found, 2);
     put_number(&writer, 3);
     report->stuck += !bell_rings() && !is_found_by(&other);
-    if (slot_filled(slot, FRAME_LIMIT, &length) && handled == 0) {
-        found += number_of(slot->payload, length) == 1 ? 10 : 10000;
-    }
-    report->lost += found / 10 % 10 == 0 || found / 100 == 0;
-    report->twice += found > 110;
-    ring_unmap(&writer.ring);
-    ring_unmap(&victim_reader.ring);
-    ring_unmap(&other.ring);
-    ring_unmap(&next.ring);
     return child != 0;
 }
 
@@ -246,8 +198,7 @@ act_look(void)
 static void
 act_wake(void)
 {
-    ring_disarm(&victim_reader);
-    ring_hush(&victim_reader, bell[0]);
+    wake(&victim_reader);
     atomic_store(&shared->result, ring_has_frame(&victim_reader.ring) ? 0 : -1);
 }
 
@@ -291,9 +242,6 @@ put_in_rest(int steps, void *into)
     victim_reader = new_reader_at(VICTIM);
     pid_t child = stopped_after(begin(report->role, &other), steps);
     if (child == 0) {
-        ring_unmap(&writer.ring);
-        ring_unmap(&victim_reader.ring);
-        ring_unmap(&other.ring);
         return false;
     }
     put_number(&writer, 1);
@@ -301,12 +249,7 @@ put_in_rest(int steps, void *into)
     bool is_relied_on = false;
     if (report->is_killed) {
         kill_stopped(child);
-        ring_reader_t next = new_reader_at(VICTIM);
-        settle(&next);
-        if (ring_owes_bell(&next.ring)) {
-            ring_ring(bell[1]);
-        }
-        ring_unmap(&next.ring);
+        reap();
     }
     else {
         let_go(child);
@@ -320,10 +263,9 @@ put_in_rest(int steps, void *into)
     report->rung += bell_rings();
     report->relied += is_relied_on;
     report->asleep += !is_found && !bell_rings() && !is_relied_on;
-    report->lost += take_all(&other) != 10;
-    ring_unmap(&writer.ring);
-    ring_unmap(&victim_reader.ring);
-    ring_unmap(&other.ring);
+    tally_t found = {0};
+    tally_ring(&found, &other);
+    report->lost += lost_of(&found, 1) + twice_of(&found, 1);
     return true;
 }
 

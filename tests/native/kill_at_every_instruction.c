@@ -7,21 +7,12 @@
  * Random moments find what is open for long; this finds what is open for one
  * instruction.  Prints one JSON object; exits with 77 where ptrace is not allowed.
  */
-#include "stepped_ring.h"
+#include "victim.h"
 
 static ring_feed_t feed = {.room = 256};
 static int feed_end;
 
 /* --- put ---------------------------------------------------------------- */
-
-static ring_writer_t victim;
-static ring_reader_t victim_reader;
-
-static void
-act_put(void)
-{
-    put_number(&victim, 1);
-}
 
 typedef struct {
     int steps, committed, recovered, owed, asleep, torn, unusable;
@@ -37,7 +28,6 @@ kill_in_put(int steps, void *into)
     ring_arm(&reader);
     victim = new_writer();
     bool was_killed = killed_after(act_put, steps);
-    ring_unmap(&victim.ring);
 
     bool committed = ring_has_frame(&reader.ring);
     if (committed && !bell_rings()) {
@@ -57,8 +47,6 @@ kill_in_put(int steps, void *into)
     report->unusable += taken[1] != 2 || taken[2] != (committed ? 2 : 0);
     report->committed += committed;
     report->recovered += atomic_load(&reader.ring.header->recoveries) != 0;
-    ring_unmap(&other.ring);
-    ring_unmap(&reader.ring);
     return was_killed;
 }
 
@@ -86,9 +74,6 @@ kill_beside_busy(int steps, void *into)
     report->twice += before && after;
     report->lost += take_number(&reader) != 2 || (child == 0 && !before && !after);
     slot_clear(slot);
-    ring_unmap(&victim.ring);
-    ring_unmap(&other.ring);
-    ring_unmap(&reader.ring);
     return child != 0;
 }
 
@@ -185,7 +170,6 @@ kill_in_take(int steps, void *into)
     }
     victim_reader = new_reader();
     bool was_killed = killed_after(report->is_landing ? act_land : act_take, steps);
-    ring_unmap(&victim_reader.ring);
 
     ring_reader_t reader = new_reader();
     report->received +=
@@ -194,33 +178,19 @@ kill_in_take(int steps, void *into)
     uint32_t length;
     bool was_filled = slot_filled(slot, FRAME_LIMIT, &length);
     settle(&reader);
-    bool is_settled = atomic_load(&reader.ring.header->head) != before;
-    uint64_t handled = atomic_load(&shared->handled);
-    int found[256] = {0};
-    for (uint64_t n = 1; n <= handled; n++) {
-        found[n]++;
-    }
-    report->settled += is_settled;
-    if (slot_filled(slot, FRAME_LIMIT, &length)) {
-        unsigned number = number_of(slot->payload, length);
-        report->claimed += !was_filled;
-        bool started = atomic_load(&slot->started) != 0;
-        report->in_hand += started;
-        report->inherited += !started;
-        found[number] += !started || handled < number; /* once, if handled too */
-        slot_clear(slot);
-    }
+    report->settled += atomic_load(&reader.ring.header->head) != before;
+    tally_t found = {0};
+    hand_t hand = tally_dead(&found);
+    report->claimed += hand != NOTHING && !was_filled;
+    report->in_hand += hand == IN_HAND;
+    report->inherited += hand == INHERITED;
+    slot_clear(slot);
     for (unsigned number; (number = take_or_land(&reader)) != 0;) {
-        found[number]++;
+        found.of[number]++;
         slot_clear(slot);
     }
-    for (unsigned n = 0; n < 256; n++) {
-        bool is_expected = n == 1 || n == 2;
-        report->lost += is_expected && found[n] == 0;
-        report->twice += found[n] > (is_expected ? 1 : 0);
-    }
-    ring_unmap(&writer.ring);
-    ring_unmap(&reader.ring);
+    report->lost += lost_of(&found, 2);
+    report->twice += twice_of(&found, 2);
     return was_killed;
 }
 
@@ -230,13 +200,8 @@ kill_in_take(int steps, void *into)
 static void
 act_wake(void)
 {
-    ring_disarm(&victim_reader);
-    ring_hush(&victim_reader, bell[0]);
-    unsigned number = take_number(&victim_reader);
-    ring_share(&victim_reader, slot, bell[1]);
-    slot_start(slot);
-    atomic_store(&shared->handled, number);
-    slot_clear(slot);
+    wake(&victim_reader);
+    handle_beside_others();
 }
 
 typedef struct {
@@ -250,55 +215,35 @@ kill_beside_another(int steps, void *into)
     pair_report_t *report = into;
     start_over();
     ring_writer_t writer = new_writer();
-    ring_reader_t other = new_reader();
+    ring_reader_t other = new_reader_at(OTHER);
     victim_reader = new_reader();
-    other.seat = 200;
     ring_arm(&other);
     ring_arm(&victim_reader);
     for (unsigned n = 1; n <= 3; n++) {
         put_number(&writer, n);
     }
-    int found[256] = {0};
+    tally_t found = {0};
     pid_t child = stopped_after(act_wake, steps);
     if (report->is_taking) {
         unsigned number = take_number_into(&other, other_slot);
-        found[number]++;
+        found.of[number] += number != 0;
         report->beside += number == 2;
         report->refused += number == 0; /* there are two that the victim has not */
         slot_clear(other_slot);
     }
     kill_stopped(child);
-    ring_unmap(&victim_reader.ring);
 
-    ring_reader_t next = new_reader();
-    settle(&next);
-    if (ring_owes_bell(&next.ring)) {
-        ring_ring(bell[1]);
-    }
+    reap();
     report->asleep += ring_has_frame(&other.ring) && !bell_rings();
-    uint64_t handled = atomic_load(&shared->handled);
-    found[handled] += handled != 0;
-    uint32_t length;
-    if (slot_filled(slot, FRAME_LIMIT, &length)) {
-        bool started = atomic_load(&slot->started) != 0;
-        report->in_hand += started;
-        report->inherited += !started;
-        found[number_of(slot->payload, length)] += !started || handled == 0;
-    }
-    for (unsigned number; (number = take_number_into(&other, other_slot)) != 0;) {
-        found[number]++;
-        slot_clear(other_slot);
-    }
-    for (unsigned n = 1; n < 256; n++) {
-        report->lost += n <= 3 && found[n] == 0;
-        report->twice += found[n] > (n <= 3 ? 1 : 0);
-    }
+    hand_t hand = tally_dead(&found);
+    report->in_hand += hand == IN_HAND;
+    report->inherited += hand == INHERITED;
+    tally_ring(&found, &other);
+    report->lost += lost_of(&found, 3);
+    report->twice += twice_of(&found, 3);
     const ring_header_t *header = other.ring.header;
     bool has_room = atomic_load(&header->head) == atomic_load(&header->tail);
     check(has_room, "room of the dead");
-    ring_unmap(&writer.ring);
-    ring_unmap(&other.ring);
-    ring_unmap(&next.ring);
     return child != 0;
 }
 
@@ -356,11 +301,6 @@ kill_in_answer(int steps, void *into)
     report->lost += !is_waiting && !is_filled && !is_answered;
     report->twice += is_waiting + is_filled > 1 ||
                      (is_answered && (is_waiting || (is_filled && !is_started)));
-    ring_unmap(&writer.ring);
-    ring_unmap(&victim_reader.ring);
-    ring_unmap(&victim_lane.ring);
-    ring_unmap(&asker.ring);
-    ring_unmap(&next.ring);
     return was_killed;
 }
 
@@ -400,8 +340,6 @@ close_in_put(int steps, void *into)
         report->lost += is_accepted && !was_drained;
         report->misjudged += (is_late && !is_there) || (is_closed && is_there);
     }
-    ring_unmap(&victim.ring);
-    ring_unmap(&reader.ring);
     return child != 0;
 }
 
@@ -420,8 +358,6 @@ sleep_in_put(int steps, void *into)
         let_go(child);
         report->asleep += !has_seen_it && !bell_rings();
     }
-    ring_unmap(&victim.ring);
-    ring_unmap(&reader.ring);
     return child != 0;
 }
 

@@ -10,6 +10,9 @@
 
 #define CAPACITY UINT64_C(65536)
 #define SIZE 40u /* of a frame: few instructions, and still several for its copy */
+#define VICTIM 0u /* the seats */
+#define OTHER 200u
+#define MOST_MAPPED 8 /* in one scenario */
 
 typedef struct {
     _Atomic uint64_t note;
@@ -22,6 +25,8 @@ typedef struct {
 static shared_t *shared;
 static slot_t *slot, *other_slot;
 static int ring_fd, lane_fd, bell[2];
+static ring_t mapped[MOST_MAPPED]; /* since the scenario began */
+static int mapped_count;
 
 /* In place of the C library's: time passes when a test says so. */
 int
@@ -41,12 +46,23 @@ time_passes(int64_t ns)
 
 /* --- the ring ----------------------------------------------------------- */
 
+/* Map a ring until the next scenario begins. */
+static ring_t
+map_for_now(int fd)
+{
+    ring_t ring = {0};
+    check(mapped_count < MOST_MAPPED && ring_map(&ring, fd) == RING_OK, "map");
+    mapped[mapped_count++] = ring;
+    return ring;
+}
+
 static ring_writer_t
 new_writer_of(int fd)
 {
-    ring_writer_t writer = {.bell = bell[1], .note = &shared->note, .note_value = 7};
-    check(ring_map(&writer.ring, fd) == RING_OK, "map for a writer");
-    return writer;
+    return (ring_writer_t){.ring = map_for_now(fd),
+                           .bell = bell[1],
+                           .note = &shared->note,
+                           .note_value = 7};
 }
 
 static ring_writer_t
@@ -58,8 +74,7 @@ new_writer(void)
 static ring_reader_t
 new_reader_of(int fd)
 {
-    ring_reader_t reader = {.seat = 0};
-    check(ring_map(&reader.ring, fd) == RING_OK, "map for a reader");
+    ring_reader_t reader = {.ring = map_for_now(fd), .seat = VICTIM};
     check(ring_resume(&reader) == RING_OK, "resume");
     return reader;
 }
@@ -68,6 +83,14 @@ static ring_reader_t
 new_reader(void)
 {
     return new_reader_of(ring_fd);
+}
+
+static ring_reader_t
+new_reader_at(uint32_t seat)
+{
+    ring_reader_t reader = new_reader();
+    reader.seat = seat;
+    return reader;
 }
 
 static unsigned char frames[4][SIZE]; /* of one number each */
@@ -144,6 +167,9 @@ make_ring(int fd)
 static void
 start_over(void)
 {
+    while (mapped_count > 0) {
+        ring_unmap(&mapped[--mapped_count]);
+    }
     make_ring(ring_fd);
     make_ring(lane_fd);
     memset(shared, 0, sizeof *shared);
@@ -169,7 +195,6 @@ set_up(void)
     start_over();
     ring_writer_t writer = new_writer();
     put_number(&writer, 1);
-    ring_unmap(&writer.ring);
 }
 
 static bool
