@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from tests.support.gates import SECONDS
-from tests.support.programs import ROOT, SCRIPTS
+from tests.support.programs import SCRIPTS, outcome_of
 
 CODE = SCRIPTS / "main_code.py"
 WORDS = (
@@ -20,17 +17,7 @@ WORDS = (
 
 def run(*arguments: str, text: str = "") -> str:
     """Return what ``python ARGUMENTS`` wrote, with *text* as its standard input."""
-    program = subprocess.run(
-        [sys.executable, *arguments],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert program.returncode == 0, program.stderr
-    return program.stdout.strip()
+    return outcome_of(*arguments, text=text).stdout.strip()
 
 
 WAYS: dict[str, Callable[[], str]] = {

@@ -6,8 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +29,7 @@ from actors import (
 from tests.support.actors_under_test import Counter, Inbox, Trouble
 from tests.support.gates import SECONDS, Gate, wait_until
 from tests.support.lives import Troubled
+from tests.support.programs import outcome_of
 from tests.support.roots import kill_root
 from transports.mailbox import Outlet, Put
 
@@ -421,13 +420,7 @@ with ActorSystem() as system:
 def log_of(*calls: tuple[object, ...]) -> list[str]:
     """Return the log lines of a program that sends these messages to an actor."""
     script = CRASHING.format(calls=list(calls))
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", script)
     assert done.stdout == "ok\n"
     return done.stderr.splitlines()
 
@@ -487,13 +480,7 @@ with ActorSystem() as system:
         print("ok")
 """
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, "-c", script, f"{folder}/"],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = outcome_of("-c", script, f"{folder}/")
 
     assert done.stdout == "ok\n"
     (died,) = (line for line in done.stderr.splitlines() if "actor_died" in line)
@@ -588,13 +575,7 @@ with ActorSystem() as system:
     counter.kill().result()
     counter.tell(Counter.add, 1)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", script)
 
     (line,) = done.stderr.splitlines()
     assert re.match(
@@ -618,13 +599,7 @@ with ActorSystem(drain=0) as system:
 def log_of_leaving(tmp_path: Path, *steps: str) -> list[str]:
     """Return the log lines of a program that takes these *steps* in the block of a system."""
     script = LEAVING.format("\n    ".join(steps))
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "mark")],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", script, str(tmp_path / "mark"))
     return done.stderr.splitlines()
 
 

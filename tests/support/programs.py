@@ -19,6 +19,21 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
 
 
+def outcome_of(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``python ARGUMENTS`` to its end, which must be a good one, with *text* as its standard input; return what it wrote to both streams."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=3 * SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 class Program:
     """A Python program in a process group of its own, with everything that it starts."""
 

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tracemalloc
 
 import pytest
@@ -10,6 +7,7 @@ import pytest
 from actors import goodbye
 from actors.exits import ExitKind, ExitReason
 from actors.wire import reasons
+from tests.support.programs import outcome_of
 
 
 def caught(error: BaseException) -> BaseException:
@@ -219,15 +217,9 @@ except ValueError as exc:
 print(reason.kind, reason.exc_type, reason.during)
 """
 
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = outcome_of("-c", script)
 
-    assert result.stdout == "exception ValueError Shop.order\n"
+    assert done.stdout == "exception ValueError Shop.order\n"
 
 
 @pytest.mark.parametrize("code", [None, 0, False])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +12,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.support.transports import ROOT, Place
+from tests.support.programs import outcome_of
+from tests.support.transports import Place
 from transports import blob
 from transports.blob import BlobStore
 from transports.errors import NoSpaceError
@@ -324,13 +323,7 @@ os.wait()
 print(os.listdir(sys.argv[1]))
 os._exit(0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(pair.place.path)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = outcome_of("-c", script, str(pair.place.path))
 
     assert done.stdout.strip() == "['9.1+1']"
 

@@ -9,7 +9,6 @@ import os
 import random
 import select
 import struct
-import subprocess
 import sys
 import threading
 from collections import deque
@@ -18,9 +17,9 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.support.programs import outcome_of
 from tests.support.transports import (
     NAME,
-    ROOT,
     Place,
     eventually,
     fill,
@@ -460,13 +459,7 @@ def test_receiver_goes_on_where_another_has_stopped_that_took_in_its_place(
         "print(shm.TRANSPORT.open(held, fd, t.NAME).take(t.new_slot()).decode())"
     )
 
-    stand_in = subprocess.run(
-        [sys.executable, "-c", code, ends.place.path],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
+    stand_in = outcome_of("-c", code, str(ends.place.path))
 
     assert stand_in.stdout == "two\n"
     assert ends.reader.take(ends.slot) == b"three"

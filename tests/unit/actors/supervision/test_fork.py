@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.support.programs import outcome_of
 
 PROGRAM = """
 import gc, os
@@ -31,13 +30,6 @@ os._exit(0)
 
 def test_garbage_of_the_parent_is_not_collected_in_the_child() -> None:
     """Its mappings were unmapped in the child, where something else was mapped at their addresses."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        check=True,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", PROGRAM)
 
     assert done.stdout.splitlines() == ["alive"]

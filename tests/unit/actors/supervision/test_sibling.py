@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.programs import outcome_of
 
 PROGRAM = """
 import json, os, signal, threading
@@ -43,14 +42,7 @@ say(me=parent, first=first, other=other, code=os.waitstatus_to_exitcode(status))
 
 def test_sibling_is_a_child_of_the_parent_and_a_process_like_any_other() -> None:
     """The C library sends a signal to the main thread by the number that it has stored for it."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        check=True,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", PROGRAM)
 
     copy, last = map(json.loads, done.stdout.splitlines())
     assert copy == {
@@ -64,7 +56,7 @@ def test_sibling_is_a_child_of_the_parent_and_a_process_like_any_other() -> None
 
 
 LOCKING = """
-import os, signal
+import os, signal, sys
 from actors.supervision import fork, _sibling
 from transports._ring import Slot
 from transports.mailbox import Put
@@ -72,7 +64,7 @@ from transports.registry import get
 
 KILLS = 60
 shm = get("shm")
-folder = os.open(os.environ["FOLDER"], os.O_RDONLY | os.O_DIRECTORY)
+folder = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
 held = shm.create(folder, "1.mail")
 reader = shm.open(held, folder, "1.mail")
 LIMIT = 16384
@@ -114,14 +106,6 @@ print(lost)
 
 def test_sibling_that_is_killed_as_it_sends_gives_the_lock_back(tmp_path: Path) -> None:
     """It held the lock by the number of the process it is a copy of, which lived on: nobody could send any more."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOCKING],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        check=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "FOLDER": str(tmp_path)},
-    )
+    done = outcome_of("-c", LOCKING, str(tmp_path))
 
     assert done.stdout == "0\n"
