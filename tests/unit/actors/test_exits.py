@@ -8,17 +8,10 @@ import pytest
 from actors import exits, goodbye
 from actors.exits import ExitKind, ExitReason
 from actors.supervision.verdict import classify
+from tests.support.exit_reasons import INFO, NORMAL, RAISED, SHUTDOWN, SILENT, TOO_LATE
 from tests.support.wait_statuses import died, exited
 
 CLEAN = {"normal", "shutdown", "shutdown_info", "auto_shutdown"}
-
-NORMAL = ExitReason(ExitKind.NORMAL)
-SHUTDOWN = ExitReason(ExitKind.SHUTDOWN)
-INFO = ExitReason(ExitKind.SHUTDOWN_INFO, message="done for today")
-RAISED = ExitReason(ExitKind.EXCEPTION, exc_type="ValueError", message="bad order id")
-TOO_LATE = ExitReason(ExitKind.KILLED, cause="shutdown_timeout")
-SILENT = ExitReason(ExitKind.HEARTBEAT_LOST)
-LINKED = ExitReason(ExitKind.LINKED, child_id="b")
 
 
 # Kinds.

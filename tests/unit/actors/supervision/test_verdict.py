@@ -9,15 +9,16 @@ import pytest
 from actors import goodbye
 from actors.exits import ExitKind, ExitReason
 from actors.supervision.verdict import classify
+from tests.support.exit_reasons import (
+    INFO,
+    LINKED,
+    NORMAL,
+    RAISED,
+    SHUTDOWN,
+    SILENT,
+    TOO_LATE,
+)
 from tests.support.wait_statuses import died, exited
-
-NORMAL = ExitReason(ExitKind.NORMAL)
-SHUTDOWN = ExitReason(ExitKind.SHUTDOWN)
-INFO = ExitReason(ExitKind.SHUTDOWN_INFO, message="done for today")
-RAISED = ExitReason(ExitKind.EXCEPTION, exc_type="ValueError", message="bad order id")
-TOO_LATE = ExitReason(ExitKind.KILLED, cause="shutdown_timeout")
-SILENT = ExitReason(ExitKind.HEARTBEAT_LOST)
-LINKED = ExitReason(ExitKind.LINKED, child_id="b")
 
 
 def test_classify_reports_the_signal_that_killed_a_real_child() -> None:

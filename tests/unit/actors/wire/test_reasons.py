@@ -9,11 +9,7 @@ import pytest
 from actors import goodbye
 from actors.exits import ExitKind, ExitReason
 from actors.wire import reasons
-
-NORMAL = ExitReason(ExitKind.NORMAL)
-SHUTDOWN = ExitReason(ExitKind.SHUTDOWN)
-RAISED = ExitReason(ExitKind.EXCEPTION, exc_type="ValueError", message="bad order id")
-LINKED = ExitReason(ExitKind.LINKED, child_id="b")
+from tests.support.exit_reasons import NORMAL, RAISED
 
 EVERYTHING = ExitReason(
     ExitKind.INTENSITY_EXCEEDED,
