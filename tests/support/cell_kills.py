@@ -34,6 +34,7 @@ from actors.runtime.lanes import ROOT
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
+from tests.support.pages import page_of
 from tests.support.transport_kills import fork
 
 if TYPE_CHECKING:  # only checkers know it
@@ -99,9 +100,7 @@ def new_system(transport: str) -> Iterator[tuple[RuntimeDirectory, Estate, Clien
         stack.callback(directory.close)
         stack.callback(directory.remove)
         for number in (ROOT, ASKER):
-            fd = directory.create_file(status.file_name(number), status.size(0, 0, 9))
-            status.StatusPage.format(fd, 0, 0, "").close()
-            os.close(fd)
+            page_of(number, directory).close()
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         estate = Estate.create(directory, NUMBER, Options(transport=transport), slots=1)
         stack.callback(estate.page.close)

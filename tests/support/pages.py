@@ -1,10 +1,11 @@
-"""Status pages without a system."""
+"""Status pages without the processes they are of."""
 
 from __future__ import annotations
 
 import os
 
 from actors.runtime import status
+from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.status import StatusPage
 
 
@@ -21,3 +22,12 @@ def new_page(
     page.words[status.PID] = os.getpid()
     page.words[status.READY] = 1
     return page
+
+
+def page_of(number: int, directory: RuntimeDirectory) -> StatusPage:
+    """Make the page of process *number*, which handles nothing and may ask."""
+    fd = directory.create_file(status.file_name(number), status.size(0, 0, 9))
+    try:
+        return StatusPage.format(fd, 0, 0, "")
+    finally:
+        os.close(fd)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -14,7 +12,7 @@ import pytest
 from actors import Actor, ActorRef
 from actors.exits import ExitKind, ExitReason
 from actors.options import Options
-from actors.runtime import lanes, status, systems
+from actors.runtime import lanes, status
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
@@ -24,6 +22,7 @@ from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
 from actors.wire import frame
 from actors.wire.frame import Kind
+from tests.support.pages import page_of
 from transports.mailbox import Mailbox, Put
 
 NUMBER, CREW = 7, 9
@@ -78,15 +77,12 @@ class Bench:
 
 
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    request: pytest.FixtureRequest, directory: RuntimeDirectory
+) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
-        directory = systems.create(tmp_path / "base", "bench")
-        stack.callback(directory.close)
-        stack.callback(directory.remove)
         for number in (ROOT, 1):
-            fd = directory.create_file(status.file_name(number), status.size(0, 0, 9))
-            status.StatusPage.format(fd, 0, 0, "")
-            os.close(fd)
+            page_of(number, directory)
             lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
         estate = Estate.create(
             directory, NUMBER, Options(transport=request.param), slots=1

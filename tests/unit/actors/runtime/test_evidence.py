@@ -7,14 +7,12 @@ import os
 import random
 import time
 from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
 
 from actors.options import Options
-from actors.runtime import status, systems
+from actors.runtime import status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.evidence import Evidence
 from actors.runtime.outgoing import mailbox_name
@@ -200,14 +198,6 @@ class World:
         # Queued: it needs a place.
         is_free = len(target.handlers) < target.slots
         return is_free or any(other in able for other in target.handlers)
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = systems.create(tmp_path / "base", "evidence")
-    yield made
-    made.remove()
-    made.close()
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
 
-from actors.runtime import lanes, status, systems
+from actors.runtime import lanes
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import Lane
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire.frame import Kind
+from tests.support.pages import page_of
 from transports.blob import BlobStore
 
 ASKER, ANSWERER = 3, 7
@@ -35,11 +34,10 @@ class Bench:
 
 
 @pytest.fixture(params=[lanes.ACTOR_LANE_BYTES, lanes.MAIN_LANE_BYTES])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    directory = systems.create(tmp_path / "base", "bench")
-    fd = directory.create_file(status.file_name(ANSWERER), status.size(0, 0, 9))
-    page = status.StatusPage.format(fd, 0, 0, "")
-    os.close(fd)
+def bench(
+    request: pytest.FixtureRequest, directory: RuntimeDirectory
+) -> Iterator[Bench]:
+    page = page_of(ANSWERER, directory)
     lanes.create(directory.fd, ASKER, request.param)
     questions = Questions(0, 1, lambda data: data, Withdrawn(page))
     blobs = BlobStore(directory.blob_fd, "7.1")
@@ -49,8 +47,6 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     lane.close()
     outgoing.close()
     page.close()
-    directory.remove()
-    directory.close()
 
 
 @pytest.mark.parametrize("size", [900, 100_000])

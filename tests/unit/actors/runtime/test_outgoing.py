@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from actors.errors import DecodeError, MailboxFullError, MailboxLostError
 from actors.options import Options
 from actors.pending import Pending
-from actors.runtime import lanes, route, status, systems
+from actors.runtime import lanes, route, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
 from actors.runtime.questions import Questions
@@ -22,6 +20,7 @@ from actors.supervision.estate import Estate
 from actors.wire import frame
 from actors.wire.frame import Kind
 from actors.wire.parcel import Parcel
+from tests.support.pages import page_of
 from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import NoSpaceError
@@ -82,11 +81,10 @@ class Bench:
 
 
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    directory = systems.create(tmp_path / "base", "bench")
-    fd = directory.create_file(status.file_name(SENDER), status.size(0, 0, 9))
-    page = status.StatusPage.format(fd, 0, 0, "")
-    os.close(fd)
+def bench(
+    request: pytest.FixtureRequest, directory: RuntimeDirectory
+) -> Iterator[Bench]:
+    page = page_of(SENDER, directory)
     lanes.create(directory.fd, SENDER, lanes.ACTOR_LANE_BYTES)
     # eight messages, where each has a page or a place of its own
     size = 8 * 1024 if request.param == "mq" else 32 * 1024
@@ -105,8 +103,6 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         estate.close(lambda _: None)
     estate.page.close()
     page.close()
-    directory.remove()
-    directory.close()
 
 
 def test_what_finds_no_room_waits_and_goes_in_order_when_there_is_some(

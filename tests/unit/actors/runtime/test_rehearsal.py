@@ -12,23 +12,15 @@ from pathlib import Path
 import pytest
 
 from actors import context
-from actors.runtime import private, rehearsal, status, systems
+from actors.runtime import private, rehearsal, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.rehearsal import Stage
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = systems.create(tmp_path / "base", "rehearsal")
-    yield made
-    made.remove()
-    made.close()
+def stage(directory: RuntimeDirectory) -> Iterator[Stage]:
+    yield Stage(directory)
     asyncio.set_event_loop(None)
-
-
-@pytest.fixture
-def stage(directory: RuntimeDirectory) -> Stage:
-    return Stage(directory)
 
 
 def place_of(directory: RuntimeDirectory) -> Path:

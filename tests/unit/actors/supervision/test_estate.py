@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import select
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from actors.options import Options
-from actors.runtime import lanes, status, systems
+from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.estate import Estate
@@ -21,14 +20,6 @@ from transports.errors import NoSpaceError
 from transports.mailbox import Outlet, Put
 
 NUMBER = 7
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = systems.create(tmp_path / "base", "estate")
-    yield made
-    made.remove()
-    made.close()
 
 
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])

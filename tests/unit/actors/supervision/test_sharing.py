@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -13,7 +11,7 @@ import pytest
 
 from actors.exits import ExitKind, ExitReason
 from actors.options import Options
-from actors.runtime import status, systems
+from actors.runtime import status
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
@@ -26,6 +24,7 @@ from actors.supervision.shared import SharedMailbox
 from actors.supervision.sharing import Sharing, put_back
 from actors.wire import frame
 from actors.wire.frame import Kind
+from tests.support.pages import page_of
 from tests.support.transports import new_slot, take_all
 from transports._ring import Slot
 from transports.blob import BlobStore
@@ -76,11 +75,10 @@ class Bench:
 
 
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    request: pytest.FixtureRequest, directory: RuntimeDirectory
+) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
-        directory = systems.create(tmp_path / "base", "bench")
-        stack.callback(directory.close)
-        stack.callback(directory.remove)
         options = Options(transport=request.param)
         worker = Estate.create(directory, WORKER, options, slots=3)
         crew = Estate.create(directory, CREW, options, slots=0)
@@ -164,9 +162,7 @@ def test_what_finds_no_room_stays(bench: Bench) -> None:
 def outgoing(bench: Bench) -> Iterator[Outgoing]:
     """What the root sends."""
     directory = bench.directory
-    fd = directory.create_file(status.file_name(ROOT), status.size(0, 0, 9))
-    page = status.StatusPage.format(fd, 0, 0, "")
-    os.close(fd)
+    page = page_of(ROOT, directory)
     questions = Questions(0, 1, lambda data: data, Withdrawn(page))
     made = Outgoing(
         directory, ROOT, page, questions, BlobStore(directory.blob_fd, "0.1")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from actors.runtime import door, lanes, requests, status, systems
+from actors.runtime import door, lanes, requests
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
@@ -17,19 +15,15 @@ from actors.supervision.preload import Preloaded
 from actors.supervision.supervisor import Supervisor
 from actors.wire import frame
 from actors.wire.frame import Codec, Kind
+from tests.support.pages import page_of
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[RuntimeDirectory]:
-    made = systems.create(tmp_path / "base", "supervisor")
+def directory(directory: RuntimeDirectory) -> RuntimeDirectory:
     for number in (ROOT, MAIN):
-        fd = made.create_file(status.file_name(number), status.size(0, 0, 9))
-        status.StatusPage.format(fd, 0, 0, "")
-        os.close(fd)
-        lanes.create(made.fd, number, lanes.MAIN_LANE_BYTES)
-    yield made
-    made.remove()
-    made.close()
+        page_of(number, directory)
+        lanes.create(directory.fd, number, lanes.MAIN_LANE_BYTES)
+    return directory
 
 
 def test_requests_that_come_without_end_have_to_wait_for_their_turn(
