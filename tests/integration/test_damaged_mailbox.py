@@ -54,6 +54,30 @@ def check_idle(system: ActorSystem, inbox: ActorRef[Inbox], seed: int) -> None:
     assert inbox.ask(Inbox.kept).result() == []  # by another incarnation
 
 
+def check_asks(
+    system: ActorSystem,
+    gate: Gate,
+    inbox: ActorRef[Inbox],
+    count: int,
+    seed: int,
+    name: str | None = None,
+) -> None:
+    """Damage the mailbox of an actor that is held up, with *count* questions in it."""
+    patient = inbox.within(None)
+    holding = patient.ask(Inbox.wait_for, gate.path)
+    gate.wait_until_entered()
+    asked = [patient.ask(Inbox.echo, number) for number in range(count)]
+
+    smash(system, inbox, seed, name)
+    gate.open()
+
+    assert holding.result(SECONDS) == "released"
+    for pending in asked:
+        with pytest.raises(MailboxLostError, match=r"echo: the mailbox of Inbox-"):
+            pending.result(SECONDS)
+    assert patient.ask(Inbox.echo, "on").result(SECONDS) == "on"
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_actor_with_a_damaged_mailbox_gets_another_one_and_senders_go_on(
     system: ActorSystem, inbox: ActorRef[Inbox], seed: int
@@ -73,19 +97,7 @@ def test_two_hundred_damaged_mailboxes_are_replaced(
 def test_asks_in_a_damaged_mailbox_fail_and_do_not_wait(
     system: ActorSystem, gate: Gate, inbox: ActorRef[Inbox], seed: int
 ) -> None:
-    patient = inbox.within(None)
-    holding = patient.ask(Inbox.wait_for, gate.path)
-    gate.wait_until_entered()
-    asked = [patient.ask(Inbox.echo, number) for number in range(20)]
-
-    smash(system, inbox, seed)
-    gate.open()
-
-    assert holding.result(SECONDS) == "released"
-    for pending in asked:
-        with pytest.raises(MailboxLostError, match=r"echo: the mailbox of Inbox-"):
-            pending.result(SECONDS)
-    assert patient.ask(Inbox.echo, "on").result(SECONDS) == "on"
+    check_asks(system, gate, inbox, 20, seed)
 
 
 @pytest.mark.parametrize("transport", ["unix", "pipe", "mq"])
@@ -94,20 +106,11 @@ def test_asks_in_a_mailbox_whose_landing_is_damaged_fail_and_do_not_wait(
 ) -> None:
     """Of a socket or a queue the root named what the askers did not know it by: they waited for ever."""
     options = system.options(transport=transport, intensity=10**6)
-    patient = options.spawn(Inbox).result().within(None)
-    holding = patient.ask(Inbox.wait_for, gate.path)
-    gate.wait_until_entered()
-    asked = [patient.ask(Inbox.echo, number) for number in range(3)]
+    inbox = options.spawn(Inbox).result()
 
-    smash(system, patient, 3, landing_name(mailbox_name(patient._number)))
-    gate.open()
+    check_asks(system, gate, inbox, 3, 3, landing_name(mailbox_name(inbox._number)))
 
-    assert holding.result(SECONDS) == "released"
-    for pending in asked:
-        with pytest.raises(MailboxLostError, match=r"echo: the mailbox of Inbox-"):
-            pending.result(SECONDS)
-    assert patient.ask(Inbox.echo, "on").result(SECONDS) == "on"
-    patient.kill().result(SECONDS)
+    inbox.kill().result(SECONDS)
 
 
 def test_the_loss_is_told(
