@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.testing.leaks import nothing_left
+from tests.support.transports import Place, a_place
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_REQUEST = ("slow", "multihost")
@@ -80,3 +81,10 @@ def no_leaks(no_leaks_in_module: None) -> Iterator[None]:
     """Fail the test that leaves a process, a named object or a descriptor behind."""
     with nothing_left():
         yield
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A private directory for mailboxes."""
+    with a_place() as made:
+        yield made

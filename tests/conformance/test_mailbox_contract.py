@@ -11,7 +11,6 @@ import select
 import signal
 import stat
 import struct
-from collections.abc import Iterator
 
 import attrs
 import pytest
@@ -22,7 +21,6 @@ from tests.support.transports import (
     ECHO,
     NAME,
     Place,
-    a_place,
     eventually,
     fill,
     is_ready,
@@ -78,12 +76,6 @@ def make_box(place: Place, scheme: str) -> Box:
     return Box(
         place, transport, held, mailbox, outlet, new_slot(transport.inline_limit)
     )
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with a_place() as made:
-        yield made
 
 
 @pytest.fixture(params=SCHEMES)

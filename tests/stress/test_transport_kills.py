@@ -7,12 +7,11 @@ of the test, so that a failure names its experiment (what the scheduler adds is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.transports import Place, a_place
+from tests.support.transports import Place
 from transports import registry
 
 SCHEMES = ["mq", "pipe", "shm", "unix"]
@@ -20,12 +19,6 @@ COUNTS = [
     pytest.param(100, 1, id="100-seed1"),
     pytest.param(1500, 2, id="1500-seed2", marks=pytest.mark.slow),
 ]
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with a_place() as made:
-        yield made
 
 
 def experiment(place: Place, role: str, scheme: str, *args: object) -> dict[str, Any]:

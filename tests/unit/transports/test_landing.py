@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import struct
-from collections.abc import Iterator
 
 import attrs
 import pytest
@@ -14,7 +13,6 @@ import pytest
 from tests.support.transports import (
     NAME,
     Place,
-    a_place,
     new_slot,
     slot_file,
     take_all,
@@ -66,12 +64,6 @@ class Box:
         record = HEADER.pack(_ring.RECORD_MARK, len(frame), 7) + frame
         os.pwrite(fd, record, _ring.HEADER_BYTES + tail % size)
         os.close(fd)
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with a_place() as made:
-        yield made
 
 
 @pytest.fixture(params=SCHEMES)

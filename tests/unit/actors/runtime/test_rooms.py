@@ -12,7 +12,7 @@ import pytest
 from actors.pending import Pending
 from actors.runtime.rooms import Rooms
 from actors.runtime.route import Letter, Route
-from tests.support.transports import Place, a_place, fill, is_ready, new_slot, take_all
+from tests.support.transports import Place, fill, is_ready, new_slot, take_all
 from transports import registry
 from transports.mailbox import Mailbox, Put
 
@@ -30,12 +30,6 @@ class Full:
 
     def is_watched(self) -> bool:
         return list(self.rooms.copies.values()) == self.watched
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with a_place() as made:
-        yield made
 
 
 @pytest.fixture(params=["shm", "unix", "pipe", "mq"])
