@@ -6,9 +6,10 @@ kind, ours, and closed to everybody else, or it is not touched.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from transports.errors import EndpointError, translated
 
@@ -35,6 +36,25 @@ def check_name(name: str) -> None:
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         msg = f"a mailbox's name has at most {MAX_NAME_BYTES} bytes: {name!r}"
         raise EndpointError(msg)
+
+
+@contextlib.contextmanager
+def new_file(dir_fd: int, name: str) -> Iterator[int]:
+    """Create the file *name*, private whatever the umask, for a block that fills it; it is not left behind if that fails.
+
+    Raises:
+        OSError: It cannot be made, or the name is taken.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
+    fd = os.open(name, flags, PRIVATE, dir_fd=dir_fd)
+    try:
+        os.fchmod(fd, PRIVATE)
+        yield fd
+    except BaseException:
+        os.unlink(name, dir_fd=dir_fd)
+        raise
+    finally:
+        os.close(fd)
 
 
 def open_checked(dir_fd: int, name: str, flags: int, kind: str) -> int:

@@ -17,12 +17,11 @@ import os
 
 from transports import _ring, shm
 from transports.errors import ClosedError, MailboxNotFoundError, space_for, translated
-from transports.files import BASE_FLAGS, PRIVATE, open_checked
+from transports.files import new_file, open_checked
 from transports.mailbox import Depth, Waiting
 from transports.record import MAX_REJECTED
 
 _FILE = "a regular file"
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | BASE_FLAGS
 
 
 class KernelMailbox:
@@ -173,17 +172,11 @@ def create_landing(dir_fd: int, name: str, message_bytes: int) -> None:
     with (
         translated(f"cannot create {landing}"),
         space_for(f"the mailbox {name}", needed, dir_fd),
+        new_file(dir_fd, landing) as fd,
     ):
-        fd = os.open(landing, _NEW, PRIVATE, dir_fd=dir_fd)
-        try:
-            # Not ftruncate: a write to a hole of a full tmpfs is a SIGBUS.
-            os.posix_fallocate(fd, 0, needed)
-            _ring.format_ring(fd, capacity)
-        except BaseException:
-            os.unlink(landing, dir_fd=dir_fd)
-            raise
-        finally:
-            os.close(fd)
+        # Not ftruncate: a write to a hole of a full tmpfs is a SIGBUS.
+        os.posix_fallocate(fd, 0, needed)
+        _ring.format_ring(fd, capacity)
 
 
 def has_landing(dir_fd: int, name: str) -> bool:

@@ -37,7 +37,7 @@ from transports.errors import (
     space_for,
     translated,
 )
-from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
+from transports.files import PRIVATE, check_name, new_file, open_checked, verify
 from transports.kernel import (
     KernelMailbox,
     create_landing,
@@ -175,20 +175,12 @@ TRANSPORT = MqTransport()
 
 def _write_name(dir_fd: int, name: str, queue_name: str) -> None:
     check_name(name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BASE_FLAGS
     with (
         translated(f"cannot create {name}"),
         space_for(f"the mailbox {name}", _NAME_BYTES, dir_fd),
+        new_file(dir_fd, name) as fd,
     ):
-        fd = os.open(name, flags, PRIVATE, dir_fd=dir_fd)
-        try:
-            os.fchmod(fd, PRIVATE)
-            os.write(fd, queue_name.encode())
-        except BaseException:
-            os.unlink(name, dir_fd=dir_fd)
-            raise
-        finally:
-            os.close(fd)
+        os.write(fd, queue_name.encode())
 
 
 def _read_name(dir_fd: int, name: str) -> str:
