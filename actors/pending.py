@@ -219,7 +219,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             self.value = value
             self.state = DONE
             if self.wakers:
-                self._wake()
+                self.wake()
 
     def fail(self, error: BaseException) -> None:
         """Settle with *error*; the first settlement counts."""
@@ -228,7 +228,7 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             self.state = FAILED
             if self.corr and self._is_awaited() and not self._is_expected(error):
                 self._unread = Unread(self.target, self.method, error)
-            self._wake()
+            self.wake()
 
     def _is_awaited(self) -> bool:
         """Return whether somebody is expected to look: of other requests to the supervisor, nobody."""
@@ -248,9 +248,10 @@ class Pending(Coroutine[Any, Any, T_co], Generic[T_co]):
             self.wakers = []
         self.wakers.append(waker)
         if self.state != WAITING:
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Call whoever waits; for whoever has just settled it."""
         # One by one: one that waits no more may be taking itself out, and another thread may be here as well.
         wakers = self.wakers
         while wakers:

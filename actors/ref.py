@@ -127,9 +127,8 @@ class ActorRef(Generic[A_co]):
             ForkedHandleError: This process was forked from the one that opened the system.
         """
         client = self._client or self._join()
-        name = known.get((self._class, method)) or message_name(
-            self._class, method, self
-        )
+        cls = self._class
+        name = known.get((cls, method)) or message_name(cls, method, self)
         return client.ask(
             self._number,
             self._name,

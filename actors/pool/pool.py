@@ -144,15 +144,16 @@ class Pool(Generic[A]):
             As ``ActorRef.ask``.
         """
         crew = self._crew
-        name = known.get((crew.cls, method)) or message_name(crew.cls, method, self)
+        cls, shared = crew.cls, crew.shared
+        name = known.get((cls, method)) or message_name(cls, method, self)
         label = method.__qualname__
         arguments = args, kwargs
         if self._policy is not None:
             send = functools.partial(self._sender.ask, name, label, arguments)
             return Call(crew.client, send, self._policy, self._timeout).pending
-        if crew.shared is not None:  # as the sender does, with a call less
+        if shared is not None:  # as the sender does, with a call less
             return crew.client.ask(
-                crew.shared, crew.name, name, label, arguments, self._timeout
+                shared, crew.name, name, label, arguments, self._timeout
             )
         return self._sender.ask(name, label, arguments, self._timeout)
 

@@ -165,11 +165,11 @@ class Client:
             self.codec.encode(arguments) if isinstance(arguments, tuple) else arguments
         )
         pending: Pending[Any] = Pending(self)
-        self.questions.describe(pending, number, name, label, timeout)
+        due_ns = self.questions.describe(pending, number, name, label, timeout)
         try:
             outgoing = self.outgoing
             route = outgoing.routes.get(number) or self._route(number)
-            if not outgoing.ask(route, pending, method, body):
+            if not outgoing.ask(route, pending, method, body, due_ns):
                 self._question(route, pending, _ASK, method, body)
             elif self.ending.error is not None:
                 self.ending.catch(pending)

@@ -306,28 +306,32 @@ class Outgoing:
             raise
 
     def ask(
-        self, route: Route, pending: Pending[Any], method: bytes, body: bytes | Parcel
+        self,
+        route: Route,
+        pending: Pending[Any],
+        method: bytes,
+        body: bytes | Parcel,
+        due_ns: int,
     ) -> bool:
         """Send a question that is small, and finds room and a credit, as almost all do; False where it is to be packed and posted.
 
         Raises:
             GoneError: The receiver has ended.
         """
-        length = len(method)
+        questions, number, length = self._questions, self._number, len(method)
         if (
             type(body) is not bytes
             or route.outbox
             or _HEADER_BYTES + length + len(body) > route.limit
+            or len(questions.open) >= questions.plenty
         ):
             return False
-        questions, number = self._questions, self._number
         pending.corr = corr = questions.new_id()
         pending.inode = route.inode
-        if not questions.enter(pending):
-            return False
+        questions.open[corr] = pending  # before it is sent, as in _offer
         # fmt: off
         header = _PACK(
-            _VERSION, _ASK, 0, _PICKLE, length, 0, number, number, corr, _now_ns(), pending.deadline_ns, 0,
+            _VERSION, _ASK, 0, _PICKLE, length, 0, number, number, corr, _now_ns(), due_ns, 0,
         )
         # fmt: on
         result = route.put(header, method, body)

@@ -32,7 +32,7 @@ from actors.errors import (
     UnhandledMessageError,
     again,
 )
-from actors.pending import WAITING, Pending
+from actors.pending import DONE, WAITING, Pending
 from actors.runtime.lanes import ROOT
 from actors.runtime.withdrawn import Withdrawn
 from actors.wire import failure, reasons
@@ -79,6 +79,8 @@ class Questions:
         self.next_deadline_ns = 0
         self._credits = credits_
         self._reserve = credits_ // RESERVED
+        # With fewer open questions than this, nobody's have to be counted.
+        self.plenty = credits_ - self._reserve
         self._loads = loads
         # An answer to an earlier incarnation must not look like one to a question of ours.
         serial = itertools.count((incarnation << 40) + 1)
@@ -94,17 +96,19 @@ class Questions:
         target: str,
         method: str,
         timeout: float | None,
-    ) -> None:
-        """Give *pending* what an error about it will have to say, and its deadline."""
+    ) -> int:
+        """Give *pending* what an error about it will have to say, and its deadline, which is returned; 0 for none."""
         pending.number = number
         pending.target = target
         pending.method = method
         pending.timeout = timeout
-        if timeout is not None:
-            pending.deadline_ns = deadline = _now_ns() + int(timeout * 1e9)
-            due = self.next_deadline_ns
-            if not due or deadline < due:
-                self.next_deadline_ns = deadline  # _look_at, without the call
+        if timeout is None:
+            return 0
+        pending.deadline_ns = deadline = _now_ns() + int(timeout * 1e9)
+        due = self.next_deadline_ns
+        if not due or deadline < due:
+            self.next_deadline_ns = deadline  # _look_at, without the call
+        return deadline
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> None:
         """Call *callback* in *delay* seconds, from whatever thread looks after deadlines then; never, if none does."""
@@ -183,8 +187,14 @@ class Questions:
                 value = self._loads(body)
             except DecodeError as exc:
                 pending.fail(exc)
-            else:
+                return
+            if pending.convert is not None or pending.state != WAITING:
                 pending.resolve(value)
+                return
+            pending.value = value  # as ``resolve`` does it, without the call
+            pending.state = DONE
+            if pending.wakers:
+                pending.wake()
             return
         data = bytes(body.data) if isinstance(body, Opened) else body
         if kind == Kind.ANSWER:

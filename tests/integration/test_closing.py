@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,6 @@ from actors import (
     ActorError,
     ActorRef,
     ActorSystem,
-    Pending,
     SystemClosedError,
     SystemFailedError,
 )
@@ -144,15 +143,15 @@ def test_what_is_asked_while_the_system_ends_ends_with_it(
         counter = system.spawn(Counter).result()
         counter.ask(Counter.add, 1).result()
         client = system._opened()
-        enter = client.questions.enter
+        send = client.outgoing.ask
 
-        def end_and_enter(pending: Pending[int]) -> bool:
+        def end_and_send(*question: Any) -> bool:  # noqa: ANN401 - passed on
             error = SystemClosedError("the system was closed")
             client.ending.error = error
             client.questions.fail_all(error)
-            return enter(pending)
+            return send(*question)
 
-        monkeypatch.setattr(client.questions, "enter", end_and_enter)
+        monkeypatch.setattr(client.outgoing, "ask", end_and_send)
         asked = counter.within(None).ask(Counter.add, 1)
         monkeypatch.undo()
         client.ending.error = None
