@@ -7,10 +7,15 @@
  * So one of those that sleep is the *sentry*: it promises to wake by itself, and look.
  * While both promises hold nobody is woken.
  *
+ * When the attendant goes to sleep, what comes next is likely to be as short.  So for as
+ * long as its promise would have held, one is called at a time: who has been called finds
+ * what came meanwhile as well, and calls another where that is worth it.
+ *
  * Guarantees
  *   - A frame for which nobody was woken is looked at within PROMISE_NS, whatever the
  *     attendant does.  Where those that sleep are stopped or killed as well, it waits for
- *     the next frame, or for whoever settles them.
+ *     the next frame, or for whoever settles them; and so it does where the one who was
+ *     called is stopped before it has read the bell.
  *   - What has waited since the sentry's last look is taken by it: so where the attendant
  *     falls behind, the others join in, one for each look.
  *   - A promise lapses by itself: one who is killed or stopped holds nobody up for long.
@@ -32,7 +37,8 @@
 #define QUICK_PROOF 16u /* quick ones, less what slow ones cost, of an attendant */
 #define QUICK_MOST 64u  /* that count */
 #define SLOW_COST 32u
-#define PROMISE_SEAT UINT64_C(0xFF) /* seat + 1; the other bits are until when */
+/* seat + 1; the other bits are until when.  0: of an attendant that has gone to sleep. */
+#define PROMISE_SEAT UINT64_C(0xFF)
 #define PROMISE_CALLED 254u         /* no seat: of whoever has just been rung for */
 
 /* Each word is 0 or a promise. */
@@ -68,13 +74,20 @@ promise_is_of(uint64_t promise, uint32_t seat)
     return (promise & PROMISE_SEAT) == seat + 1;
 }
 
+/* Return whether it is the promise of somebody, and holds. */
+static inline bool
+promise_holds(uint64_t promise, int64_t now)
+{
+    return (promise & PROMISE_SEAT) != 0 && promise_left(promise, now) > 0;
+}
+
 /* Return whether another one than the receiver with this seat attends. */
 static inline bool
 attendance_is_of_another(const attendance_t *attendance, uint32_t seat, int64_t now)
 {
     uint64_t promise =
         atomic_load_explicit(&attendance->attendant, memory_order_relaxed);
-    return !promise_is_of(promise, seat) && promise_left(promise, now) > 0;
+    return !promise_is_of(promise, seat) && promise_holds(promise, now);
 }
 
 /* Make a promise, or make it last; false where somebody else has.  It is made again
@@ -83,33 +96,43 @@ static inline bool
 promise_make(_Atomic uint64_t *word, uint32_t seat, int64_t now)
 {
     uint64_t promise = atomic_load_explicit(word, memory_order_relaxed);
-    int64_t left = promise_left(promise, now);
-    if (left > 0 && !promise_is_of(promise, seat)) {
+    bool is_own = promise_is_of(promise, seat);
+    if (!is_own && promise_holds(promise, now)) {
         return false;
     }
-    return left > PROMISE_NS / 4 * 3 ||
+    return (is_own && promise_left(promise, now) > PROMISE_NS / 4 * 3) ||
            atomic_compare_exchange_strong_explicit(word, &promise, promise_of(seat, now),
                                                    memory_order_seq_cst,
                                                    memory_order_relaxed);
 }
 
 /* Return whether one that sleeps is to be woken for a frame that is in the ring.  Where
- * there is an attendant the woken one counts as the sentry, so that not every frame is
- * rung for until it has had the time to wake.
+ * there is an attendant, or was one lately, the woken one counts as called, so that not
+ * every frame is rung for until it has had the time to wake.
  * seq_cst: after the store of the tail; pairs with promise_break */
 static inline bool
 attendance_call(attendance_t *attendance, int64_t now)
 {
-    uint64_t promise =
+    uint64_t attendant =
         atomic_load_explicit(&attendance->attendant, memory_order_seq_cst);
-    if (promise_left(promise, now) == 0) {
+    if (promise_left(attendant, now) == 0) {
         return true;
     }
-    promise = atomic_load_explicit(&attendance->sentry, memory_order_seq_cst);
-    return promise_left(promise, now) == 0 &&
-           atomic_compare_exchange_strong_explicit(
-               &attendance->sentry, &promise, promise_of(PROMISE_CALLED, now),
-               memory_order_seq_cst, memory_order_relaxed);
+    uint64_t promise = atomic_load_explicit(&attendance->sentry, memory_order_seq_cst);
+    bool is_kept = promise_left(promise, now) > 0;
+    if (promise_holds(attendant, now)) {
+        return !is_kept && atomic_compare_exchange_strong_explicit(
+                               &attendance->sentry, &promise,
+                               promise_of(PROMISE_CALLED, now), memory_order_seq_cst,
+                               memory_order_relaxed);
+    }
+    /* Nobody attends: a sentry would look too late. */
+    if (is_kept && promise_is_of(promise, PROMISE_CALLED)) {
+        return false;
+    }
+    atomic_store_explicit(&attendance->sentry, promise_of(PROMISE_CALLED, now),
+                          memory_order_seq_cst);
+    return true;
 }
 
 /* Take a promise back.  seq_cst: before the look at the ring that has to follow, so
@@ -121,6 +144,20 @@ promise_break(_Atomic uint64_t *word, uint32_t seat)
     if (promise_is_of(promise, seat)) {
         atomic_compare_exchange_strong_explicit(word, &promise, 0, memory_order_seq_cst,
                                                 memory_order_relaxed);
+    }
+}
+
+/* Go to sleep as the attendant: leave what is left of the promise, without the seat.
+ * seq_cst: as in promise_break */
+static inline void
+attendance_leave(attendance_t *attendance, uint32_t seat)
+{
+    uint64_t promise =
+        atomic_load_explicit(&attendance->attendant, memory_order_relaxed);
+    if (promise_is_of(promise, seat)) {
+        atomic_compare_exchange_strong_explicit(
+            &attendance->attendant, &promise, promise & ~PROMISE_SEAT,
+            memory_order_seq_cst, memory_order_relaxed);
     }
 }
 

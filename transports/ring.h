@@ -1108,7 +1108,7 @@ ring_count(const unsigned char *first, uint64_t head, uint64_t tail, uint64_t li
 static inline void
 ring_arm(const ring_reader_t *reader)
 {
-    promise_break(&reader->ring.header->attendance.attendant, reader->seat);
+    attendance_leave(&reader->ring.header->attendance, reader->seat);
     /* seq_cst: before the look that follows; pairs with ring_put */
     atomic_fetch_or_explicit(&reader->ring.header->asleep[reader->seat / 64],
                              UINT64_C(1) << reader->seat % 64, memory_order_seq_cst);

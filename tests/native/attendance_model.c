@@ -30,8 +30,9 @@
 #define MOST_STATES (UINT32_C(1) << 25)
 #define LOOKS 1 /* PROMISE_NS / SENTRY_NS, less the one that finds it out of date */
 
-/* A promise is 0, or whose it is and how often a sentry has found it. */
-enum { CALLED = MOST_RECEIVERS, LAPSED = 7 };
+/* A promise is 0, or whose it is and how often a sentry has found it; that of an
+ * attendant which has gone to sleep is nobody's. */
+enum { CALLED = MOST_RECEIVERS, NOBODY, LAPSED = 7 };
 #define PROMISE(who, looks) ((uint8_t)(8 * ((who) + 1) + (looks)))
 
 typedef enum {
@@ -44,6 +45,8 @@ typedef enum {
     LOOK_FOR_ATTENDANT,
     LOOK_FOR_SENTRY,
     SAY_CALLED,
+    LOOK_FOR_CALLED,
+    SAY_ALL_THE_SAME,
     RING,
     /* a receiver */
     TAKE,
@@ -77,7 +80,8 @@ typedef enum {
 
 static const char *const names[] = {
     "note", "move the tail", "clear the note", "look for sleepers",
-    "look for an attendant", "look for a sentry", "say that one is called", "ring",
+    "look for an attendant", "look for a sentry", "say that one is called",
+    "look for one who is called", "say that one is called all the same", "ring",
     "take", "look whether to attend", "look who attends", "attend", "look for the rest",
     "handle", "last for ever", "break the attendant's promise", "arm", "look again",
     "stand by", "look for another sentry", "be the sentry", "take the promise back",
@@ -251,6 +255,12 @@ is_of(uint8_t promise, int who)
     return promise / 8 - 1 == who;
 }
 
+static bool
+is_attended(uint8_t promise) /* promise_holds, of the attendant's */
+{
+    return holds(promise) && !is_of(promise, NOBODY);
+}
+
 /* Return what a promise that is read may be: 0 for as it is, 1 for out of date. */
 static int
 readings(uint8_t promise, int readings[2])
@@ -320,11 +330,11 @@ call(world_t world, int me, step_t otherwise)
     case LOOK_FOR_ATTENDANT: /* attendance_call, the first load */
         for (int i = readings(world.attendant, read); i-- > 0;) {
             world.attendant = (uint8_t)read[i];
-            bool is_attended = holds(world.attendant);
             go(world, me,
-               !is_attended                 ? RING
-               : mistake == ATTENDANT_ALONE ? otherwise
-                                            : LOOK_FOR_SENTRY);
+               !holds(world.attendant)         ? RING
+               : !is_attended(world.attendant) ? LOOK_FOR_CALLED
+               : mistake == ATTENDANT_ALONE    ? otherwise
+                                               : LOOK_FOR_SENTRY);
         }
         return;
     case LOOK_FOR_SENTRY: /* attendance_call, the second load */
@@ -343,6 +353,17 @@ call(world_t world, int me, step_t otherwise)
         go(world, me, is_as_seen ? RING : otherwise);
         return;
     }
+    case LOOK_FOR_CALLED: /* attendance_call, the second load where nobody attends */
+        for (int i = readings(world.sentry, read); i-- > 0;) {
+            world.sentry = (uint8_t)read[i];
+            bool is_called = holds(world.sentry) && is_of(world.sentry, CALLED);
+            go(world, me, is_called ? otherwise : SAY_ALL_THE_SAME);
+        }
+        return;
+    case SAY_ALL_THE_SAME: /* attendance_call, the store */
+        world.sentry = PROMISE(CALLED, 0);
+        go(world, me, RING);
+        return;
     default: /* ring_ring */
         ring_and_go(world, me, otherwise);
     }
@@ -428,11 +449,12 @@ stand_by(world_t world, int me)
         for (int i = readings(world.attendant, read); i-- > 0;) {
             world.attendant = (uint8_t)read[i];
             world_t after = world;
-            bool is_attended = holds(world.attendant) && !is_of(world.attendant, seat);
-            if (is_attended && self->woken == BY_TIME) {
+            bool is_by_another =
+                is_attended(world.attendant) && !is_of(world.attendant, seat);
+            if (is_by_another && self->woken == BY_TIME) {
                 after.attendant++;
             }
-            go(after, me, is_attended ? LOOK_FOR_OTHER_SENTRY : TAKE_BACK);
+            go(after, me, is_by_another ? LOOK_FOR_OTHER_SENTRY : TAKE_BACK);
         }
         return;
     }
@@ -495,7 +517,8 @@ receive(world_t world, int me)
     case LOOK_WHO_ATTENDS: /* promise_make in ring_note_taken, the load */
         for (int i = readings(world.attendant, read); i-- > 0;) {
             world.attendant = (uint8_t)read[i];
-            bool is_taken = holds(world.attendant) && !is_of(world.attendant, seat);
+            bool is_taken =
+                is_attended(world.attendant) && !is_of(world.attendant, seat);
             self->sees = is_taken ? 0 : world.attendant;
             go(world, me, is_taken ? LOOK_FOR_REST : ATTEND);
         }
@@ -520,8 +543,10 @@ receive(world_t world, int me)
         return;
     case LAST_FOR_EVER:
         return;
-    case BREAK_ATTENDANCE: /* promise_break in ring_arm */
-        break_promise(&world.attendant, seat);
+    case BREAK_ATTENDANCE: /* attendance_leave, in ring_arm */
+        if (is_of(world.attendant, seat)) {
+            world.attendant = PROMISE(NOBODY, world.attendant % 8);
+        }
         go(world, me, ARM);
         return;
     case ARM: /* ring_arm */
@@ -584,6 +609,8 @@ receive(world_t world, int me)
     case LOOK_FOR_ATTENDANT:
     case LOOK_FOR_SENTRY:
     case SAY_CALLED:
+    case LOOK_FOR_CALLED:
+    case SAY_ALL_THE_SAME:
     case RING:
         call(world, me, HANDLE);
         return;

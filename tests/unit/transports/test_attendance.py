@@ -151,6 +151,23 @@ def test_attendant_that_goes_to_sleep_attends_no_more(receivers: Receivers) -> N
     assert receivers.put()
 
 
+def test_one_is_called_at_a_time_where_the_attendant_has_just_gone_to_sleep(
+    receivers: Receivers,
+) -> None:
+    def is_one_called() -> bool:
+        receivers.keep_attending(receivers.first)
+        arm((receivers.awake,))
+        receivers.writer.put(b"frame")
+        rung = receivers.has_rung()
+        # As if a receiver had read it that is called by it, and has not got further.
+        os.read(receivers.awake.fileno(), 1)
+        others_are_called = receivers.put()
+        receivers.hush()
+        return rung and not others_are_called and receivers.put()
+
+    eventually(is_one_called)
+
+
 def test_only_one_of_those_that_sleep_is_the_sentry(receivers: Receivers) -> None:
     def may_sleep_on() -> bool:
         receivers.keep_attending(receivers.first)
