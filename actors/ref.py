@@ -27,19 +27,17 @@ from actors.errors import ActorError
 from actors.exits import ExitReason
 from actors.mailbox import ActorMailbox
 from actors.messages import known, message_name
-from actors.options import ResourceKeywords, Resources, is_seconds, refused
+from actors.options import ResourceKeywords, Resources, refused
 from actors.pending import Pending
 from actors.runtime import clients
 from actors.runtime.client import Client
+from actors.timeout import DEFAULT_TIMEOUT, check_timeout
 from actors.wire import reasons
 
 A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
-
-DEFAULT_TIMEOUT = 5.0  # seconds an ask may take unless ``within`` says otherwise
-MAX_TIMEOUT = 1e9  # 31 years; deadlines travel as nanoseconds in 64 bits
 
 
 class ActorRef(Generic[A_co]):
@@ -394,16 +392,3 @@ class ActorRef(Generic[A_co]):
             if name.startswith("__"):
                 raise AttributeError(name)
             raise AttributeError(messages.no_attribute(self._class, name))
-
-
-def check_timeout(timeout: object) -> None:
-    """Check a deadline.
-
-    Raises:
-        OptionError: *timeout* is neither a number of seconds that fits, nor None.
-    """
-    if timeout is not None and not (is_seconds(timeout) and timeout <= MAX_TIMEOUT):
-        accepted = (
-            f"a number of seconds from 0 to {MAX_TIMEOUT:g}, or None for no deadline"
-        )
-        raise refused("timeout", timeout, accepted)

@@ -30,10 +30,10 @@ from actors.options import (
     check_names,
     whole,
 )
-from actors.ref import check_timeout
 from actors.runtime import clients
 from actors.runtime.client import Client
 from actors.system import ActorSystem
+from actors.timeout import check_timeout
 
 P = ParamSpec("P")
 T = TypeVar("T")

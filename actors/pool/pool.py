@@ -34,7 +34,8 @@ from actors.pool.policy import CallKeywords, Policy
 from actors.pool.results import Results
 from actors.pool.sender import Sender
 from actors.pool.stats import PoolStats
-from actors.ref import DEFAULT_TIMEOUT, ActorRef, check_timeout
+from actors.ref import ActorRef
+from actors.timeout import DEFAULT_TIMEOUT, check_timeout
 
 A = TypeVar("A", bound=Actor)
 P = ParamSpec("P")

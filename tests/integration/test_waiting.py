@@ -14,9 +14,9 @@ import pytest
 
 from actors import ActorRef, ActorSystem, AskTimeoutError, Pending
 from actors.errors import OptionError
-from actors.ref import MAX_TIMEOUT
 from actors.runtime.loop import RingLoop
 from actors.runtime.waiting import Waiting
+from actors.timeout import MAX_TIMEOUT
 from tests.support.actors_under_test import Blocker, Counter, Inbox, Proxy, Trouble
 from tests.support.gates import SECONDS, Gate, wait_until
 
