@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.programs import outcome_of
 
 PROGRAM = """
 import os, sys
@@ -24,13 +24,7 @@ with Executor(2) as executor:
 def test_only_the_call_fails_that_the_kernel_kills_for_memory(
     small_group: Path,
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(small_group)],
-        stdout=subprocess.PIPE,
-        check=False,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", PROGRAM, str(small_group))
 
     assert done.stdout.splitlines() == [
         "ActorCrashedError oom_kill yes",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from actors import ActorCrashedError, ActorRef, ExitKind, ExitReason
 from tests.support.controlled import Attentive
 from tests.support.gates import wait_until
+from tests.support.programs import outcome_of
 
 PROGRAM = """
 import os, sys
@@ -64,13 +63,7 @@ def test_reason_of_a_kill_by_somebody_says_that_memory_was_not_short(
 def test_reason_of_a_kill_by_the_kernel_says_that_memory_was_short(
     small_group: Path,
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(small_group)],
-        stdout=subprocess.PIPE,
-        check=False,
-        text=True,
-        timeout=60,
-    )
+    done = outcome_of("-c", PROGRAM, str(small_group))
 
     line = "oom_kill; yes; killed by the kernel because memory ran out while running Attentive.fill"
     assert done.stdout.splitlines() == [line]
