@@ -10,7 +10,6 @@ import signal
 
 import attrs
 
-from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork
 from actors.supervision.alarms import Alarms
 from actors.supervision.fork import Fork
@@ -61,13 +60,12 @@ class Cradle:
         spare.want()
         return cls(alarms, selector, spare, Termination())
 
-    def order_spare(self, directory: RuntimeDirectory) -> None:
-        """Have the first spare process made, for the system of *directory*."""
+    def order_spare(self, life: ActorLife) -> None:
+        """Have the first spare process made, for an actor's *life*."""
         spare = self.spare
-        kept, epoll_fd = directory.descriptors(), self.selector.fileno()
+        kept, epoll_fd = life.directory.descriptors(), self.selector.fileno()
         try:
             end = spare.begin()
-            life = ActorLife(directory)
             pid = fork.fork(
                 Fork(
                     frozenset({*kept, end}),

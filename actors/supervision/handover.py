@@ -13,6 +13,7 @@ from typing import Any
 from actors.runtime.start import Arguments
 from actors.supervision import orders
 from actors.supervision.birth import AsActor, Birth
+from actors.supervision.line import Line
 
 INLINE_BYTES = 16 * 1024  # of the arguments in an order, which is a datagram
 
@@ -54,10 +55,15 @@ def unpacked(facts: dict[str, Any], descriptors: list[int]) -> Birth | None:
 
 
 def rehearse() -> None:
-    """Unpack a birth without descriptors, of nobody."""
+    """Send a birth of nobody, without descriptors, and unpack it."""
     role = AsActor("shm", -1, Arguments(b""))
     order = orders.of_birth(Birth(0, 0, "", "", -1, role), b"")
-    unpacked(orders.from_bytes(order)[1], [-1, -1])
+    ours, end = Line.pair()
+    theirs = Line.waiting(end.detach())
+    with contextlib.closing(ours), contextlib.closing(theirs):
+        ours.send(order)
+        if theirs.has_arrived_within(0) and (received := theirs.receive()) is not None:
+            unpacked(orders.from_bytes(received[0])[1], [-1, -1])
 
 
 def _read(fd: int) -> bytes:

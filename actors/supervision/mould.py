@@ -15,20 +15,15 @@ import errno
 import json
 import os
 import socket
-import time
 from collections.abc import Callable
 from typing import NoReturn
 
 import attrs
 
-from actors.supervision import cores, fork, linux
+from actors.supervision import fork, linux
 from actors.supervision.line import Line
 
 NAME = "actors: mould"  # what ``ps`` shows
-# From the eighth call on, CPython 3.11 writes to no code any more that it runs.
-PRACTICE = 8
-QUIET_SECONDS = 0.05  # without an order, until there is time to practise
-PATIENCE_SECONDS = 5.0  # then it practises although no core is free
 # Of a system that can have no copies like that: a kernel without checkpoints, a C library of another make, a sandbox.
 NEVER = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM})
 
@@ -70,47 +65,23 @@ def receive(line: Line) -> Copy | None:
 
 
 def be(
-    end: int,
-    practise: Callable[[], None],
-    body: Callable[[int], NoReturn],
-    finish: Callable[[], None],
-    is_core_free: Callable[[], bool] = cores.is_one_free,
+    end: int, body: Callable[[int], NoReturn], finish: Callable[[], None]
 ) -> NoReturn:
     """Make copies as they are ordered, in a new process; never returns.
 
     Args:
         end: Descriptor by which orders come.
-        practise: Is called a few times while nothing is ordered and a core is free, to get better copies.
         body: What a copy does with the descriptor that has come with the order for it.
         finish: Is called when no more will be ordered.
-        is_core_free: Says whether nobody is kept from anything by practice.
     """
     linux.set_process_name(NAME)
     parent = os.getppid()
     line = Line.waiting(end)
     with contextlib.suppress(EOFError):  # whoever keeps us has ended, or needs none
-        for _ in range(PRACTICE):
-            _serve_until_quiet(line, parent, body, is_core_free)
-            practise()
         while True:
             _serve(line, parent, body)
     finish()
     os._exit(0)
-
-
-def _serve_until_quiet(
-    line: Line,
-    parent: int,
-    body: Callable[[int], NoReturn],
-    is_core_free: Callable[[], bool],
-) -> None:
-    """Make what is ordered until nothing has been for a while, and a core is free, for which it does not wait for ever."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        if line.has_arrived_within(QUIET_SECONDS):
-            _serve(line, parent, body)
-        elif is_core_free() or time.monotonic() >= end:
-            return
 
 
 def _serve(line: Line, parent: int, body: Callable[[int], NoReturn]) -> None:

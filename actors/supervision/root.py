@@ -23,6 +23,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork, heap, linux, log, preload
 from actors.supervision.console import STDERR, STDOUT
 from actors.supervision.cradle import Cradle
+from actors.supervision.life import ActorLife
 
 PRELOADED = (asyncio, cloudpickle, actors.system)
 
@@ -44,13 +45,14 @@ def main(config: dict[str, Any]) -> None:
     preloaded = preload.load(config["preload"])
     # After that: what it has done to the log and to signals is not for us.
     configure_log()
+    life = _practised(directory)
     wakeup = _catch_signals()
     cradle = Cradle.make()
     cradle.termination.catch()
     atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
-    heap.share(collects=False)
+    heap.share()
     gc.enable()
-    cradle.order_spare(directory)
+    cradle.order_spare(life)
     from actors.supervision.supervisor import Supervisor  # noqa: PLC0415 - it takes as long as the spare process
 
     supervisor = Supervisor(
@@ -76,6 +78,16 @@ def main(config: dict[str, Any]) -> None:
     supervisor.show_end()  # before its lane is gone, which says that it ends, but not why
     directory.remove()
     supervisor.leave()
+
+
+def _practised(directory: RuntimeDirectory) -> ActorLife:
+    """Return the life of an actor in the system of *directory*, which has been practised."""
+    heap.share(collects=False)  # a rehearsal collects, of what is not shared yet
+    # An actor catches some: those that come meanwhile are not for the one of a rehearsal.
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    life = ActorLife(directory)
+    life.practise()
+    return life
 
 
 def _fill_standard_streams(config: dict[str, Any]) -> None:

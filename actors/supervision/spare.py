@@ -39,9 +39,6 @@ class Life(Protocol):
     def begin(self) -> None:
         """Make what is for copies of this process."""
 
-    def practise(self) -> None:
-        """Do what copies will do, so that they find it done."""
-
     def prepare(self, is_called: Callable[[], bool]) -> None:
         """Do what is the same for every actor, or as much of it as there is time for until this process *is_called*."""
 
@@ -298,7 +295,7 @@ def _send(line: Line, birth: Birth) -> bool:
 def copies(end: int, life: Life) -> NoReturn:
     """Be the mould of spare processes, which gets its orders by the descriptor *end*; never returns."""
     life.begin()
-    mould.be(end, life.practise, lambda own: _be(own, life), life.end)
+    mould.be(end, lambda own: _be(own, life), life.end)
 
 
 def _be(end: int, life: Life) -> NoReturn:
