@@ -212,6 +212,7 @@ class RingSelector(selectors.BaseSelector):
         self._sources.clear()
         self._crowds.clear()
         self._epoll.close()
+        _selectors.discard(self)  # a copy of this process opens nothing then
 
     def abandon(self) -> None:
         """Let go of what is the parent's, in a process forked from the one that watches.

@@ -7,6 +7,7 @@ What that actor has outside of its process is made once: whoever rehearses next 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import os
@@ -51,7 +52,7 @@ class Stage:
         folder.mkdir(0o700, exist_ok=True)
         for other in folder.iterdir():
             if not Path("/proc", other.name).exists():
-                shutil.rmtree(other, ignore_errors=True)
+                _remove_unused(other)
         self._path = folder / str(os.getpid())
         self._transport = registry.get("shm")
         self._path.mkdir(0o700)
@@ -139,3 +140,14 @@ class Stage:
             process.leave_stage()
             # As nothing has imported a user's module, next time nothing will have imported this.
             sys.modules.pop(MODULE, None)
+
+
+def _remove_unused(stage: Path) -> None:
+    """Remove *stage*, unless a copy of the one that made it rehearses there: it would wait for an answer in vain."""
+    with contextlib.suppress(OSError):
+        fd = os.open(stage, private.OPEN_DIRECTORY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(stage, ignore_errors=True)
+        finally:
+            os.close(fd)

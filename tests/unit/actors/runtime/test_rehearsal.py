@@ -111,3 +111,34 @@ def test_stages_of_processes_that_have_ended_are_removed(
     Stage(directory)
 
     assert list(left.parent.iterdir()) == [place_of(directory)]
+
+
+def test_stage_on_which_a_copy_of_an_ended_process_rehearses_stays(
+    directory: RuntimeDirectory, stage: Stage
+) -> None:
+    left = place_of(directory).with_name("999999999")
+    left.mkdir(0o700)
+    rehearses = private.open_directory(left)
+    fcntl.flock(rehearses, fcntl.LOCK_EX)
+    stage.remove()
+
+    Stage(directory).remove()
+    stayed = left.exists()
+    os.close(rehearses)
+    Stage(directory)
+
+    assert stayed
+    assert not left.exists()
+
+
+def test_copy_of_a_process_that_has_rehearsed_opens_nothing_in_its_place(
+    stage: Stage,
+) -> None:
+    stage.rehearse(never)  # whose loop, closed, is the last that was set
+    before = len([*Path("/proc/self/fd").iterdir()])
+
+    pid = os.fork()  # noqa: TID251 - what is inherited is what is asked for
+    if pid == 0:
+        os._exit(len([*Path("/proc/self/fd").iterdir()]) - before)
+
+    assert os.waitpid(pid, 0)[1] == 0
