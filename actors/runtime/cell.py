@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import struct
 import threading
 import time
 from collections import deque
@@ -40,7 +39,7 @@ from actors.runtime.waits import Place
 from actors.runtime.watches import Watches
 from actors.runtime.wear import Wear
 from actors.runtime.withdrawn import is_marked
-from actors.wire import failure, frame, parcel
+from actors.wire import _header, failure, frame, parcel
 from actors.wire.frame import Kind
 from actors.wire.parcel import Opened
 from transports import blob
@@ -62,8 +61,7 @@ _VERSION = frame.VERSION
 _HANDLED = status.HANDLED
 _WITHDRAWN = status.WITHDRAWN
 _now_ns = time.monotonic_ns
-_UNPACK = frame.HEADER.unpack_from
-_HEADER_BYTES = frame.HEADER_BYTES
+_apart = _header.message
 
 
 class Cell:
@@ -315,17 +313,13 @@ class Cell:
     def _handle(self, slot: Slot, data: bytes) -> None:
         slot.start()
         try:
-            (version, kind, flags, _, length, _, _, lane, corr, sent, deadline, _) = (
-                _UNPACK(data)
-            )
-        except struct.error:
+            version, kind, flags, lane, corr, sent, deadline, name, body = _apart(data)
+        except ValueError:
             self._refuse_bytes(slot, f"{len(data)} bytes")
             return
-        body_at = _HEADER_BYTES + length
-        name = data[_HEADER_BYTES:body_at]
         job = (slot, kind, name, lane, corr)
         if version != _VERSION or kind > _ASK or kind == LOCAL:
-            self._handle_other(version, job, flags, data[body_at:])
+            self._handle_other(version, job, flags, body)
             return
         if kind == _ASK:
             asker = self._lanes.get(lane)
@@ -333,7 +327,7 @@ class Cell:
             if page is None:
                 page = self._page_of(lane)
             if page is not None and page.words[_WITHDRAWN] and is_marked(page, corr):
-                self._drop_blob(flags, data[body_at:])
+                self._drop_blob(flags, body)
                 late = self._answer(lane, Kind.WITHDRAWN, corr, b"")
                 self._done_after(late, slot, kind)
                 return
@@ -343,11 +337,10 @@ class Cell:
             and (now := _now_ns()) >= deadline
             and is_overdue(deadline, sent, now, (self._page, self._page_of(lane)))
         ):
-            self._drop_blob(flags, data[body_at:])
+            self._drop_blob(flags, body)
             self._refuse(job, "expired", "its deadline had passed")
             return
         try:
-            body = data[body_at:]
             # Nothing here holds on to what a parcel came in, which may be large.
             args, kwargs = self._loads(
                 self._open(slot, body) if flags & _BLOB else body

@@ -31,6 +31,7 @@ from actors.runtime.undelivered import STOP, Undelivered, sent_ns
 from actors.runtime.waiting import Waiting, refuse_in_loop
 from actors.runtime.waits import Place, Waits
 from actors.runtime.withdrawn import Withdrawn
+from actors.wire import _header as header
 from actors.wire import frame, parcel, reasons
 from actors.wire.code import CodeStore
 from actors.wire.codec import Codec
@@ -46,8 +47,6 @@ _ASK = int(Kind.ASK)
 _REPLY = int(Kind.REPLY)
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
-_UNPACK = frame.HEADER.unpack_from
-_HEADER_BYTES = frame.HEADER_BYTES
 
 
 class Client:
@@ -335,13 +334,13 @@ class Client:
         data = take()
         if data is None:
             return False
-        settle, header_bytes = self.questions.settle, _HEADER_BYTES
+        settle = self.questions.settle
         while data is not None:
-            _, kind, flags, _, length, _, _, _, corr, _, _, _ = _UNPACK(data)
+            kind, flags, corr, body = header.answer(data)
             if kind == _REPLY and not flags:  # what most of it is
-                settle(corr, _REPLY, data[header_bytes + length :])
+                settle(corr, kind, body)
             else:
-                self._receive(kind, flags, corr, data[header_bytes + length :])
+                self._receive(kind, flags, corr, body)
             data = take()
         self.outgoing.flush()  # credits came back
         return True
@@ -349,9 +348,9 @@ class Client:
     def discard_answers(self) -> None:
         """Throw away what an earlier incarnation has been sent."""
         while (data := self.lane.take()) is not None:
-            header = frame.read(data)
-            if header.flags & frame.BLOB:
-                parcel.drop(data[header.body_at :], self.blobs)
+            _, flags, _, body = header.answer(data)
+            if flags & frame.BLOB:
+                parcel.drop(body, self.blobs)
 
     def _receive(self, kind: int, flags: int, corr: int, body: bytes) -> None:
         if flags & frame.BLOB:

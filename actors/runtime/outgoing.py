@@ -20,6 +20,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter, Parts, Route
+from actors.wire import _header as wire
 from actors.wire import frame, parcel
 from actors.wire.frame import Kind
 from actors.wire.parcel import Parcel
@@ -29,8 +30,7 @@ from transports.errors import CorruptError, MailboxNotFoundError, NoSpaceError
 from transports.mailbox import Note, Put
 
 # Looked up once: each is used for every message.
-_PACK = frame.HEADER.pack
-_VERSION = frame.VERSION
+_header = wire.make
 _HEADER_BYTES = frame.HEADER_BYTES
 _PICKLE = int(frame.Codec.PICKLE)
 _ASK = int(Kind.ASK)
@@ -197,11 +197,9 @@ class Outgoing:
             large = body if isinstance(body, Parcel) else Parcel((body,))
             body = self.parcel_for(route.number, large)
             flags = frame.BLOB
-        # fmt: off
-        header = _PACK(
-            _VERSION, kind, flags, codec, length, 0, self._number, lane, corr, _now_ns(), deadline_ns, 0,
+        header = _header(
+            kind, flags, codec, length, self._number, lane, corr, deadline_ns
         )
-        # fmt: on
         return header, method, body
 
     def parcel_for(self, number: int, large: Parcel) -> bytes:
@@ -227,11 +225,7 @@ class Outgoing:
             parts: Parts
             try:
                 if type(body) is bytes and _HEADER_BYTES + len(body) <= route.limit:
-                    # fmt: off
-                    header = _PACK(
-                        _VERSION, kind, 0, codec, 0, 0, self._number, 0, corr, _now_ns(), 0, 0,
-                    )
-                    # fmt: on
+                    header = _header(kind, 0, codec, 0, self._number, 0, corr, 0)
                     parts = header, b"", body
                 else:
                     parts = self.pack(route, kind, b"", body, codec, corr)
@@ -275,11 +269,7 @@ class Outgoing:
             GoneError: Process *lane* has ended.
             MailboxFullError: There is no room to wait in either.
         """
-        # fmt: off
-        header = _PACK(
-            _VERSION, kind, 0, frame.Codec.JSON, 0, 0, self._number, 0, 0, _now_ns(), 0, 0,
-        )
-        # fmt: on
+        header = _header(kind, 0, frame.Codec.JSON, 0, self._number, 0, 0, 0)
         self.post(self.lane(lane), (header, b"", body), Pending(), is_question=False)
 
     def post(
@@ -329,11 +319,7 @@ class Outgoing:
         pending.corr = corr = questions.new_id()
         pending.inode = route.inode
         questions.open[corr] = pending  # before it is sent, as in _offer
-        # fmt: off
-        header = _PACK(
-            _VERSION, _ASK, 0, _PICKLE, length, 0, number, number, corr, _now_ns(), due_ns, 0,
-        )
-        # fmt: on
+        header = _header(_ASK, 0, _PICKLE, length, number, number, corr, due_ns)
         result = route.put(header, method, body)
         if result is _ACCEPTED:
             return True
