@@ -153,27 +153,44 @@ class Route:
         The closed mark is read again after an accepted put: the cleaner sets it before it drains for the last time,
         so a frame that was put after that drain is found here and counts as refused.
         """
-        payload, result = b"", _FULL
         if parts[0][_FLAGS_AT] & _BLOB:
-            claimed = self._claim(parts[-1])
-            if claimed is None:
+            payload = self._claim(parts[-1])
+            if payload is None:
                 return _FULL
-            payload = claimed
+            if payload:
+                return self._put_counted(payload, parts)
+        if self._outlet is None:
+            return _FULL
+        try:
+            result = (self._put if self.outbox else self._put_first)(*parts)
+        except CorruptError:
+            self.is_damaged = True
+            return _FULL
+        page = self._status
+        if result is _ACCEPTED and (page is None or not page.words[_CLOSED_WORD]):
+            return result
+        return self._judged(result)
+
+    def _put_counted(self, payload: bytes, parts: tuple[bytes, ...]) -> Put:
+        """Offer a frame whose *payload* is counted."""
+        result = _FULL
         try:
             if self._outlet is not None:
-                put = self._put if payload or self.outbox else self._put_first
-                result = put(*parts)
-                if result is _FULL:
-                    self.is_full = True
-                elif self._status is not None and self._status.words[_CLOSED_WORD]:
-                    result = _CLOSED
-                elif result is not _ACCEPTED:
-                    result = self._closed(result)
+                result = self._judged(self._put(*parts))
         except CorruptError:
             self.is_damaged = True
         finally:
-            if payload:
-                self._settle(payload, result)
+            self._settle(payload, result)
+        return result
+
+    def _judged(self, result: Put) -> Put:
+        """Return what became of what was put with this *result*."""
+        if result is _FULL:
+            self.is_full = True
+        elif self._status is not None and self._status.words[_CLOSED_WORD]:
+            return _CLOSED
+        elif result is not _ACCEPTED:
+            return self._closed(result)
         return result
 
     def first_letters(self) -> list[Letter]:
@@ -194,13 +211,7 @@ class Route:
         """Offer what ``first_letters`` has returned; as ``put``, and how many letters that was."""
         assert self._put_some is not None  # noqa: S101 - else there are no letters
         result, count = self._put_some([letter.parts for letter in letters])
-        if result is _FULL:
-            self.is_full = True
-        elif self._status is not None and self._status.words[_CLOSED_WORD]:
-            result = _CLOSED
-        elif result is not _ACCEPTED:
-            result = self._closed(result)
-        return result, count
+        return self._judged(result), count
 
     def _claim(self, body: bytes) -> bytes | None:
         """Count the payload of a frame as one that waits outside of the mailbox.
