@@ -130,7 +130,8 @@ class Client:
             pending: Pending[None] = Pending(self)
             self.questions.describe(pending, number, name, label, timeout)
             outgoing.post(route, parts, pending, is_question=False)
-            self.ending.catch(pending)
+            if self.ending.error is not None:
+                self.ending.catch(pending)
         except GoneError:
             return self._undelivered.report(number, name, label, sent_ns(parts))
         return pending

@@ -88,10 +88,12 @@ def test_a_loop_gives_up_at_the_deadline_and_hears_events(
         async with ActorSystem(drain=0) as system:
             events = system.events()
             inbox = await system.options(name="inbox").spawn(Inbox)
-            with pytest.raises(AskTimeoutError):
-                await inbox.within(0.01).ask(Inbox.wait_for, gate.path)
+            blocked = inbox.within(None).ask(Inbox.wait_for, gate.path)
             await asyncio.to_thread(gate.wait_until_entered)
+            with pytest.raises(AskTimeoutError):
+                await inbox.within(0.01).ask(Inbox.kept)
             await asyncio.to_thread(gate.open)
+            await blocked
             await inbox.kill()
             kinds = []
             async for event in events:
