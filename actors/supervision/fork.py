@@ -13,7 +13,7 @@ import gc
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import attrs
@@ -63,6 +63,33 @@ def fork(action: Fork) -> int:
         action.body()
     finally:
         os._exit(70)
+
+
+@attrs.frozen
+class Task:
+    """A fork that is to be carried out by whoever may, and what is to be told about it."""
+
+    action: Fork
+    forked: Callable[[int], None]
+    not_forked: Callable[[OSError], None]
+
+
+def carry_out(tasks: Sequence[Task]) -> None:
+    """Fork for *tasks*, and tell them afterwards.
+
+    What is written to between two forks is copied for each.
+    """
+    made: list[int | OSError] = []
+    for task in tasks:
+        try:
+            made.append(fork(task.action))
+        except OSError as exc:
+            made.append(exc)
+    for task, pid in zip(tasks, made, strict=True):
+        if isinstance(pid, OSError):
+            task.not_forked(pid)
+        else:
+            task.forked(pid)
 
 
 def sibling(parent: int, body: Callable[[], NoReturn]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import attrs
 from actors.supervision import fork, linux, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
-from actors.supervision.fork import Fork
+from actors.supervision.fork import Fork, Task
 from actors.supervision.spare import ALARM as SPARE
 from actors.supervision.spare import Life, Spare, copies
 
@@ -27,6 +27,7 @@ KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
 # Until it is asked again whose a process in the middle of an exec is.
 UNCLEAR_SECONDS = 0.002
 ALARMS = frozenset({"reap", "strays", SPARE})
+MAX_FORKS = 16  # in a row, while nobody watches what they have made
 MAX_ENDED = 1000  # in one report, which is a datagram
 
 
@@ -61,15 +62,6 @@ class Reports(Protocol):
 
     def died(self, ended: Sequence[Ended]) -> None:
         """Nothing is left of these: all that were seen in one turn, because what follows is decided for all of them together."""
-
-
-@attrs.frozen
-class Task:
-    """A fork that is to be carried out by whoever may, and what is to be told about it."""
-
-    action: Fork
-    forked: Callable[[int], None]
-    not_forked: Callable[[OSError], None]
 
 
 @attrs.define(eq=False)
@@ -144,17 +136,19 @@ class Hands:
 
     # Making processes.
 
-    def next_task(self) -> Task | None:
-        """Return the next fork that a birth needs; what the spare process can be, it is."""
-        while self.to_fork:
+    def next_tasks(self) -> list[Task]:
+        """Return the next forks that births need; what the spare process can be, it is."""
+        tasks: list[Task] = []
+        while self.to_fork and len(tasks) < MAX_FORKS:
             birth = self.to_fork.popleft()
             if birth.incarnation > 1:
                 self._spare.want()
             born = self._spare.bear(birth)
             if born is None:
-                return self._task(birth)
-            self._watch(birth, *born)
-        return None
+                tasks.append(self._task(birth))
+            else:
+                self._watch(birth, *born)
+        return tasks
 
     def _task(self, birth: Birth) -> Task:
         return Task(

@@ -20,7 +20,8 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.supervision import fork, handover, linux, orders, reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.birth import AsSupervisor, Birth
-from actors.supervision.hands import Ended, Hands, Task
+from actors.supervision.fork import Task
+from actors.supervision.hands import Ended, Hands
 from actors.supervision.life import ActorLife
 from actors.supervision.line import Line
 from actors.supervision.spare import Spare
@@ -85,11 +86,11 @@ class Nested:
 
     # The loop.
 
-    def run(self) -> Task | None:
-        """Work until a process has to be forked; None when everything is done."""
+    def run(self) -> list[Task]:
+        """Work until processes have to be forked; there are none when everything is done."""
         while not self.is_leaving:
-            if (task := self.hands.next_task()) is not None:
-                return task
+            if tasks := self.hands.next_tasks():
+                return tasks
             for kind, number in list(self._alarms.take_due(time.monotonic())):
                 self.hands.on_alarm(kind, number)
             self._line.flush()
@@ -99,8 +100,8 @@ class Nested:
                 key.data()
             self.hands.finish_turn()
             if is_short and not ready and (task := self.hands.spare_task()) is not None:
-                return task
-        return None
+                return [task]
+        return []
 
     def _timeout(self) -> float | None:
         if self._line.has_backlog:
@@ -176,12 +177,7 @@ def run(directory: RuntimeDirectory, line_fd: int, goodbye_fd: int) -> NoReturn:
     faulthandler.enable(goodbye_fd)  # for the SIGABRT of one that hangs
     linux.adopt_orphans()
     nested = Nested(directory, Line(socket.socket(fileno=line_fd)))
-    while (task := nested.run()) is not None:
-        try:
-            pid = fork.fork(task.action)
-        except OSError as exc:
-            task.not_forked(exc)
-        else:
-            task.forked(pid)
+    while tasks := nested.run():
+        fork.carry_out(tasks)
     reaper.kill_adopted(nested.hands.left(), directory.path.name)
     os._exit(0)

@@ -68,13 +68,8 @@ def main(config: dict[str, Any]) -> None:
     # The program that executed us may have blocked some; what has come meanwhile comes now.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     heap.share()
-    while (task := supervisor.run()) is not None:
-        try:
-            pid = fork.fork(task.action)
-        except OSError as exc:
-            task.not_forked(exc)
-        else:
-            task.forked(pid)
+    while tasks := supervisor.run():
+        fork.carry_out(tasks)
     supervisor.show_end()  # before its lane is gone, which says that it ends, but not why
     directory.remove()
     supervisor.leave()

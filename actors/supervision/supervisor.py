@@ -2,7 +2,7 @@
 
 It waits for requests, deaths and deadlines, and stops everything in the end; who carries out a request is in ``desk.py``, what happens
 to a child in ``lifecycle.py``.
-It never forks: the loop *returns* a ``Task``, so that the child has none of its frames on the stack.
+It never forks: the loop *returns* ``Task``s, so that the child has none of its frames on the stack.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from actors.supervision.estates import Estates
 from actors.supervision.events import Events
 from actors.supervision.exports import Exports
 from actors.supervision.forest import Forest
-from actors.supervision.hands import Task
+from actors.supervision.fork import Task
 from actors.supervision.inquiries import Inquiries
 from actors.supervision.lifecycle import Lifecycle
 from actors.supervision.mailboxes import Mailboxes
@@ -205,20 +205,20 @@ class Supervisor:
 
     # The loop.
 
-    def run(self) -> Task | None:
-        """Work until a process has to be forked; None when everything has ended."""
+    def run(self) -> list[Task]:
+        """Work until processes have to be forked; there are none when everything has ended."""
         hands = self.lifecycle.hands
         while True:
             self.lifecycle.decide()
             if self.lifecycle.failed is not None:
                 self._fail()
-            if (task := hands.next_task()) is not None:
-                return task
+            if tasks := hands.next_tasks():
+                return tasks
             if self._closing.is_stopping and self.lifecycle.is_over():
                 self.lifecycle.give_up()
-                return None
+                return []
             if self._turn() and (task := hands.spare_task()) is not None:
-                return task
+                return [task]
 
     def _turn(self) -> bool:
         """Do what there is to do; return whether that was nothing, not even waiting."""
