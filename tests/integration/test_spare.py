@@ -233,7 +233,7 @@ def test_stage_of_a_killed_mould_is_removed_by_the_next(
 ) -> None:
     mould = the_mould_of(root)
     stages = directory_of(system) / "spare"
-    system.spawn(Member).result().kill().result()  # there is a spare process for it
+    ready_spare_of(root)  # which rehearses there no more
     assert [stage.name for stage in stages.iterdir()] == [str(mould)]
 
     os.kill(mould, signal.SIGKILL)
