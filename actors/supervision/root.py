@@ -12,6 +12,7 @@ import fcntl
 import gc
 import os
 import signal
+import weakref
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -42,6 +43,8 @@ def main(config: dict[str, Any]) -> None:
     linux.set_process_name(f"actors:{config['name']}")
     linux.adopt_orphans()
     linux.raise_file_limit()
+    heap.share(collects=False)  # of our own imports next to nothing is garbage
+    gc.enable()  # of the user's some may be, and may want it otherwise
     preloaded = preload.load(config["preload"])
     # After that: what it has done to the log and to signals is not for us.
     configure_log()
@@ -49,9 +52,8 @@ def main(config: dict[str, Any]) -> None:
     wakeup = _catch_signals()
     cradle = Cradle.make()
     cradle.termination.catch()
-    atexit._clear()  # noqa: SLF001 - what modules registered here is not the actors' business
+    _forget_exits()
     heap.share()
-    gc.enable()
     cradle.order_spare(life)
     from actors.supervision.supervisor import Supervisor  # noqa: PLC0415 - it takes as long as the spare process
 
@@ -77,12 +79,22 @@ def main(config: dict[str, Any]) -> None:
 
 def _practised(directory: RuntimeDirectory) -> ActorLife:
     """Return the life of an actor in the system of *directory*, which has been practised."""
-    heap.share(collects=False)  # a rehearsal collects, of what is not shared yet
+    heap.share()  # a rehearsal collects, of what is not shared yet
     # An actor catches some: those that come meanwhile are not for the one of a rehearsal.
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     life = ActorLife(directory)
     life.practise()
     return life
+
+
+def _forget_exits() -> None:
+    """Forget what is to be done at the end of this process: what modules registered here is not the actors' business."""
+    atexit._clear()  # noqa: SLF001 - nothing else forgets all
+    finalizers: Any = weakref.finalize
+    for finalizer in list(finalizers._registry):  # noqa: SLF001 - likewise
+        finalizer.atexit = False
+    # It registers itself once, and has just been forgotten.
+    finalizers._registered_with_atexit = False  # noqa: SLF001
 
 
 def _fill_standard_streams(config: dict[str, Any]) -> None:

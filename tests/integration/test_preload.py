@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from typing import Any
 
 import pytest
 
-from actors import ActorSystem, OptionError, SpawnError, SystemFailedError
+from actors import Actor, ActorSystem, OptionError, SpawnError, SystemFailedError
 from tests.support import eager
 from tests.support.controlled import Importer
+
+
+class Heir(Actor):
+    """Looks at what an import has left, and leaves something itself."""
+
+    def __init__(self) -> None:
+        weakref.finalize(self, os.write, 2, b"the end of an heir\n")
+
+    def has_garbage(self) -> bool:
+        from tests.support import preloaded_garbage  # noqa: PLC0415 - not before it runs
+
+        return preloaded_garbage.KNOT() is not None
 
 
 def test_actor_finds_a_preloaded_module_imported_by_its_supervisor() -> None:
@@ -58,6 +71,20 @@ def test_threads_that_an_import_leaves_behind_are_warned_of(
     assert log.count("preload_left_threads") == 1
     assert "module=tests.support.preloaded_threads" in log
     assert "a fork copies no thread" in log
+
+
+def test_garbage_of_an_import_is_not_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    """It was, by every process; and what an actor leaves to be done at its end was forgotten."""
+    modules = ("tests.support.preloaded_garbage",)
+    with ActorSystem(preload=modules, drain=0) as system:
+        heir = system.spawn(Heir).result()
+        has_garbage = heir.ask(Heir.has_garbage).result()
+        heir.stop()
+        heir.ended().result()
+
+    assert not has_garbage
+    # Of what was preloaded the end is nobody's business.
+    assert capfd.readouterr().err == f"{heir.name} | the end of an heir\n"
 
 
 @pytest.mark.parametrize("value", ["numpy", 3, None, (3,), ("",), ("a b",), ("a..b",)])

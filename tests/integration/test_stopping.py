@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class Clerk(Actor):
     def __init__(self, path: str) -> None:
         self.path = path
         atexit.register(note, path, "atexit")
+        weakref.finalize(self, note, path, "finalized")
 
     def note(self, text: str) -> None:
         note(self.path, text)
@@ -125,6 +127,7 @@ def test_a_handler_is_finished_and_nothing_behind_it_is_begun(
         (pid, "handled"),
         (pid, "on_stop"),
         (pid, "atexit"),
+        (pid, "finalized"),
         (second, "queued"),
     ]
     clerk.kill().result(SECONDS)
@@ -153,7 +156,7 @@ def test_an_actor_that_stops_itself_waits_for_its_threads_and_then_runs_atexit(
     gate.open()
 
     assert clerk.ended().result(SECONDS).kind is ExitKind.NORMAL
-    assert texts(path) == ["on_stop", "handled", "atexit"]
+    assert texts(path) == ["on_stop", "handled", "atexit", "finalized"]
 
 
 def test_an_actor_that_has_stopped_itself_and_lingers_is_killed_and_told(
