@@ -197,11 +197,12 @@ def test_a_notebook_opens_uses_and_closes_a_system_in_different_cells(
 def test_a_notebook_joins_a_system_in_one_cell_and_asks_in_the_next(
     notebook: Notebook,
 ) -> None:
-    with ActorSystem("notebook", drain=0) as owned:
+    name = f"notebook-{os.getpid()}"  # another run may have one at the same time
+    with ActorSystem(name, drain=0) as owned:
         owned.options(name="counter").spawn(Counter).result()
 
         async def join() -> ActorSystem:
-            return ActorSystem.attach("notebook")
+            return ActorSystem.attach(name)
 
         attached = notebook.cell(join)
 
