@@ -15,7 +15,7 @@
  *   - A frame for which nobody was woken is looked at within PROMISE_NS, whatever the
  *     attendant does.  Where those that sleep are stopped or killed as well, it waits for
  *     the next frame, or for whoever settles them; and so it does where the one who was
- *     called is stopped before it has read the bell.
+ *     called is stopped before it has read the bell, or whoever calls before it has rung.
  *   - What has waited since the sentry's last look is taken by it: so where the attendant
  *     falls behind, the others join in, one for each look.
  *   - A promise lapses by itself: one who is killed or stopped holds nobody up for long.

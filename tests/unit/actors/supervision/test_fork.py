@@ -1,5 +1,12 @@
 from __future__ import annotations
 
+import errno
+import os
+
+import pytest
+
+from actors.supervision import fork
+from actors.supervision.fork import Fork, Task
 from tests.support.programs import outcome_of
 
 PROGRAM = """
@@ -33,3 +40,27 @@ def test_garbage_of_the_parent_is_not_collected_in_the_child() -> None:
     done = outcome_of("-c", PROGRAM)
 
     assert done.stdout.splitlines() == ["alive"]
+
+
+def test_each_fork_of_a_row_is_told_what_has_come_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def made(action: Fork) -> int:
+        if action.epoll_fd == 2:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return 1000 + action.epoll_fd
+
+    def task(number: int) -> Task:
+        action = Fork(frozenset(), number, lambda: None, lambda: os._exit(0))
+        return Task(
+            action,
+            lambda pid: told.append((number, pid)),
+            lambda error: told.append((number, -(error.errno or 0))),
+        )
+
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(fork, "fork", made)
+
+    fork.carry_out([task(number) for number in (1, 2, 3)])
+
+    assert told == [(1, 1001), (2, -errno.EAGAIN), (3, 1003)]
