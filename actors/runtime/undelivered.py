@@ -86,10 +86,7 @@ class Undelivered:
             self._questions.leave(pending.corr)
             pending.fail(fate.value)
 
-        if fate.done():
-            settle()
-        else:
-            fate.wakers = [settle]
+        fate.when_settled(settle)  # by any thread, perhaps by now
 
     def _on_undelivered(self, number: int, letter: Letter) -> None:
         """A letter has waited for room in the mailbox of somebody who has ended meanwhile."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import pytest
 
-from actors.errors import DecodeError, MailboxFullError, MailboxLostError
+from actors.errors import ActorError, DecodeError, MailboxFullError, MailboxLostError
 from actors.options import Options
 from actors.pending import Pending
 from actors.runtime import lanes, route, status
@@ -15,6 +16,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter
+from actors.runtime.undelivered import Undelivered
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision.estate import Estate
 from actors.wire import frame
@@ -396,3 +398,36 @@ def test_a_way_to_a_mailbox_that_is_replaced_meanwhile_does_not_take_the_old_one
 
     assert bench.estate.is_mailbox(way.inode)
     assert bench.take_all() == 1
+
+
+class Hasty(Pending[Any]):
+    """Settled by another thread as soon as somebody has seen that it is not."""
+
+    def done(self) -> bool:
+        was_done = super().done()
+        self.fail(ActorError("it has ended"))
+        return was_done
+
+
+class Root:
+    """Knows of each actor why it has ended."""
+
+    def __init__(self) -> None:
+        self.fate = Hasty()
+
+    def request(self, *_: object, **__: object) -> Pending[Any]:
+        return self.fate
+
+    def notify_root(self, *_: object) -> None:
+        raise NotImplementedError
+
+
+def test_question_is_given_up_whenever_another_thread_hears_why(bench: Bench) -> None:
+    """It waited for ever, where that was just before it could be called."""
+    root, question = Root(), Pending[None]()
+    bench.questions.describe(question, 99, "gone", "Gone.hear", None)
+
+    Undelivered(root, bench.outgoing, bench.questions).give_up(question, 99, None)
+
+    root.fate.done()
+    assert isinstance(question.failure(), ActorError)
