@@ -13,6 +13,7 @@
 #include <structmember.h>
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include "ring.h"
@@ -314,6 +315,13 @@ sender_put_some(SenderObject *self, PyObject *arg)
 }
 
 static PyObject *
+sender_has_room(SenderObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pollfd asked = {.fd = self->fd, .events = POLLOUT}; /* -1 is never ready */
+    return PyBool_FromLong(poll(&asked, 1, 0) > 0);
+}
+
+static PyObject *
 sender_fileno(SenderObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromLong(self->fd);
@@ -334,6 +342,8 @@ static PyMethodDef sender_methods[] = {
     {"put_unless_behind", (PyCFunction)(void (*)(void))sender_put_unless_behind,
      METH_FASTCALL,
      PyDoc_STR("As put(), but FULL where what comes next had better go with more.")},
+    {"has_room", (PyCFunction)sender_has_room, METH_NOARGS,
+     PyDoc_STR("Return whether an offer is worth the while.")},
     {"fileno", (PyCFunction)sender_fileno, METH_NOARGS,
      PyDoc_STR("Return a descriptor that is writable when there is room.")},
     {"close", (PyCFunction)sender_close, METH_NOARGS,

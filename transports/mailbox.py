@@ -239,6 +239,10 @@ class GatheringOutlet(Outlet, Protocol):
         """
         ...
 
+    def has_room(self) -> bool:
+        """Return whether it is worth the while to gather frames for an offer, which may fail all the same; not once closed."""
+        ...
+
 
 @runtime_checkable
 class Gathering(Protocol):

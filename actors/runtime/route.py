@@ -76,6 +76,7 @@ class Route:
     """The way to one mailbox or lane."""
 
     __slots__ = (
+        "_has_room",
         "_is_full_outside",
         "_ledger",
         "_outlet",
@@ -126,6 +127,7 @@ class Route:
         self._put_first: Callable[..., Put]
         self._put: Callable[..., Put]
         self._put_some: Callable[[list[Parts]], tuple[Put, int]] | None
+        self._has_room: Callable[[], bool] | None
         self.outbox: deque[Letter] = deque()
         self.outbox_bytes = 0
         self._connect(outlet)
@@ -135,12 +137,13 @@ class Route:
 
     def _connect(self, outlet: Outlet | None) -> None:
         self._outlet = outlet
-        self._put_some = None
+        self._put_some = self._has_room = None
         if outlet is not None:
             self._put = self._put_first = outlet.put
         if isinstance(outlet, GatheringOutlet) and outlet.gathers:
             self._put_first = outlet.put_unless_behind
             self._put_some = outlet.put_some
+            self._has_room = outlet.has_room
 
     @property
     def page(self) -> status.StatusPage | None:
@@ -192,6 +195,10 @@ class Route:
         elif result is not _ACCEPTED:
             return self._closed(result)
         return result
+
+    def may_have_room(self) -> bool:
+        """Return whether it is worth the while to offer what waits."""
+        return self._has_room is None or self._has_room()
 
     def first_letters(self) -> list[Letter]:
         """Return the letters that can be offered at once, of those that wait: without payloads to count, and still wanted."""

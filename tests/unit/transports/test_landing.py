@@ -152,6 +152,34 @@ def test_a_sender_hears_that_the_receiver_is_behind_before_the_mailbox_is_full(
     assert late > 0
 
 
+def test_a_receiver_that_has_caught_up_is_not_behind(box: Box) -> None:
+    counts = []
+
+    for _ in range(3):
+        count = 0
+        while box.outlet.put_unless_behind(bytes(100)) == Put.ACCEPTED:
+            count += 1
+        assert len(box.take_all()) == count
+        counts.append(count)
+
+    assert counts[0] == counts[1] == counts[2]
+
+
+def test_an_outlet_has_room_unless_the_mailbox_is_full_or_it_is_closed(
+    box: Box,
+) -> None:
+    answers = [box.outlet.has_room()]
+    while box.outlet.put(bytes(100)) == Put.ACCEPTED:
+        pass
+    answers.append(box.outlet.has_room())
+    box.take_all()
+    answers.append(box.outlet.has_room())
+    box.outlet.close()
+    answers.append(box.outlet.has_room())
+
+    assert answers == [True, False, True, False]
+
+
 def test_unlinked_mailbox_takes_no_frames_and_has_no_landing(box: Box) -> None:
     box.outlet.put_some(THREE)
     box.mailbox.take(box.slot)

@@ -13,7 +13,7 @@ from actors.options import Options
 from actors.pending import Pending
 from actors.runtime import lanes, route, status
 from actors.runtime.directory import RuntimeDirectory
-from actors.runtime.outgoing import GoneError, Outgoing, mailbox_name
+from actors.runtime.outgoing import FLUSH_EVERY, GoneError, Outgoing, mailbox_name
 from actors.runtime.questions import Questions
 from actors.runtime.route import Letter
 from actors.runtime.undelivered import Undelivered
@@ -142,6 +142,21 @@ def test_what_was_accepted_at_once_is_not_sent_again_after_ctrl_c(bench: Bench) 
     bench.outgoing.flush()
 
     assert bench.take_all() == 3
+
+
+def test_what_waits_goes_as_soon_as_there_is_room_while_more_comes(
+    bench: Bench,
+) -> None:
+    bench.fill()  # and one that waits
+    for _ in range(FLUSH_EVERY - 2):
+        bench.post()
+    waited = bench.page.words[status.OUTBOX]
+
+    bench.take_all()
+    bench.post()
+
+    assert (waited, bench.page.words[status.OUTBOX]) == (FLUSH_EVERY - 1, 0)
+    assert bench.take_all() == FLUSH_EVERY
 
 
 def test_nothing_overtakes_what_waits(bench: Bench) -> None:
