@@ -108,6 +108,11 @@ class Lane:
             frame = self.reader.take(self._slot)
         except ClosedError:
             return None
+        except ValueError:
+            if not self._slot.filled:
+                raise
+            # Ctrl-C came before it was cleared: nobody has had what it holds.
+            frame = self._slot.frame()
         if frame is not None:
             self._slot.clear()
         return frame

@@ -13,6 +13,7 @@ from actors.runtime.lanes import Lane
 from actors.runtime.outgoing import Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.withdrawn import Withdrawn
+from actors.wire import frame
 from actors.wire.frame import Kind
 from tests.support.pages import page_of
 from transports.blob import BlobStore
@@ -65,3 +66,20 @@ def test_answers_that_no_credit_covers_find_the_lane_full_in_the_end(
         bench.outgoing.answer(ASKER, Kind.REPLY, corr, bytes(900))
 
     assert bench.waiting() > 0
+
+
+def test_what_was_in_hand_when_ctrl_c_came_is_taken_by_the_next_look(
+    bench: Bench,
+) -> None:
+    """Each look after that failed, and so did closing the system."""
+    for corr in (1, 2):
+        bench.outgoing.answer(ASKER, Kind.REPLY, corr, b"")
+    bench.lane.reader.take(bench.lane._slot)  # as far as it came
+
+    taken = [bench.lane.take() for _ in range(3)]
+
+    assert [None if data is None else frame.read(data).corr for data in taken] == [
+        1,
+        2,
+        None,
+    ]
