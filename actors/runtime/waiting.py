@@ -178,14 +178,19 @@ class Waiting:
 
     def _take_pump(self) -> bool:
         """Take the pump lock if it is free and our own loop does not run in another thread."""
+        thread = threading.get_ident()
         if not self._pump.acquire(blocking=False):
             return False
-        # Asked with the lock in hand: from here on a loop that wants to drive waits until we let go.
-        if self._is_pumping_allowed():
-            self._pumping = threading.get_ident()
-            return True
-        self._pump.release()
-        return False
+        is_allowed = False
+        try:
+            # Asked with the lock in hand: from here on a loop that wants to drive waits until we let go.
+            is_allowed = self._is_pumping_allowed()
+        finally:  # Ctrl-C: as in ``_let_go``
+            if not is_allowed:
+                self._pump.release()
+        if is_allowed:
+            self._pumping = thread
+        return is_allowed
 
     def glance(self) -> None:
         """Take in what has arrived, and do what is due, without waiting."""
@@ -335,9 +340,10 @@ class Waiting:
             self._blocked.remove(pending)
 
     def _block(self, pending: Pending[Any], end: float) -> None:
+        thread = threading.get_ident()
         while pending.state == WAITING and time.monotonic() < end:
             if not self._take_pump():
-                if self._pumping == threading.get_ident():
+                if self._pumping == thread:
                     msg = "a signal handler that has interrupted result() cannot call it: it would wait for itself"
                     raise RuntimeError(msg)
                 self._queue_up(pending, end)
@@ -346,7 +352,12 @@ class Waiting:
                 disarm(self._readers)
                 self._pump_until(pending, end)
             finally:
-                self._let_go()
+                try:
+                    self._let_go()
+                finally:
+                    if self._pumping == thread:  # Ctrl-C came as that was called
+                        self._pumping = 0
+                        self._pump.release()
 
     def _queue_up(self, pending: Pending[Any], end: float) -> None:
         """Sleep until whoever looks at the lane settles *pending*, or stops looking."""

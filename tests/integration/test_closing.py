@@ -191,3 +191,25 @@ def test_a_signal_handler_cannot_wait_in_the_middle_of_a_wait(gate: Gate) -> Non
             signal.signal(signal.SIGUSR1, before)
 
     assert [error[:16] for error in errors] == ["a signal handler"]
+
+
+@pytest.mark.parametrize("step", ["_is_pumping_allowed", "_let_go"])
+def test_ctrl_c_as_a_wait_begins_or_ends_lets_others_wait(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Nobody could look at the lane any more, and closing the system waited for ever."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with ActorSystem(drain=0) as system:
+        counter = system.spawn(Counter).result().within(SECONDS)
+        waiting = system._opened().waiting
+        asked = counter.ask(Counter.add, 1)
+        monkeypatch.setattr(waiting, step, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            asked.result()
+        monkeypatch.undo()
+
+        assert not waiting._pump.locked()
+        assert counter.ask(Counter.add, 1).result() == 2
