@@ -155,7 +155,7 @@ class Reader:
         return self.processes.get(pid)
 
     def _running(self, page: StatusPage) -> tuple[Work, ...]:
-        found = []
+        found, now_ns = [], time.monotonic_ns()
         for place, slot in enumerate(page.slots()):
             at = place * status.WAIT_WORDS
             corr, target, since = page.waits[at : at + status.WAIT_WORDS].tolist()
@@ -167,7 +167,7 @@ class Reader:
                 "a timer" if header is None else f"{page.class_name}.{header.method}"
             )
             waits_for = self._name(target & ~PERHAPS) if corr else None
-            found.append(Work(method, _age(begun), waits_for))
+            found.append(Work(method, _age(begun, now_ns), waits_for))
         return tuple(found)
 
     def _messages(
@@ -181,13 +181,16 @@ class Reader:
             return ()
         if contents.frames is None:
             return None
-        found = []
+        found, now_ns = (
+            [],
+            time.monotonic_ns(),
+        )  # one for all: the oldest stays the oldest
         for waiting in contents.frames:
             with contextlib.suppress(frame.FrameError):
                 header = frame.read(waiting.head)
                 kind = _KINDS.get(header.kind, "message")
                 method = f"{class_name}.{header.method}" if header.method else ""
-                sender, age = self._name(header.sender), _age(header.sent_ns)
+                sender, age = self._name(header.sender), _age(header.sent_ns, now_ns)
                 found.append(Message(kind, method, sender, age, waiting.size))
         return tuple(found)
 
@@ -199,8 +202,8 @@ class Reader:
         return page.name or f"program {page.words[status.PID]}"
 
 
-def _age(then_ns: int) -> float:
-    return max(0, time.monotonic_ns() - then_ns) / 1e9
+def _age(then_ns: int, now_ns: int) -> float:
+    return max(0, now_ns - then_ns) / 1e9
 
 
 def _wall_clock() -> float:
