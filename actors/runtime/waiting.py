@@ -38,6 +38,7 @@ MAX_SLEEP_SECONDS = 24 * 3600.0  # poll refuses more than 24 days
 HANDOVER_SECONDS = 0.005  # then whoever has the pump lock is woken
 # A thread that queues behind another looks again this often, whatever happens.
 SECOND_LOOK_SECONDS = 0.1
+PAUSE_SECONDS = 0.001  # until a thread tries again to look itself
 _now_ns = time.monotonic_ns  # looked up once: it is used for every answer
 
 
@@ -71,7 +72,7 @@ class Waiting:
         self._inlet = inlet
         self._questions = questions
         self._outgoing = outgoing
-        self._pump = threading.Lock()
+        self._pump = threading.RLock()  # so that its owner can be told; taken once
         self._pumping = 0  # the thread that has the lock
         self._registering = threading.RLock()  # signal handlers may re-enter
         self._sleepers: list[threading.Event] = []
@@ -91,7 +92,9 @@ class Waiting:
         """Leave the lane to our own *loop*, which runs in this thread and drains *source*."""
         self._driver = threading.get_ident()
         self._driving = weakref.ref(loop)
-        while not self._pump.acquire(timeout=HANDOVER_SECONDS):
+        while not self._owns_pump() and not self._pump.acquire(
+            timeout=HANDOVER_SECONDS
+        ):
             self._lane.reader.ring()  # somebody may sleep with it, and has to leave
         self._pump.release()
         loop.rings.watch(source, self._lane.reader)
@@ -176,10 +179,19 @@ class Waiting:
         """Return whether this thread may look at the lane, given the pump lock."""
         return self._driver_thread() in (0, threading.get_ident())
 
+    def _owns_pump(self) -> bool:
+        """Return whether this thread has the pump lock, also where it does not know.
+
+        Ctrl-C may come right after it was acquired, or before it is released.
+        """
+        return self._pump._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - threading.Condition asks for it too
+
     def _take_pump(self) -> bool:
         """Take the pump lock if it is free and our own loop does not run in another thread."""
         thread = threading.get_ident()
-        if not self._pump.acquire(blocking=False):
+        if self._pumping == thread:  # further up the stack, below a signal handler
+            return False
+        if not self._owns_pump() and not self._pump.acquire(blocking=False):
             return False
         is_allowed = False
         try:
@@ -365,8 +377,11 @@ class Waiting:
         self._add_waker(pending, event.set)
         self._sleepers.append(event)
         try:
-            if pending.state == WAITING and (self._driver or self._pump.locked()):
-                event.wait(min(end - time.monotonic(), SECOND_LOOK_SECONDS))
+            if pending.state == WAITING:
+                # Nobody looks where somebody has just stopped, or was stopped by Ctrl-C and has the lock all the same.
+                is_seen_to = self._driver or self._pumping
+                seconds = SECOND_LOOK_SECONDS if is_seen_to else PAUSE_SECONDS
+                event.wait(min(end - time.monotonic(), seconds))
         finally:  # Ctrl-C: whoever lets go next would wake somebody who has left
             self._sleepers.remove(event)
             _remove_waker(pending, event.set)

@@ -8,6 +8,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +195,11 @@ def test_a_signal_handler_cannot_wait_in_the_middle_of_a_wait(gate: Gate) -> Non
     assert [error[:16] for error in errors] == ["a signal handler"]
 
 
+def in_thread(ask: Callable[[], int]) -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(ask).result(SECONDS)
+
+
 @pytest.mark.parametrize("step", ["_is_pumping_allowed", "_let_go"])
 def test_ctrl_c_as_a_wait_begins_or_ends_lets_others_wait(
     monkeypatch: pytest.MonkeyPatch, step: str
@@ -211,5 +218,30 @@ def test_ctrl_c_as_a_wait_begins_or_ends_lets_others_wait(
             asked.result()
         monkeypatch.undo()
 
-        assert not waiting._pump.locked()
+        assert in_thread(lambda: counter.ask(Counter.add, 1).result()) == 2
+
+
+def test_ctrl_c_as_the_lane_is_locked_leaves_it_to_the_thread_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted:
+        """A lock that Ctrl-C keeps its owner from knowing of."""
+
+        def __init__(self, lock: Any) -> None:  # noqa: ANN401 - the lock of a thread has no type of its own
+            self._is_owned = lock._is_owned
+            self._lock = lock
+
+        def acquire(self, *, blocking: bool) -> bool:
+            assert self._lock.acquire(blocking=blocking)
+            raise KeyboardInterrupt
+
+    with ActorSystem(drain=0) as system:
+        counter = system.spawn(Counter).result().within(SECONDS)
+        waiting = system._opened().waiting
+        monkeypatch.setattr(waiting, "_pump", Interrupted(waiting._pump))
+        with pytest.raises(KeyboardInterrupt):
+            counter.ask(Counter.add, 1).result()
+        monkeypatch.undo()
+
         assert counter.ask(Counter.add, 1).result() == 2
+        assert in_thread(lambda: counter.ask(Counter.add, 1).result()) == 3
