@@ -433,7 +433,7 @@ class Root:
     def request(self, *_: object, **__: object) -> Pending[Any]:
         return self.fate
 
-    def notify_root(self, *_: object) -> None:
+    def notify_root(self, operation: str, facts: dict[str, Any]) -> None:
         raise NotImplementedError
 
 
