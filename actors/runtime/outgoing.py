@@ -38,7 +38,7 @@ _ACCEPTED = Put.ACCEPTED
 _OUTBOX = status.OUTBOX
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
-FLUSH_EVERY = 24  # messages that wait for one receiver, which has taken some meanwhile
+FLUSH_EVERY = 8  # messages that wait for one receiver, which has taken some meanwhile
 LONG_NS = 5_000_000_000  # whoever has waited so long for room tells the supervisor
 
 
