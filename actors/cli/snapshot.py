@@ -211,7 +211,11 @@ def state_of(
 
 
 def tree_of(system: System, processes: dict[int, Process]) -> Branch:
-    """Return the processes of *system*, the program that owns it on top, without those that are nobody's yet."""
+    """Return the processes of *system*, the program that owns it on top, without those that are nobody's yet.
+
+    Siblings stand in the order of their actors in *system*: numbers of processes say little about who came first,
+    because processes are made ahead.
+    """
     below: dict[int, list[int]] = {}
     for process in processes.values():
         if process.name not in UNBORN:
@@ -226,9 +230,16 @@ def tree_of(system: System, processes: dict[int, Process]) -> Branch:
     for companion, pid in companions.items():
         below.setdefault(pid, []).extend(below.get(companion, ()))
 
+    ranks = {actor.pid: rank for rank, actor in enumerate(system.actors)}
+
+    def rank(branch: Branch) -> tuple[int, int]:
+        """Return where *branch* stands: at its first actor's place, behind all actors when it has none."""
+        own = ranks.get(branch.pid, len(ranks))
+        return min([own, *(rank(child)[0] for child in branch.children)]), branch.pid
+
     def branch(pid: int) -> Branch:
-        shown = sorted(set(below.get(pid, ())).difference(companions))
-        children = tuple(branch(child) for child in shown)
+        shown = set(below.get(pid, ())).difference(companions)
+        children = tuple(sorted(map(branch, shown), key=rank))
         actor = actors.get(pid)
         if actor is not None:
             return Branch(actor.name, "actor", pid, actor.state, children)

@@ -115,6 +115,28 @@ def test_a_process_with_actors_below_it_is_a_supervisor() -> None:
     assert left_behind.kind == "process"
 
 
+def test_siblings_stand_in_the_order_in_which_their_actors_were_spawned() -> None:
+    processes = known(
+        Process(101, 1, "actors:shop"),
+        Process(102, 101, "left behind"),
+        Process(103, 101, "third"),
+        Process(104, 101, "tree"),
+        Process(105, 104, "second"),
+        Process(106, 101, "first"),
+    )
+    pids = {"first": 106, "second": 105, "third": 103}
+    actors = [an_actor(name, pid=pid) for name, pid in pids.items()]
+
+    (root,) = tree_of(a_system(*actors), processes).children
+
+    assert [each.name for each in root.children] == [
+        "first",
+        "tree",
+        "third",
+        "left behind",
+    ]
+
+
 def test_what_an_actor_has_spawned_stands_below_it_and_its_companion_nowhere() -> None:
     processes = known(
         Process(101, 1, "actors:shop"),
@@ -134,9 +156,9 @@ def test_what_an_actor_has_spawned_stands_below_it_and_its_companion_nowhere() -
     (root,) = tree.children
     (shown,) = root.children
     assert [(each.name, each.kind) for each in shown.children] == [
-        ("ffmpeg", "process"),
         ("child", "actor"),
         ("tree", "supervisor"),
+        ("ffmpeg", "process"),
     ]
 
 
