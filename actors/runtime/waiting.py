@@ -191,18 +191,26 @@ class Waiting:
         thread = threading.get_ident()
         if self._pumping == thread:  # further up the stack, below a signal handler
             return False
-        if not self._owns_pump() and not self._pump.acquire(blocking=False):
-            return False
-        is_allowed = False
+        is_taken = False
         try:
-            # Asked with the lock in hand: from here on a loop that wants to drive waits until we let go.
-            is_allowed = self._is_pumping_allowed()
+            if self._owns_pump() or self._pump.acquire(blocking=False):
+                self._pumping = thread
+                # A signal handler that waited may have taken the lock for left behind, and have released it.
+                # With it in hand a loop that wants to drive waits until we let go.
+                is_taken = self._owns_pump() and self._is_pumping_allowed()
         finally:  # Ctrl-C: as in ``_let_go``
-            if not is_allowed:
-                self._pump.release()
-        if is_allowed:
-            self._pumping = thread
-        return is_allowed
+            if not is_taken and self._pumping == thread:
+                self._pumping = 0
+            if not is_taken and self._owns_pump():
+                self._release_pump()
+        return is_taken
+
+    def _release_pump(self) -> None:
+        """Release the lock, which a signal handler that waited may have taken for left behind, and have released."""
+        try:  # noqa: SIM105 - suppress() costs a microsecond of every answer
+            self._pump.release()
+        except RuntimeError:
+            pass
 
     def glance(self) -> None:
         """Take in what has arrived, and do what is due, without waiting."""
@@ -264,7 +272,7 @@ class Waiting:
                 self._inlet.drain()
         finally:  # Ctrl-C may come at any time, and without the lock nobody could wait any more
             self._pumping = 0
-            self._pump.release()
+            self._release_pump()
         if self._sleepers:
             with contextlib.suppress(IndexError):  # it woke by itself in between
                 self._sleepers[0].set()
@@ -369,7 +377,7 @@ class Waiting:
                 finally:
                     if self._pumping == thread:  # Ctrl-C came as that was called
                         self._pumping = 0
-                        self._pump.release()
+                        self._release_pump()
 
     def _queue_up(self, pending: Pending[Any], end: float) -> None:
         """Sleep until whoever looks at the lane settles *pending*, or stops looking."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +26,7 @@ from actors import (
     SystemClosedError,
     SystemFailedError,
 )
+from actors.runtime import waiting as waiting_module
 from tests.support.actors_under_test import Counter, Inbox
 from tests.support.gates import SECONDS, Gate, wait_until
 
@@ -221,14 +225,53 @@ def test_ctrl_c_as_a_wait_begins_or_ends_lets_others_wait(
         assert in_thread(lambda: counter.ask(Counter.add, 1).result()) == 2
 
 
-def test_ctrl_c_as_the_lane_is_locked_leaves_it_to_the_thread_that_has_it(
+def test_a_signal_handler_may_wait_before_and_after_every_step_of_a_wait() -> None:
+    with ActorSystem(drain=0) as system:
+        counter = system.spawn(Counter).result().within(SECONDS)
+        refused = []
+
+        def handler() -> None:
+            try:
+                counter.ask(Counter.add, 0).result()
+            except RuntimeError as error:
+                refused.append(str(error))
+
+        def trace_from(step: int) -> Callable[..., Any]:
+            steps = itertools.count()
+
+            def trace(frame: FrameType, event: str, _arg: object) -> Any:  # noqa: ANN401 - as sys.settrace has it
+                if frame.f_code.co_filename != waiting_module.__file__:
+                    return None
+                frame.f_trace_opcodes = True
+                if event == "opcode" and next(steps) == step:
+                    handler()
+                return trace
+
+            return trace
+
+        for step in range(600):
+            asked = counter.ask(Counter.add, 1)
+            before = sys.gettrace()
+            sys.settrace(trace_from(step))
+            try:
+                count = asked.result()
+            finally:
+                sys.settrace(before)
+
+            assert count == step + 1
+            assert in_thread(lambda: counter.ask(Counter.add, 0).result()) == count
+        assert {each[:16] for each in refused} == {"a signal handler"}
+
+
+def test_ctrl_c_as_the_lane_is_locked_leaves_it_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Interrupted:
-        """A lock that Ctrl-C keeps its owner from knowing of."""
+        """A lock whose owner is interrupted before it knows."""
 
         def __init__(self, lock: Any) -> None:  # noqa: ANN401 - the lock of a thread has no type of its own
             self._is_owned = lock._is_owned
+            self.release = lock.release
             self._lock = lock
 
         def acquire(self, *, blocking: bool) -> bool:
@@ -243,5 +286,5 @@ def test_ctrl_c_as_the_lane_is_locked_leaves_it_to_the_thread_that_has_it(
             counter.ask(Counter.add, 1).result()
         monkeypatch.undo()
 
-        assert counter.ask(Counter.add, 1).result() == 2
-        assert in_thread(lambda: counter.ask(Counter.add, 1).result()) == 3
+        assert in_thread(lambda: counter.ask(Counter.add, 1).result()) == 2
+        assert counter.ask(Counter.add, 1).result() == 3
