@@ -36,7 +36,7 @@ class ExitKind(enum.StrEnum):
         FAILED_TO_START: ``__init__`` or ``on_start`` failed; the reason is in ``inner``.
         SPAWN_ERROR: No process, or nothing of what one needs, could be made.
         MAILBOX_CORRUPT: The shared bytes of its mailbox made no sense; what was queued is lost.
-        CONTROL_LOST: It closed its connection to its supervisor.
+        CONTROL_LOST: It closed, or damaged, what connects it with its supervisor and with those that answer it.
         LINKED: An actor linked with it had died.
         SUPERVISOR_DIED: Its supervisor had died.
         INTENSITY_EXCEEDED: It crashed more often than ``intensity`` allows within ``period``; the last crash is in ``inner``.
@@ -247,6 +247,10 @@ def _gave_up(reason: ExitReason) -> str:
     )
 
 
+def _cut_off(reason: ExitReason) -> str:
+    return _shown(reason.message or "closed descriptors that it had not opened")
+
+
 def _about(sentence: str) -> Callable[[ExitReason], str]:
     """Return *sentence* followed by the message, if there is one; ``{}`` in it is the child's id."""
 
@@ -273,7 +277,7 @@ _SENTENCES: dict[ExitKind, Callable[[ExitReason], str]] = {
     ExitKind.FAILED_TO_START: _about("failed to start"),
     ExitKind.SPAWN_ERROR: _not_started,
     ExitKind.MAILBOX_CORRUPT: _about("found its mailbox damaged"),
-    ExitKind.CONTROL_LOST: _about("closed descriptors that it had not opened"),
+    ExitKind.CONTROL_LOST: _cut_off,
     ExitKind.LINKED: _about("ended because {}, linked with it, had died"),
     ExitKind.SUPERVISOR_DIED: _about("lost its supervisor"),
     ExitKind.INTENSITY_EXCEEDED: _gave_up,

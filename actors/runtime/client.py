@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.ending import Ending
 from actors.runtime.evidence import Evidence
 from actors.runtime.lanes import ROOT
+from actors.runtime.losses import ROOT_DEAF, lane_lost
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.route import Route
@@ -47,6 +49,8 @@ _ASK = int(Kind.ASK)
 _REPLY = int(Kind.REPLY)
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
+# What bytes that are no answer come to.
+_UNREADABLE = (ValueError, LookupError, TypeError, struct.error)
 
 
 class Client:
@@ -88,6 +92,10 @@ class Client:
         self.questions.on_later = self.waiting.watch_deadlines
         self.outgoing.on_damaged = lambda number, inode: self.notify_root(
             "damaged", {"number": number, "inode": inode}
+        )
+        # No answer comes any more: nobody has to wait for one.
+        self.on_damaged_lane: Callable[[lanes.DamagedLaneError], object] = lambda _: (
+            self.ending.fail_all(lane_lost())
         )
         clients.enter(self)
 
@@ -274,8 +282,16 @@ class Client:
             )
         except GoneError:
             self.questions.leave(pending.corr)
-            pending.fail(self.ending.lost())
+            pending.fail(self._unreachable())
         return pending
+
+    def _unreachable(self) -> Exception:
+        """Return why the root supervisor takes no request."""
+        way = self.outgoing.lanes.get(ROOT)
+        if way is None or way.has_ended(self.directory.fd):
+            self.waiting.glance()  # it may have said why
+            return self.ending.lost()
+        return SystemFailedError(ROOT_DEAF)
 
     def share(self, obj: object) -> object:
         """Return *obj* with its buffers in shared memory.
@@ -331,18 +347,23 @@ class Client:
 
     def drain(self) -> bool:
         """Settle what has arrived in the lane; True when anything had."""
-        take = self.lane.take
-        data = take()
-        if data is None:
-            return False
-        settle = self.questions.settle
-        while data is not None:
-            kind, flags, corr, body = header.answer(data)
-            if kind == _REPLY and not flags:  # what most of it is
-                settle(corr, kind, body)
-            else:
-                self._receive(kind, flags, corr, body)
+        take, settle = self.lane.take, self.questions.settle
+        try:
             data = take()
+            if data is None:
+                return False
+            while data is not None:
+                try:
+                    kind, flags, corr, body = header.answer(data)
+                    if kind == _REPLY and not flags:  # what most of it is
+                        settle(corr, kind, body)
+                    else:
+                        self._receive(kind, flags, corr, body)
+                except _UNREADABLE as exc:
+                    self.notify_root("answer_unreadable", {"error": repr(exc)})
+                data = take()
+        except lanes.DamagedLaneError as exc:
+            self.on_damaged_lane(exc)
         self.outgoing.flush()  # credits came back
         return True
 

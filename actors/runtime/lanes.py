@@ -14,7 +14,7 @@ import os
 
 from transports import registry, shm
 from transports._ring import Slot
-from transports.errors import ClosedError, MailboxNotFoundError
+from transports.errors import ClosedError, CorruptError, MailboxNotFoundError
 from transports.mailbox import Note, Outlet
 
 ROOT = 0  # process number of the root supervisor
@@ -23,6 +23,13 @@ CREDIT_BYTES = 1024  # a record: its header, the frame's header, and the body
 SHARE_BYTES = 16 * 1024
 MAIN_LANE_BYTES = 2**20
 ACTOR_LANE_BYTES = 64 * 1024
+
+
+class DamagedLaneError(CorruptError):
+    """The shared bytes of a lane make no sense: its owner will get no answer any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the ring for its answers was damaged")
 
 
 def file_name(number: int) -> str:
@@ -45,11 +52,18 @@ def unlink(dir_fd: int, number: int) -> None:
     registry.get("shm").unlink(dir_fd, file_name(number))
 
 
+def replace(dir_fd: int, number: int, lane_bytes: int) -> None:
+    """Put an empty lane in the place of that of process *number*, which does not run."""
+    unlink(dir_fd, number)
+    create(dir_fd, number, lane_bytes)
+
+
 def connect(dir_fd: int, number: int, note: Note | None) -> Outlet:
     """Return the way to the lane of process *number*.
 
     Raises:
         MailboxNotFoundError: The process has ended.
+        CorruptError: Its lane makes no sense.
     """
     return registry.get("shm").connect(dir_fd, file_name(number), note=note)
 
@@ -87,13 +101,19 @@ class Lane:
     """The receiving end."""
 
     def __init__(self, dir_fd: int, number: int) -> None:
-        """Open the lane of this process."""
+        """Open the lane of this process.
+
+        Raises:
+            DamagedLaneError: It makes no sense.
+        """
         held = os.open(
             file_name(number), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd
         )
         try:
             self.reader = shm.open_reader(held, dir_fd, file_name(number))
             self.credits = credits_of(shm.capacity(held))
+        except CorruptError as exc:
+            raise DamagedLaneError from exc
         finally:
             os.close(held)
         # Answers belong to the incarnation that asked: nobody inherits what is in hand here, so the slot is private.
@@ -103,11 +123,17 @@ class Lane:
         self._slot.clear()
 
     def take(self) -> bytes | None:
-        """Return the next frame, or None; None as well once another thread has closed the lane."""
+        """Return the next frame, or None; None as well once another thread has closed the lane, or it was damaged.
+
+        Raises:
+            DamagedLaneError: It makes no sense; raised once.
+        """
         try:
             frame = self.reader.take(self._slot)
         except ClosedError:
             return None
+        except CorruptError as exc:
+            raise DamagedLaneError from exc
         except ValueError:
             if not self._slot.filled:
                 raise

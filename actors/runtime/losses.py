@@ -6,6 +6,12 @@ from actors.errors import SystemClosedError, SystemFailedError
 from actors.exits import ExitKind, ExitReason
 from actors.runtime import status
 
+# Why a root supervisor ends that nobody can ask for anything any more.
+ROOT_DEAF = ExitReason(
+    ExitKind.CONTROL_LOST,
+    message="the ring for requests to the root supervisor was damaged",
+)
+
 
 def system_lost() -> SystemFailedError:
     """Return the error for a root supervisor that died and has not said why."""
@@ -22,6 +28,11 @@ def loss_of(page: status.StatusPage) -> Exception:
     if how == status.WITH_OWNER:
         return _lost_to("the program that owns the system has ended without closing it")
     return system_lost()
+
+
+def lane_lost() -> SystemFailedError:
+    """Return the error for a process that cannot be answered any more, because its lane was damaged."""
+    return _lost_to("the ring for this program's answers was damaged")
 
 
 def _lost_to(message: str) -> SystemFailedError:

@@ -153,6 +153,9 @@ class Outgoing:
             outlet = lanes.connect(self._directory.fd, number, self._note(number))
         except (FileNotFoundError, MailboxNotFoundError) as exc:
             raise GoneError from exc
+        except CorruptError as exc:
+            self._ring(number)
+            raise GoneError from exc
         # What goes to the root are requests, which are not answers and so are not bound by a credit's size.
         limit = (
             registry.get("shm").inline_limit
@@ -161,6 +164,10 @@ class Outgoing:
         )
         route = self.lanes[number] = Route(number, outlet, limit, None)
         return route
+
+    def _ring(self, number: int) -> None:
+        """Have process *number* look at its lane: if it is damaged, and does not just belong to somebody who has ended, nobody else would say so."""
+        lanes.ring_bell(self._directory.fd, number)
 
     def drop_ended(self) -> None:
         """Let go of the ways to those who have ended, and of their memory.
@@ -213,6 +220,8 @@ class Outgoing:
         corr: int,
         body: bytes | Parcel,
         codec: int = _PICKLE,
+        *,
+        is_second: bool = False,
     ) -> Pending[None] | None:
         """Answer question *corr* of process *lane*; an asker that has ended needs no answer.
 
@@ -244,7 +253,9 @@ class Outgoing:
                 self.post(route, parts, late, is_question=False)
                 return late
         except GoneError:
-            self.forget(lane)
+            self.forget_lane(lane)
+            if not is_second:  # the lane that we knew may have been replaced
+                return self.answer(lane, kind, corr, body, codec, is_second=True)
         return None
 
     def notify(self, lane: int, kind: int, body: bytes, method: bytes = b"") -> None:
@@ -380,6 +391,8 @@ class Outgoing:
             return True
         # It may have been accepted before: the question stays open.
         if result is Put.CLOSED:
+            if route.page is None:
+                self._ring(route.number)
             raise GoneError
         if is_question:
             self._questions.leave(pending.corr)
@@ -497,7 +510,8 @@ class Outgoing:
         """Report what cannot be delivered any more; answers and notices interest nobody then."""
         letters = [route.pop() for _ in range(len(route.outbox))]
         is_mailbox = self.routes.get(route.number) is route
-        self.forget(route.number)
+        forget = self.forget if is_mailbox else self.forget_lane
+        forget(route.number)
         for letter in letters:
             self._discard(letter.parts)
             if is_mailbox:
@@ -526,14 +540,21 @@ class Outgoing:
     def forget(self, number: int) -> None:
         """Let go of the ways to a process that has ended."""
         with self._lock:
-            for table in (self.routes, self.lanes):
-                route = table.pop(number, None)
-                if route is not None:
-                    self.backlog.pop(id(route), None)
-                    route.close()
-                    if table is self.lanes:  # nobody needs these answers
-                        for letter in route.outbox:
-                            letter.pending.resolve(None)
+            route = self.routes.pop(number, None)
+            if route is not None:
+                self.backlog.pop(id(route), None)
+                route.close()
+        self.forget_lane(number)
+
+    def forget_lane(self, number: int) -> None:
+        """Let go of the way to the lane of process *number*, and of what waits for room there: nobody needs it."""
+        with self._lock:
+            route = self.lanes.pop(number, None)
+            if route is not None:
+                self.backlog.pop(id(route), None)
+                route.close()
+                for letter in route.outbox:
+                    letter.pending.resolve(None)
 
     def disown(self) -> list[Pending[Any]]:
         """Forget everything, in a process forked from the one it belongs to; return what was waiting for room."""

@@ -38,6 +38,7 @@ from actors.runtime import (
 )
 from actors.runtime.cell import Cell
 from actors.runtime.client import Client
+from actors.runtime.lanes import DamagedLaneError
 from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.record import GOODBYE_BYTES, Record
@@ -72,6 +73,7 @@ class Process:
         asyncio.set_event_loop(loop)
         self.client = Client(start.directory, start.number, start.incarnation)
         self.client.discard_answers()
+        self.client.on_damaged_lane = self._end_deaf
         transport = registry.get(start.scheme)
         mailbox = transport.open(
             start.mailbox_fd, start.directory.fd, mailbox_name(start.number)
@@ -311,6 +313,11 @@ class Process:
         if self._record.is_lost:
             self.client.status.words[status.LOST] = 1
 
+    def _end_deaf(self, error: DamagedLaneError) -> NoReturn:
+        """End at once: a handler that waits for an answer would wait in vain."""
+        self._say_goodbye(_deaf(error))
+        os._exit(1)
+
     def _on_sigterm(self, *_: object) -> None:
         self.cell.end(ExitReason(ExitKind.SHUTDOWN))
         self.loop.call_soon_threadsafe(self.client.refuse_in_vain)
@@ -408,11 +415,19 @@ def _write_stacks_to(fd: int) -> None:
 def _live(start: Start, loop: RingLoop) -> int:
     try:
         process = Process(start, loop)
+    except DamagedLaneError as exc:
+        Record(start.goodbye_fd).write(_deaf(exc))
+        return 1
     except CorruptError as exc:
         reason = ExitReason(ExitKind.MAILBOX_CORRUPT, message=str(exc))
         Record(start.goodbye_fd).write(reason)
         return 1
     return process.run()
+
+
+def _deaf(error: DamagedLaneError) -> ExitReason:
+    """Return why an actor ends that cannot be answered any more."""
+    return ExitReason(ExitKind.CONTROL_LOST, message=str(error))
 
 
 def leave() -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -197,10 +198,13 @@ class Questions:
                 pending.wake()
             return
         data = bytes(body.data) if isinstance(body, Opened) else body
-        if kind == Kind.ANSWER:
-            pending.resolve(json.loads(data))
-        else:
-            pending.fail(self._error(pending, kind, data))
+        try:
+            if kind == Kind.ANSWER:
+                pending.resolve(json.loads(data))
+            else:
+                pending.fail(self._error(pending, kind, data))
+        except (ValueError, LookupError, TypeError, struct.error) as exc:
+            pending.fail(DecodeError(f"the answer cannot be read: {exc!r}"))
 
     def fail(self, corr: int, error: Exception) -> None:
         """Give *error* to whoever asked, in the place of an answer that cannot be read."""

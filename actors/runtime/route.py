@@ -168,7 +168,8 @@ class Route:
             result = (self._put if self.outbox else self._put_first)(*parts)
         except CorruptError:
             self.is_damaged = True
-            return _FULL
+            # A lane gets no successor while its owner lives, who can be told nothing any more.
+            return _CLOSED if self._status is None else _FULL
         page = self._status
         if result is _ACCEPTED and (page is None or not page.words[_CLOSED_WORD]):
             return result

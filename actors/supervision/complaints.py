@@ -25,6 +25,7 @@ class Complaints:
             "dead_letter": self._on_dead_letter,
             "handler_failed": self._on_handler_failed,
             "mailbox_full": self._on_mailbox_full,
+            "answer_unreadable": self._on_answer_unreadable,
         }
 
     def _on_undeliverable(
@@ -76,3 +77,10 @@ class Complaints:
             }
             self._events.publish("mailbox_full", child, **told)
             self._events.warn("mailbox_full", child, **told)
+
+    def _on_answer_unreadable(
+        self, _asker: Asker, sender: int, facts: dict[str, Any], _payload: bytes
+    ) -> None:
+        child = self._lifecycle.census.children.get(sender)
+        label = "a program" if child is None else child.label
+        self._events.warn("answer_unreadable", actor=label, error=facts["error"])

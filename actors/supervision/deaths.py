@@ -171,6 +171,8 @@ class Deaths:
         self._kin.exited(child, reason)
         if isinstance(child, ActorChild) and reason.kind is ExitKind.MAILBOX_CORRUPT:
             self._settling.replace_mailbox(child)
+        elif isinstance(child, ActorChild) and reason.kind is ExitKind.CONTROL_LOST:
+            self._settling.replace_lane(child)
         return is_final
 
     def _settle_and_ask(self, child: Child, reason: ExitReason) -> None:

@@ -133,6 +133,15 @@ class Estate:
         self.ledger.lose()
         return inode
 
+    def replace_lane(self) -> None:
+        """Put an empty lane in the place of one that may be damaged: what is in it is for an incarnation that has ended.
+
+        Raises:
+            TransportError: None could be made.
+            OSError: The same.
+        """
+        lanes.replace(self.directory.fd, self.number, lanes.ACTOR_LANE_BYTES)
+
     def is_mailbox(self, inode: int) -> bool:
         """Return whether *inode* is the mailbox's, and not that of one before it."""
         return self._inode == inode

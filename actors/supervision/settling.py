@@ -122,6 +122,14 @@ class Settling:
             "mailbox_lost", child, text="it was damaged; what was queued is lost"
         )
 
+    def replace_lane(self, child: ActorChild) -> None:
+        """Give *child*, which has no process, an empty lane in the place of one that may be damaged."""
+        self._outgoing.forget_lane(child.number)
+        try:
+            child.estate.replace_lane()
+        except (TransportError, OSError) as exc:  # as above
+            self._events.warn("lane_not_replaced", child, error=str(exc))
+
     def clear(self, child: ActorChild) -> None:
         """Let the next incarnation begin with an empty mailbox; what is tried again, and a stop, are not dropped."""
         tells = asks = 0

@@ -19,6 +19,7 @@ from actors.runtime import lanes, reports, status
 from actors.runtime.client import MAIN
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.lanes import ROOT
+from actors.runtime.losses import ROOT_DEAF
 from actors.runtime.outgoing import GoneError, Outgoing
 from actors.runtime.questions import Questions
 from actors.runtime.rooms import LOOK_AGAIN_SECONDS, Rooms
@@ -263,7 +264,11 @@ class Supervisor:
     def _drain(self) -> None:
         """Handle the requests that are here now; what arrives meanwhile has to wait for its turn."""
         for _ in range(max(1, self._lane.reader.depth().frames)):
-            data = self._lane.take()
+            try:
+                data = self._lane.take()
+            except lanes.DamagedLaneError:
+                self.lifecycle.failed = self.lifecycle.failed or ROOT_DEAF
+                return
             if data is None:
                 return
             self._desk.take(data)

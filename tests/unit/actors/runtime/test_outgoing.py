@@ -19,6 +19,7 @@ from actors.runtime.route import Letter
 from actors.runtime.undelivered import Undelivered
 from actors.runtime.withdrawn import Withdrawn
 from actors.supervision.estate import Estate
+from actors.wire import _header as header
 from actors.wire import frame
 from actors.wire.frame import Kind
 from actors.wire.parcel import Parcel
@@ -308,6 +309,33 @@ def test_an_answer_to_one_who_has_ended_is_nobody_s_business(bench: Bench) -> No
     bench.outgoing.answer(99, Kind.REPLY, 1, b"")
 
     assert bench.outgoing.lanes == {}
+
+
+def test_an_answer_that_comes_too_late_takes_nothing_that_waits_with_it(
+    bench: Bench,
+) -> None:
+    waiting = bench.fill()[-1]
+    bench.outgoing.answer(RECEIVER, Kind.REPLY, 5, b"now")
+
+    lanes.unlink(bench.directory.fd, RECEIVER)
+    bench.outgoing.answer(RECEIVER, Kind.REPLY, 6, b"late")
+
+    assert [letter.pending for letter in bench.outgoing.waiting()] == [waiting]
+
+
+def test_an_answer_finds_the_lane_that_has_taken_the_place_of_another(
+    bench: Bench,
+) -> None:
+    bench.outgoing.answer(RECEIVER, Kind.REPLY, 5, b"first")
+
+    bench.estate.replace_lane()
+    bench.outgoing.answer(RECEIVER, Kind.REPLY, 6, b"second")
+
+    lane = lanes.Lane(bench.directory.fd, RECEIVER)
+    data = lane.take()
+    assert data is not None
+    assert header.answer(data)[2:] == (6, b"second")
+    lane.close()
 
 
 def test_a_letter_knows_its_size() -> None:
