@@ -28,7 +28,7 @@ from actors.runtime.status import StatusPage
 from actors.wire import frame
 from actors.wire.frame import Kind
 from transports import registry
-from transports.errors import TransportError
+from transports.errors import CorruptError, TransportError
 
 _HEAD_BYTES = frame.HEADER_BYTES + frame.MAX_METHOD_BYTES
 _KINDS: dict[int, str] = {
@@ -68,11 +68,10 @@ class Reader:
             number = name.removesuffix(_PAGE)
             # It has ended meanwhile, or is just being made.
             if name.endswith(_PAGE) and number.isdecimal():
-                with contextlib.suppress(FileNotFoundError, ValueError):
+                with contextlib.suppress(FileNotFoundError, CorruptError):
                     page = StatusPage.open(self._directory.fd, int(number))
                     self._undo.callback(page.close)
-                    if page.words[status.MAGIC_WORD] == status.MAGIC:
-                        pages[int(number)] = page
+                    pages[int(number)] = page
         return dict(sorted(pages.items()))
 
     def close(self) -> None:
@@ -86,7 +85,7 @@ class Reader:
         programs = {
             number: page.words[status.PID]
             for number, page in self._pages.items()
-            if number != ROOT and not page.words[status.SLOTS] and not page.scheme
+            if number != ROOT and not page.slot_count and not page.scheme
         }
         programs.pop(MAIN, None)
         return System(
@@ -115,7 +114,7 @@ class Reader:
         running = self._running(page)
         incarnation = words[status.INCARNATION]
         state = State.SHARED
-        if words[status.SLOTS]:  # else nobody has it to himself
+        if page.slot_count:  # else nobody has it to himself
             state = state_of(
                 process,
                 is_ready=bool(words[status.READY]),

@@ -13,7 +13,7 @@ from actors.runtime.client import Client
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from transports import registry
-from transports.errors import TransportError
+from transports.errors import CorruptError, TransportError
 
 
 @attrs.frozen
@@ -66,6 +66,7 @@ def of_worker(directory: RuntimeDirectory, worker: Worker[Any]) -> WorkerStats:
 
     Raises:
         FileNotFoundError: It has ended for good.
+        CorruptError: What it says makes no sense.
     """
     page = status.StatusPage.open(directory.fd, worker.number)
     try:
@@ -86,12 +87,12 @@ def of_worker(directory: RuntimeDirectory, worker: Worker[Any]) -> WorkerStats:
 def of_workers(
     directory: RuntimeDirectory, workers: Iterable[Worker[Any]]
 ) -> tuple[WorkerStats, ...]:
-    """Return what those of *workers* are doing that have not ended for good."""
+    """Return what those of *workers* are doing that have not ended for good, and of whom it can be told."""
     told = []
     for worker in workers:
         try:
             told.append(of_worker(directory, worker))
-        except FileNotFoundError:
+        except (FileNotFoundError, CorruptError):
             continue
     return tuple(told)
 
@@ -104,7 +105,7 @@ def queued(directory: RuntimeDirectory, numbers: Iterable[int]) -> int:
 def _queued(directory: RuntimeDirectory, number: int) -> int:
     try:
         page = status.StatusPage.open(directory.fd, number)
-    except FileNotFoundError:
+    except (FileNotFoundError, CorruptError):
         return 0
     try:
         transport = registry.get(page.scheme)

@@ -27,7 +27,7 @@ from actors.wire import frame
 from actors.wire.frame import Header
 from transports import registry
 from transports._ring import Slot
-from transports.errors import TransportError
+from transports.errors import CorruptError, TransportError
 
 MAX_STEPS = 16  # of a cycle, and of a text
 # On the target: a task of the handler waits, perhaps not the handler itself.
@@ -117,7 +117,7 @@ class Evidence:
         page = self._page(wait.target)
         if page is None or not page.words[status.READY]:
             return None
-        if page.words[status.SLOTS] == 1:
+        if page.slot_count == 1:
             return wait.target, 0
         if not any(page.waits[status.CORR :: status.WAIT_WORDS].tolist()):
             return None
@@ -199,7 +199,7 @@ class Evidence:
         place = _place_of(page, self._number, pending.corr) if was_sent else None
         if place is not None:
             return self._doing(number, page, place)
-        busy = [i for i in range(page.words[status.SLOTS]) if _is_busy(page, i)]
+        busy = [i for i in range(page.slot_count) if _is_busy(page, i)]
         parts = []
         if was_sent:
             if number not in queues:
@@ -276,7 +276,7 @@ class Evidence:
             return known.page
         try:
             return status.StatusPage.open(self._directory.fd, number)
-        except OSError:
+        except (CorruptError, OSError):
             return None
 
     def _name(self, number: int) -> str:
@@ -305,7 +305,7 @@ def _is_busy(page: status.StatusPage, place: int) -> bool:
 
 def _place_of(page: status.StatusPage, asker: int, corr: int) -> int | None:
     """Return the slot that has question *corr* of *asker* in hand."""
-    for place in range(page.words[status.SLOTS]):
+    for place in range(page.slot_count):
         header = in_hand(page.slot(place))
         if header is not None and (header.lane, header.corr) == (asker, corr):
             return place

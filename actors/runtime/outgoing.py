@@ -98,6 +98,9 @@ class Outgoing:
             page = status.StatusPage.open(self._directory.fd, number)
         except FileNotFoundError as exc:
             raise GoneError from exc
+        except CorruptError as exc:
+            self.on_damaged(number, 0)
+            raise GoneError from exc
         limit = registry.get(page.scheme).inline_limit
         ledger = page.ledger(self._directory.fd, number)
         route = Route(number, None, limit, page, ledger)
@@ -420,7 +423,7 @@ class Outgoing:
             route = self.lanes.get(number) or self.lane(number)
             if route.asker is None:
                 route.asker = status.StatusPage.open(self._directory.fd, number)
-        except (GoneError, FileNotFoundError):
+        except (GoneError, FileNotFoundError, CorruptError):
             return None
         return route
 

@@ -59,9 +59,10 @@ from actors.runtime.pauses import Freeze
 from actors.wire.parcel import MAX_MESSAGE_BYTES
 from transports import ledger
 from transports._ring import Slot
-from transports.errors import limit_behind
+from transports.errors import CorruptError, limit_behind
 from transports.ledger import Ledger
 
+_NO_SENSE = "the status page makes no sense"
 MAGIC = 0x5441_5453_0000_0001
 WORDS_BYTES = 4096
 (
@@ -121,15 +122,41 @@ def outside_name(number: int) -> str:
 
 
 class StatusPage:
-    """One process's page, mapped."""
+    """One process's page, mapped.
+
+    Attributes:
+        slot_count: How many slots there are.  This and the next two are read once: whoever writes over the page must not bring down
+            those who look at it.
+        limit: Of a frame in a slot, in bytes.
+        scheme: Of the mailbox's transport; empty for a process that has none.
+    """
 
     def __init__(self, fd: int) -> None:
-        """Map the whole file *fd*; the descriptor is not kept."""
-        self.map = mmap.mmap(fd, os.fstat(fd).st_size)
+        """Map the whole file *fd*; the descriptor is not kept.
+
+        Raises:
+            CorruptError: It makes no sense, or is just being made.
+        """
+        whole = os.fstat(fd).st_size
+        if whole < WORDS_BYTES:
+            raise CorruptError(_NO_SENSE)
+        self.map = mmap.mmap(fd, whole)
         self._view = memoryview(self.map)
         self.words = self._view[:WORDS_BYTES].cast("Q")
-        slots = self.words[SLOTS]
-        waits_at = _waits_at(slots, self.words[LIMIT])
+        slots, limit = self.words[SLOTS], self.words[LIMIT]
+        scheme = self.words[SCHEME].to_bytes(8, "little").rstrip(b"\0")
+        if (
+            self.words[MAGIC_WORD] != MAGIC
+            or not scheme.isascii()
+            or max(slots, limit) > whole
+            or size(slots, limit, 0) > whole
+        ):
+            self.words.release()
+            self._view.release()
+            self.map.close()
+            raise CorruptError(_NO_SENSE)
+        self.slot_count, self.limit, self.scheme = slots, limit, scheme.decode("ascii")
+        waits_at = _waits_at(slots, limit)
         withdrawn_at = waits_at + 8 * WAIT_WORDS * slots
         self.waits = self._view[waits_at:withdrawn_at].cast("Q")
         self.withdrawn = self._view[withdrawn_at:].cast("Q")
@@ -166,6 +193,7 @@ class StatusPage:
 
         Raises:
             FileNotFoundError: It has ended for good.
+            CorruptError: It makes no sense, or is just being made.
             LimitError: This process has too many open files.
         """
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -180,11 +208,6 @@ class StatusPage:
             if limit is not None:
                 raise limit from exc
             raise
-
-    @property
-    def scheme(self) -> str:
-        """The scheme of the mailbox's transport."""
-        return self.words[SCHEME].to_bytes(8, "little").rstrip(b"\0").decode("ascii")
 
     @property
     def name(self) -> str:
@@ -206,15 +229,27 @@ class StatusPage:
 
     def slot(self, place: int) -> Slot:
         """Return one slot of the mailbox."""
-        limit = self.words[LIMIT]
-        return Slot(self.map, WORDS_BYTES + place * Slot.size(limit), limit)
+        at = WORDS_BYTES + place * Slot.size(self.limit)
+        return Slot(self.map, at, self.limit)
 
     def slots(self) -> list[Slot]:
         """Return the slots of the mailbox."""
-        return [self.slot(place) for place in range(self.words[SLOTS])]
+        return [self.slot(place) for place in range(self.slot_count)]
+
+    def is_intact(self) -> bool:
+        """Return whether it still says what it was made with; nobody writes over that on purpose."""
+        layout = [self.words[word] for word in (SLOTS, LIMIT, SCHEME)]
+        return self.words[MAGIC_WORD] == MAGIC and layout == self._layout()
+
+    def _layout(self) -> list[int]:
+        scheme = self.scheme.encode("ascii").ljust(8, b"\0")
+        return [self.slot_count, self.limit, int.from_bytes(scheme, "little")]
 
     def begin(self, incarnation: int) -> None:
-        """Reset what belongs to an incarnation; the slots are settled by the reaper."""
+        """Reset what belongs to an incarnation, and what the last one may have written over; the slots are settled by the reaper."""
+        self.words[MAGIC_WORD], self.words[CLOSED] = MAGIC, 0
+        for word, value in zip((SLOTS, LIMIT, SCHEME), self._layout(), strict=True):
+            self.words[word] = value
         for word in (
             HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN, HEARTBEAT, LOST,
         ):  # fmt: skip

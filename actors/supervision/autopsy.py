@@ -80,7 +80,7 @@ _DUMP_AT = record.GOODBYE_BYTES
 
 def _of_page(child: Child) -> ExitReason | None:
     """Return what the process of *child* said of its end where it could write no record."""
-    if isinstance(child, ActorChild) and child.estate.page.words[status.LOST]:
+    if isinstance(child, ActorChild) and child.estate.page.words[status.LOST] == 1:
         return ExitReason(ExitKind.CONTROL_LOST)
     return None
 

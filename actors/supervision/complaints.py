@@ -43,7 +43,10 @@ class Complaints:
             )
             text = "the actor has ended"
             self._repeats.warn("dead_letter", number, facts["name"], **told, text=text)
-        reason = lifecycle.census.reason_of(number)
+        lifecycle.damaged(number, 0)  # where only its page says that it has ended
+        child = lifecycle.census.children.get(number)
+        cause = None if child is None else child.cause
+        reason = cause or lifecycle.census.reason_of(number)
         lifecycle.askers.answer(asker, Kind.ANSWER, {"reason": reasons.to_json(reason)})
 
     def _on_dead_letter(

@@ -125,7 +125,7 @@ class Estate:
             self.directory.fd,
             name,
             self.mailbox_bytes,
-            is_shared=not self.page.words[status.SLOTS],
+            is_shared=not self.page.slot_count,
         )
         os.dup2(held, self.mailbox_fd, inheritable=False)
         os.close(held)
@@ -141,6 +141,10 @@ class Estate:
             OSError: The same.
         """
         lanes.replace(self.directory.fd, self.number, lanes.ACTOR_LANE_BYTES)
+
+    def is_page_intact(self) -> bool:
+        """Return whether the page of a child that runs says what it has to."""
+        return self.page.is_intact() and not self.page.words[status.CLOSED]
 
     def is_mailbox(self, inode: int) -> bool:
         """Return whether *inode* is the mailbox's, and not that of one before it."""

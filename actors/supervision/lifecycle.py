@@ -375,7 +375,7 @@ class Lifecycle:
             self._agenda.add(branch)
 
     def damaged(self, number: int, inode: int) -> None:
-        """A sender has found the mailbox *inode* of child *number* damaged."""
+        """A sender has found the mailbox *inode* of child *number* damaged; or, with 0, something else of it."""
         child = self.census.children.get(number)
         if child is None:
             self.sharing.damaged(number, inode)
@@ -386,6 +386,14 @@ class Lifecycle:
         ):
             child.cause = child.cause or ExitReason(ExitKind.MAILBOX_CORRUPT)
             self.endings.kill(child, "mailbox_corrupt")
+        elif (
+            isinstance(child, ActorChild)
+            and child.pidfd >= 0
+            and not child.estate.is_page_intact()
+        ):
+            text = "its status page was damaged"
+            child.cause = child.cause or ExitReason(ExitKind.CONTROL_LOST, message=text)
+            self.endings.kill(child, "control_lost")
 
     # The end.
 

@@ -20,7 +20,7 @@ from actors.runtime.outgoing import Outgoing
 from actors.supervision import linux
 from actors.supervision.events import Events
 from actors.supervision.payloads import Payloads
-from transports.errors import TransportError
+from transports.errors import CorruptError, TransportError
 
 
 @attrs.define(eq=False)
@@ -142,7 +142,10 @@ class Programs:
 
     def _ring_for(self, number: int) -> None:
         """Ring the bell that a program killed in the middle of a put has not rung."""
-        page = status.StatusPage.open(self._directory.fd, number)
+        try:
+            page = status.StatusPage.open(self._directory.fd, number)
+        except CorruptError:  # it tells nothing any more
+            return
         sending = page.words[status.SENDING]
         page.close()
         if sending:
