@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import struct
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -49,8 +48,7 @@ _ASK = int(Kind.ASK)
 _REPLY = int(Kind.REPLY)
 _PICKLE = int(frame.Codec.PICKLE)
 _ACCEPTED = Put.ACCEPTED
-# What bytes that are no answer come to.
-_UNREADABLE = (ValueError, LookupError, TypeError, struct.error)
+_NOTICES = frozenset({Kind.EVENT, Kind.FAILED, Kind.LOST})
 
 
 class Client:
@@ -355,12 +353,13 @@ class Client:
             while data is not None:
                 try:
                     kind, flags, corr, body = header.answer(data)
+                except ValueError as exc:
+                    self._complain(exc)
+                else:
                     if kind == _REPLY and not flags:  # what most of it is
                         settle(corr, kind, body)
                     else:
                         self._receive(kind, flags, corr, body)
-                except _UNREADABLE as exc:
-                    self.notify_root("answer_unreadable", {"error": repr(exc)})
                 data = take()
         except lanes.DamagedLaneError as exc:
             self.on_damaged_lane(exc)
@@ -385,15 +384,27 @@ class Client:
                 self.questions.settle(corr, kind, opened)
                 return
             body = bytes(opened.data)
-        if kind == Kind.EVENT:
-            self.subscription.receive(json.loads(body))
-        elif kind == Kind.FAILED:
-            reason = reasons.from_json(json.loads(body)["reason"])
-            self.ending.loss = lambda: SystemFailedError(reason)
-        elif kind == Kind.LOST:
-            self.questions.lose(json.loads(body)["inode"])
-        else:
+        if kind not in _NOTICES:
             self.questions.settle(corr, kind, body)
+            return
+        try:
+            self._hear(kind, json.loads(body))
+        except (ValueError, LookupError, TypeError) as exc:
+            self._complain(exc)
+
+    def _hear(self, kind: int, facts: dict[str, Any]) -> None:
+        """Take note of what the root supervisor tells unasked."""
+        if kind == Kind.EVENT:
+            self.subscription.receive(facts)
+        elif kind == Kind.FAILED:
+            reason = reasons.from_json(facts["reason"])
+            self.ending.loss = lambda: SystemFailedError(reason)
+        else:
+            self.questions.lose(facts["inode"])
+
+    def _complain(self, error: Exception) -> None:
+        """Say that somebody sends us bytes that are no answer."""
+        self.notify_root("answer_unreadable", {"error": repr(error)})
 
     def suspend(self, pending: Pending[Any]) -> Generator[Any, Any, None]:
         """See ``pending.Source``."""

@@ -198,13 +198,14 @@ class Questions:
                 pending.wake()
             return
         data = bytes(body.data) if isinstance(body, Opened) else body
+        is_answer = kind == Kind.ANSWER
         try:
-            if kind == Kind.ANSWER:
-                pending.resolve(json.loads(data))
-            else:
-                pending.fail(self._error(pending, kind, data))
+            told = json.loads(data) if is_answer else self._error(pending, kind, data)
         except (ValueError, LookupError, TypeError, struct.error) as exc:
             pending.fail(DecodeError(f"the answer cannot be read: {exc!r}"))
+            return
+        settle = pending.resolve if is_answer else pending.fail
+        settle(told)
 
     def fail(self, corr: int, error: Exception) -> None:
         """Give *error* to whoever asked, in the place of an answer that cannot be read."""

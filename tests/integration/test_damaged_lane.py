@@ -15,6 +15,8 @@ from actors.errors import ActorCrashedError
 from actors.runtime import lanes
 from actors.runtime.client import MAIN
 from actors.runtime.lanes import ROOT
+from actors.wire import _header as header
+from actors.wire.frame import Kind
 from tests.support.actors_under_test import Counter, Inbox, Proxy
 from tests.support.gates import SECONDS, Gate
 
@@ -117,14 +119,23 @@ def test_system_whose_root_is_damaged_ends_and_says_why(base: Path, seed: int) -
     assert list(base.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"abc",
+        header.make(Kind.EVENT, 0, 0, 0, 0, 0, 0, 0) + b"no JSON",
+        header.make(Kind.FAILED, 0, 0, 0, 0, 0, 0, 0) + b"{}",
+        header.make(Kind.LOST, 0, 0, 0, 0, 0, 0, 0) + b"[]",
+    ],
+)
 def test_bytes_that_are_no_answer_are_told_of_and_keep_nobody_from_theirs(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], data: bytes
 ) -> None:
     with ActorSystem() as system:
         inbox = system.spawn(Inbox).result().within(SECONDS)
         way = lanes.connect(system._opened().directory.fd, MAIN, None)
 
-        way.put(b"abc")
+        way.put(data)
         way.close()
 
         assert inbox.ask(Inbox.echo, 1).result() == 1

@@ -80,6 +80,21 @@ def test_a_reply_settles_the_question_it_answers(questions: Questions) -> None:
     assert list(questions.open) == [first.corr]
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [(Kind.ANSWER, b"{"), (Kind.ERROR, b""), (Kind.ERROR, b"\2\0\0\0{}")],
+)
+def test_an_answer_that_cannot_be_read_is_an_error_of_whoever_asked(
+    questions: Questions, kind: Kind, body: bytes
+) -> None:
+    pending = ask(questions)
+
+    questions.settle(pending.corr, kind, body)
+
+    with pytest.raises(DecodeError, match="cannot be read"):
+        pending.result()
+
+
 def test_an_answer_of_the_root_is_json(questions: Questions) -> None:
     asked = ask(questions)
 
