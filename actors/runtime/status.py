@@ -148,7 +148,8 @@ class StatusPage:
         if (
             self.words[MAGIC_WORD] != MAGIC
             or not scheme.isascii()
-            or max(slots, limit) > whole
+            or slots > whole
+            or (slots and limit > whole)
             or size(slots, limit, 0) > whole
         ):
             self.words.release()

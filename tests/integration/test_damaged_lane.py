@@ -120,22 +120,23 @@ def test_system_whose_root_is_damaged_ends_and_says_why(base: Path, seed: int) -
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("kind", "body"),
     [
-        b"abc",
-        header.make(Kind.EVENT, 0, 0, 0, 0, 0, 0, 0) + b"no JSON",
-        header.make(Kind.FAILED, 0, 0, 0, 0, 0, 0, 0) + b"{}",
-        header.make(Kind.LOST, 0, 0, 0, 0, 0, 0, 0) + b"[]",
+        (None, b"abc"),
+        (Kind.EVENT, b"no JSON"),
+        (Kind.FAILED, b"{}"),
+        (Kind.LOST, b"[]"),
     ],
 )
 def test_bytes_that_are_no_answer_are_told_of_and_keep_nobody_from_theirs(
-    capfd: pytest.CaptureFixture[str], data: bytes
+    capfd: pytest.CaptureFixture[str], kind: Kind | None, body: bytes
 ) -> None:
+    head = b"" if kind is None else header.make(kind, 0, 0, 0, 0, 0, 0, 0)
     with ActorSystem() as system:
         inbox = system.spawn(Inbox).result().within(SECONDS)
         way = lanes.connect(system._opened().directory.fd, MAIN, None)
 
-        way.put(data)
+        way.put(head, body)
         way.close()
 
         assert inbox.ask(Inbox.echo, 1).result() == 1

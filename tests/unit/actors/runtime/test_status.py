@@ -36,6 +36,14 @@ def test_a_page_that_makes_no_sense_is_not_opened(word: int, value: int) -> None
     os.close(fd)
 
 
+def test_a_page_without_slots_has_no_room_for_a_frame() -> None:
+    page = new_page(slots=0, limit=2**20)
+
+    assert (page.slots(), page.limit) == ([], 2**20)
+
+    page.close()
+
+
 def test_a_page_that_is_too_short_is_not_opened() -> None:
     fd = os.memfd_create("page", os.MFD_CLOEXEC)
 
