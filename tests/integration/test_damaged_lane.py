@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from actors.runtime.lanes import ROOT
 from actors.wire import _header as header
 from actors.wire.frame import Kind
 from tests.support.actors_under_test import Counter, Inbox, Proxy
+from tests.support.damage import scribble
 from tests.support.gates import SECONDS, Gate
 
 NextEvent = Callable[[str, str], Event]
@@ -25,11 +24,7 @@ NextEvent = Callable[[str, str], Event]
 
 def smash(system: ActorSystem, number: int, seed: int) -> None:
     """Write random bytes over the lane of process *number*, or over the part of it that every reader and sender looks at."""
-    path = system._opened().directory.path / lanes.file_name(number)
-    fd = os.open(path, os.O_RDWR)
-    size = os.fstat(fd).st_size if seed % 2 else 512
-    os.pwrite(fd, random.Random(seed).randbytes(size), 0)
-    os.close(fd)
+    scribble(system, lanes.file_name(number), seed, None if seed % 2 else 512)
 
 
 def answered(ref: ActorRef[Proxy], method: str) -> object:

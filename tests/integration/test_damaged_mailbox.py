@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from actors import ActorRef, ActorSystem, Event, MailboxLostError
 from actors.errors import ActorError
 from actors.runtime.outgoing import mailbox_name
 from tests.support.actors_under_test import Inbox
+from tests.support.damage import scribble
 from tests.support.gates import SECONDS, Gate
 from tests.support.lives import Chatter, Ledger, notes
 from transports.kernel import landing_name
@@ -36,12 +36,7 @@ def smash(
     system: ActorSystem, ref: ActorRef[Any], seed: int, name: str | None = None
 ) -> None:
     """Write random bytes over the whole ring, or over a part of it that every sender and receiver reads."""
-    chance = random.Random(seed)
-    path = system._opened().directory.path / (name or mailbox_name(ref._number))
-    fd = os.open(path, os.O_RDWR)
-    size = os.fstat(fd).st_size if seed % 2 else 512
-    os.pwrite(fd, chance.randbytes(size), 0)
-    os.close(fd)
+    scribble(system, name or mailbox_name(ref._number), seed, None if seed % 2 else 512)
 
 
 def check_idle(system: ActorSystem, inbox: ActorRef[Inbox], seed: int) -> None:

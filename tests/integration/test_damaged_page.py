@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from actors import ActorRef, ActorSystem, Event, Pending
+from actors import ActorSystem, Event, Pending
 from actors.errors import ActorError
 from actors.runtime import status
 from tests.support.actors_under_test import Counter, Proxy
+from tests.support.damage import scribble
 from tests.support.gates import SECONDS, wait_until
 
 NextEvent = Callable[[str, str], Event]
-SIZES = {"the words": 512, "all of it": 2**30}
-
-
-def smash(system: ActorSystem, ref: ActorRef[Any], seed: int, part: str) -> None:
-    """Write random bytes over a part of the page of *ref*."""
-    path = system._opened().directory.path / status.file_name(ref._number)
-    fd = os.open(path, os.O_RDWR)
-    size = min(os.fstat(fd).st_size, SIZES[part])
-    os.pwrite(fd, random.Random(seed).randbytes(size), 0)
-    os.close(fd)
+MOST = {"the words": 512, "all of it": None}
 
 
 def is_answered(ask: Callable[[], Pending[int]]) -> bool:
@@ -35,7 +24,7 @@ def is_answered(ask: Callable[[], Pending[int]]) -> bool:
         return False
 
 
-@pytest.mark.parametrize("part", SIZES)
+@pytest.mark.parametrize("part", MOST)
 @pytest.mark.parametrize("seed", range(6))
 def test_damage_to_a_page_is_its_own_actor_s_only(
     system: ActorSystem, seed: int, part: str
@@ -45,7 +34,7 @@ def test_damage_to_a_page_is_its_own_actor_s_only(
     other = patient.spawn(Proxy, victim).result().within(SECONDS)
     assert victim.ask(Counter.add, 1).result() == 1
 
-    smash(system, victim, seed, part)
+    scribble(system, status.file_name(victim._number), seed, MOST[part])
 
     # One that knows the page, and one that opens it now.
     wait_until(lambda: is_answered(lambda: victim.ask(Counter.add, 1)), "an answer")
@@ -62,7 +51,7 @@ def test_actor_whose_page_is_damaged_ends_as_one_that_has_lost_control(
     victim = system.spawn(Counter).result().within(SECONDS)
     other = system.spawn(Proxy, victim).result().within(SECONDS)
 
-    smash(system, victim, 1, "the words")
+    scribble(system, status.file_name(victim._number), 1, MOST["the words"])
     wait_until(lambda: is_answered(lambda: other.ask(Proxy.add_async, 1)), "an answer")
 
     reason = next_event("child_exit", victim.name).reason
