@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
+from actors.exits import ExitKind, ExitReason
 from actors.options import Options
 from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
@@ -142,13 +143,19 @@ class Estate:
         """
         lanes.replace(self.directory.fd, self.number, lanes.ACTOR_LANE_BYTES)
 
-    def is_page_intact(self) -> bool:
-        """Return whether the page of a child that runs says what it has to."""
-        return self.page.is_intact() and not self.page.words[status.CLOSED]
-
     def is_mailbox(self, inode: int) -> bool:
         """Return whether *inode* is the mailbox's, and not that of one before it."""
         return self._inode == inode
+
+    def damage(self, inode: int) -> ExitReason | None:
+        """Return why an actor that runs has to end where somebody has found mailbox *inode* damaged, or with 0 something else; None if it need not."""
+        if self.is_mailbox(inode):
+            return ExitReason(ExitKind.MAILBOX_CORRUPT)
+        # Closed is only what nobody runs for.
+        if not self.page.is_intact() or self.page.words[status.CLOSED]:
+            text = "its status page was damaged"
+            return ExitReason(ExitKind.CONTROL_LOST, message=text)
+        return None
 
     def in_hand(self) -> Iterator[tuple[Header, int]]:
         """Yield the messages the dead incarnation had started, and empty their slots afterwards.

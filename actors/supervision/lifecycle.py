@@ -379,21 +379,11 @@ class Lifecycle:
         child = self.census.children.get(number)
         if child is None:
             self.sharing.damaged(number, inode)
-        elif (
-            isinstance(child, ActorChild)
-            and child.pidfd >= 0
-            and child.estate.is_mailbox(inode)
-        ):
-            child.cause = child.cause or ExitReason(ExitKind.MAILBOX_CORRUPT)
-            self.endings.kill(child, "mailbox_corrupt")
-        elif (
-            isinstance(child, ActorChild)
-            and child.pidfd >= 0
-            and not child.estate.is_page_intact()
-        ):
-            text = "its status page was damaged"
-            child.cause = child.cause or ExitReason(ExitKind.CONTROL_LOST, message=text)
-            self.endings.kill(child, "control_lost")
+        elif isinstance(child, ActorChild) and child.pidfd >= 0:
+            reason = child.estate.damage(inode)
+            if reason is not None:
+                child.cause = child.cause or reason
+                self.endings.kill(child, reason.kind)
 
     # The end.
 
