@@ -60,6 +60,7 @@ if TYPE_CHECKING:  # above this layer
 
 R = TypeVar("R")
 
+REHEARSAL_SECONDS = 2.0  # for an answer that takes microseconds
 FLUSH_SECONDS = 2.0  # how long an ending actor waits for room for what it has sent
 
 
@@ -163,7 +164,11 @@ class Process:
         faulthandler.disable()  # its stacks would be taken for the actor's
 
     def rehearse(self, method: bytes) -> None:
-        """Come as far as an actor that takes messages, and answer one: *method*, of this actor by itself."""
+        """Come as far as an actor that takes messages, and answer one: *method*, of this actor by itself.
+
+        Raises:
+            AskTimeoutError: There was no answer in time.
+        """
         self._catch_sigterm()
         self.cell.open(self._run_in_loop(self._begin()))
         number = self.client.number
@@ -173,7 +178,8 @@ class Process:
         self.client.outgoing.notify(number, Kind.REQUEST, requests.pack(facts))
 
     async def _ask(self, number: int, method: bytes) -> None:
-        await self.client.ask(number, "", method, "", ((), {}), None)
+        seconds = REHEARSAL_SECONDS
+        await self.client.ask(number, "understudy", method, "answer", ((), {}), seconds)
 
     def leave_stage(self) -> None:
         """Let go of everything, after a rehearsal."""

@@ -93,6 +93,7 @@ class Stage:
 
         Raises:
             TransportError: The stage makes no sense any more.
+            AskTimeoutError: The understudy did not answer.
             OSError: It is gone, or another rehearses there.
         """
         if is_called():

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from actors import context
-from actors.runtime import private, rehearsal, status
+from actors.errors import AskTimeoutError
+from actors.runtime import private, process, rehearsal, status
+from actors.runtime.cell import Cell
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.rehearsal import Stage
 
@@ -61,6 +63,19 @@ def test_rehearsal_stops_when_the_process_is_called(
     stage.rehearse(from_question(question))
 
     assert answers_given(directory) == 0
+
+
+def test_rehearsal_without_an_answer_comes_to_an_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "REHEARSAL_SECONDS", 0.01)
+    monkeypatch.setattr(Cell, "open", lambda *_: None)  # it takes no message
+
+    with pytest.raises(AskTimeoutError):
+        stage.rehearse(never)
+
+    monkeypatch.undo()
+    stage.rehearse(never)
 
 
 def test_nothing_is_left_in_a_process_that_has_rehearsed(
