@@ -129,7 +129,7 @@ async def main() -> None:
         tree = await settings.supervise(load, transform, extract)
         end = tree.ref(load)
         victims = ["transform", "extract"]
-        while (progress := await end.ask(Load.progress)).loaded < rows:
+        while (progress := await end.ask(Load.progress)).loaded < rows or victims:
             if victims and progress.loaded > rows * (3 - len(victims)) / 3:
                 await kill(tree, victims.pop(0))
             await asyncio.sleep(0.002)
