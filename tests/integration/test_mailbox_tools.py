@@ -222,17 +222,18 @@ def test_purging_under_load_handles_or_drops_each_message_and_never_both(
 ) -> None:
     sink = system.spawn(Sink).result()
     pump = system.spawn(Pump).result()
-    pumping = pump.within(None).ask(Pump.send, sink, 5000)
-    purged = rounds = 0
+    sent = purged = 0
 
-    while not pumping.done():
-        purged += sink.mailbox().purge().result()
-        rounds += 1
+    # On a machine that has other things to do, the sink may be through before anybody looks.
+    while not purged and sent < 100_000:
+        pumping = pump.within(None).ask(Pump.send, sink, 5000)
+        sent += 5000
+        while not pumping.done():
+            purged += sink.mailbox().purge().result()
 
     handled = sink.ask(Sink.count).result()
-    assert rounds > 1
-    assert 0 < purged < 5000
-    assert handled + purged == 5000
+    assert 0 < purged < sent
+    assert handled + purged == sent
     pump.kill().result()
     sink.kill().result()
 
