@@ -148,7 +148,7 @@ class Evidence:
             return False
         try:
             pidfd = os.pidfd_open(page.words[status.PID])
-        except OSError:
+        except (OSError, OverflowError):  # somebody may have written over its page
             return False
         try:
             poll = select.poll()

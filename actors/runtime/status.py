@@ -84,6 +84,9 @@ WORDS_BYTES = 4096
     HEARTBEAT,
 ) = range(16)
 FREEZE_AT, FREEZES_KEPT = 16, 8
+_COUNT_BITS = (
+    2**32 - 1
+)  # of freezes: what is written over the word must not make the next number too large for it
 HOLDS_UP, HELD_UP = 32, 33
 LOST = 34
 COMPANION = 35
@@ -93,6 +96,7 @@ NAME_AT, CLASS_AT, NAME_BYTES = 1024, 1280, 256
 LEDGER_AT = 1536
 # The words of a wait.
 CORR, TARGET, SINCE = range(3)
+_MADE_WITH = MAGIC_WORD, SLOTS, LIMIT, SCHEME, MAX_MESSAGE
 WAIT_WORDS = 3
 
 
@@ -157,6 +161,7 @@ class StatusPage:
             self.map.close()
             raise CorruptError(_NO_SENSE)
         self.slot_count, self.limit, self.scheme = slots, limit, scheme.decode("ascii")
+        self._made_with = self._what_it_was_made_with()
         waits_at = _waits_at(slots, limit)
         withdrawn_at = waits_at + 8 * WAIT_WORDS * slots
         self.waits = self._view[waits_at:withdrawn_at].cast("Q")
@@ -239,20 +244,17 @@ class StatusPage:
 
     def is_intact(self) -> bool:
         """Return whether it still says what it was made with; nobody writes over that on purpose."""
-        layout = [self.words[word] for word in (SLOTS, LIMIT, SCHEME)]
-        return self.words[MAGIC_WORD] == MAGIC and layout == self._layout()
+        return self._what_it_was_made_with() == self._made_with
 
-    def _layout(self) -> list[int]:
-        scheme = self.scheme.encode("ascii").ljust(8, b"\0")
-        return [self.slot_count, self.limit, int.from_bytes(scheme, "little")]
+    def _what_it_was_made_with(self) -> list[int]:
+        return [self.words[word] for word in _MADE_WITH]
 
     def begin(self, incarnation: int) -> None:
         """Reset what belongs to an incarnation, and what the last one may have written over; the slots are settled by the reaper."""
-        self.words[MAGIC_WORD], self.words[CLOSED] = MAGIC, 0
-        for word, value in zip((SLOTS, LIMIT, SCHEME), self._layout(), strict=True):
+        for word, value in zip(_MADE_WITH, self._made_with, strict=True):
             self.words[word] = value
         for word in (
-            HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN, HEARTBEAT, LOST,
+            CLOSED, HANDLED, OUTBOX, BUSY, SENDING, READY, WITHDRAWN, HEARTBEAT, LOST,
         ):  # fmt: skip
             self.words[word] = 0
         for table in (self.waits, self.withdrawn):
@@ -263,10 +265,11 @@ class StatusPage:
 
     def freeze(self) -> None:
         """Enter that the process is frozen from now on."""
-        at = self._freeze_at(self.words[FREEZES])
+        count = self.words[FREEZES] & _COUNT_BITS
+        at = self._freeze_at(count)
         self.words[at + 1] = 0
         self.words[at] = time.monotonic_ns()
-        self.words[FREEZES] += 1
+        self.words[FREEZES] = count + 1
 
     def thaw(self) -> None:
         """Enter that it is not any more."""

@@ -128,7 +128,7 @@ class Births:
 
 def _as_actor(child: ActorChild) -> AsActor:
     estate = child.estate
-    estate.page.begin(child.incarnation)
+    estate.begin(child.incarnation)
     child.dump_at = record.GOODBYE_BYTES
     heartbeat = child.options.heartbeat
     return AsActor(

@@ -43,12 +43,14 @@ class Estate:
     page: status.StatusPage
     mailbox_fd: int
     mailbox_bytes: int | None
+    mailbox_payload_bytes: int
     ledger: Ledger = attrs.field(init=False)
     _inode: int = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Look at what waits outside of the mailbox, and which one it is."""
         self.ledger = self.page.ledger(self.directory.fd, self.number)
+        self.ledger.bound = self.mailbox_payload_bytes
         self._inode = self._inode_by_name()
 
     def _inode_by_name(self) -> int:
@@ -108,9 +110,13 @@ class Estate:
                 is_shared=not slots,
             )
             undo.pop_all()
-        made = cls(number, directory, transport, page, held, options.mailbox_bytes)
-        made.ledger.bound = options.mailbox_payload_bytes
-        return made
+        sizes = options.mailbox_bytes, options.mailbox_payload_bytes
+        return cls(number, directory, transport, page, held, *sizes)
+
+    def begin(self, incarnation: int) -> None:
+        """Let the page say what it does at the beginning of an *incarnation*, whatever was written over it."""
+        self.page.begin(incarnation)
+        self.ledger.bound = self.mailbox_payload_bytes
 
     def replace_mailbox(self) -> int:
         """Put an empty mailbox in the place of a damaged one, which nobody will read any more, and return the inode of that.

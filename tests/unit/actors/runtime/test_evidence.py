@@ -217,8 +217,9 @@ def test_what_is_called_a_deadlock_is_one_in_the_model(
         assert world.claims or not world.is_single
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
 def test_what_a_dead_process_waited_for_counts_for_nothing(
-    directory: RuntimeDirectory,
+    directory: RuntimeDirectory, *, is_damaged: bool
 ) -> None:
     with contextlib.ExitStack() as stack:
         world = World(directory, [1], 0, stack)
@@ -233,6 +234,6 @@ def test_what_a_dead_process_waited_for_counts_for_nothing(
         pid = os.posix_spawn("/bin/true", ["true"], {})
         os.waitpid(pid, 0)
 
-        page.words[status.PID] = pid
+        page.words[status.PID] = 2**40 if is_damaged else pid
 
         assert member.evidence.deadlock(0) == ()

@@ -53,7 +53,9 @@ def test_a_page_that_is_too_short_is_not_opened() -> None:
     os.close(fd)
 
 
-@pytest.mark.parametrize("word", [status.MAGIC_WORD, status.SLOTS, status.SCHEME])
+@pytest.mark.parametrize(
+    "word", [status.MAGIC_WORD, status.SLOTS, status.SCHEME, status.MAX_MESSAGE]
+)
 def test_whoever_has_a_page_open_goes_on_and_the_next_incarnation_mends_it(
     word: int,
 ) -> None:
@@ -66,4 +68,17 @@ def test_whoever_has_a_page_open_goes_on_and_the_next_incarnation_mends_it(
     assert (len(page.slots()), page.limit, page.scheme) == (2, 1024, "shm")
     page.begin(2)
     assert page.is_intact()
+    page.close()
+
+
+def test_freezing_counts_on_whatever_was_written_over_the_count() -> None:
+    page = new_page()
+    page.words[status.FREEZES] = 2**64 - 1
+    page.words[status.FREEZE_AT + 2 * 6 + 1] = 1  # that one has ended
+
+    page.freeze()
+
+    assert page.is_frozen()
+    page.thaw()
+    assert not page.is_frozen()
     page.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 from collections.abc import Iterator
 
@@ -209,11 +210,26 @@ def test_whom_the_dead_was_sending_to_is_told_once(estate: Estate) -> None:
     assert estate.was_sending_to() is None
 
 
+def test_a_new_incarnation_takes_large_messages_whatever_was_written_over_the_page(
+    estate: Estate,
+) -> None:
+    """They waited for room for ever."""
+    fd = os.open(status.file_name(estate.number), os.O_RDWR, dir_fd=estate.directory.fd)
+    os.pwrite(fd, bytes(status.WORDS_BYTES), 0)
+    os.close(fd)
+    assert not estate.ledger.claim(b"3.1-1", 1)
+
+    estate.begin(2)
+
+    assert estate.page.is_intact()
+    assert estate.ledger.claim(b"3.1-1", 2**20)
+
+
 def test_a_new_incarnation_begins_with_the_counters_at_zero(estate: Estate) -> None:
     for word in (status.HANDLED, status.OUTBOX, status.BUSY, status.SENDING):
         estate.page.words[word] = 3
 
-    estate.page.begin(2)
+    estate.begin(2)
 
     assert estate.page.words[status.INCARNATION] == 2
     assert estate.handled() == 0
