@@ -91,6 +91,7 @@ class Client:
         self.outgoing.on_damaged = lambda number, inode: self.notify_root(
             "damaged", {"number": number, "inode": inode}
         )
+        self.outgoing.on_unasked = self._fail_request
         # No answer comes any more: nobody has to wait for one.
         self.on_damaged_lane: Callable[[lanes.DamagedLaneError], object] = lambda _: (
             self.ending.fail_all(lane_lost())
@@ -279,17 +280,19 @@ class Client:
                 frame.Codec.JSON,
             )
         except GoneError:
-            self.questions.leave(pending.corr)
-            pending.fail(self._unreachable())
+            self._fail_request(pending)
         return pending
+
+    def _fail_request(self, pending: Pending[Any]) -> None:
+        self.questions.leave(pending.corr)
+        pending.fail(self._unreachable())
 
     def _unreachable(self) -> Exception:
         """Return why the root supervisor takes no request."""
-        way = self.outgoing.lanes.get(ROOT)
-        if way is None or way.has_ended(self.directory.fd):
-            self.waiting.glance()  # it may have said why
-            return self.ending.lost()
-        return SystemFailedError(ROOT_DEAF)
+        if lanes.exists(self.directory.fd, ROOT):
+            return SystemFailedError(ROOT_DEAF)
+        self.waiting.glance()  # it may have said why
+        return self.ending.lost()
 
     def share(self, obj: object) -> object:
         """Return *obj* with its buffers in shared memory.
@@ -369,9 +372,10 @@ class Client:
     def discard_answers(self) -> None:
         """Throw away what an earlier incarnation has been sent."""
         while (data := self.lane.take()) is not None:
-            _, flags, _, body = header.answer(data)
-            if flags & frame.BLOB:
-                parcel.drop(body, self.blobs)
+            with contextlib.suppress(ValueError):  # somebody has sent what is no answer
+                _, flags, _, body = header.answer(data)
+                if flags & frame.BLOB:
+                    parcel.drop(body, self.blobs)
 
     def _receive(self, kind: int, flags: int, corr: int, body: bytes) -> None:
         if flags & frame.BLOB:

@@ -80,6 +80,11 @@ def owners(dir_fd: int) -> list[int]:
     return [int(number) for number, _, kind in names if kind == "lane"]
 
 
+def exists(dir_fd: int, number: int) -> bool:
+    """Return whether process *number* has a lane, be it a damaged one."""
+    return os.access(file_name(number), os.F_OK, dir_fd=dir_fd)
+
+
 def is_empty(dir_fd: int, number: int) -> bool:
     """Return whether nothing waits in the lane of process *number*, or it has none any more."""
     name = file_name(number)

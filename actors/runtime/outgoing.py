@@ -26,7 +26,12 @@ from actors.wire.frame import Kind
 from actors.wire.parcel import Parcel
 from transports import registry
 from transports.blob import BlobStore
-from transports.errors import CorruptError, MailboxNotFoundError, NoSpaceError
+from transports.errors import (
+    CorruptError,
+    EndpointError,
+    MailboxNotFoundError,
+    NoSpaceError,
+)
 from transports.mailbox import Note, Put
 
 # Looked up once: each is used for every message.
@@ -70,6 +75,8 @@ class Outgoing:
         # Called with whether the receiver had room before.
         self.on_backlog: Callable[[bool], None] = lambda _: None
         self.on_undelivered: Callable[[int, Letter], None] = lambda *_: None
+        # A request that has waited for room in the lane of a root supervisor that takes none any more.
+        self.on_unasked: Callable[[Pending[Any]], None] = lambda _: None
         self.on_damaged: Callable[[int, int], None] = lambda *_: None
         self.on_expired: Callable[[int, Letter], None] = lambda *_: None
         self.on_full: Callable[[Route], None] = lambda *_: None
@@ -89,6 +96,7 @@ class Outgoing:
 
         Raises:
             GoneError: It has ended for good.
+            EndpointError: There is no such transport as its mailbox's in this process.
         """
         known = self.routes.get(number)
         if known is not None:
@@ -101,7 +109,12 @@ class Outgoing:
         except CorruptError as exc:
             self.on_damaged(number, 0)
             raise GoneError from exc
-        limit = registry.get(page.scheme).inline_limit
+        try:
+            limit = registry.get(page.scheme).inline_limit
+        except EndpointError:  # it is not installed here, or the page was written over
+            page.close()
+            self.on_damaged(number, 0)
+            raise
         ledger = page.ledger(self._directory.fd, number)
         route = Route(number, None, limit, page, ledger)
         self._connect(route, page)
@@ -519,6 +532,8 @@ class Outgoing:
             self._discard(letter.parts)
             if is_mailbox:
                 self.on_undelivered(route.number, letter)
+            elif letter.is_question:
+                self.on_unasked(letter.pending)
             else:
                 letter.pending.resolve(None)
 

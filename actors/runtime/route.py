@@ -6,7 +6,6 @@ Order is kept: while anything waits, whatever comes later waits behind it.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -308,7 +307,7 @@ class Route:
         """Return whether the receiver has ended; *dir_fd* is the directory of the system."""
         if self._status is not None:
             return bool(self._status.words[status.CLOSED])
-        return not os.access(lanes.file_name(self.number), os.F_OK, dir_fd=dir_fd)
+        return not lanes.exists(dir_fd, self.number)
 
     def close(self) -> None:
         """Let go of the outlet."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from actors.runtime import lanes
 from actors.runtime.client import MAIN
 from actors.runtime.lanes import ROOT
 from actors.wire import _header as header
+from actors.wire import frame
 from actors.wire.frame import Kind
 from tests.support.actors_under_test import Counter, Inbox, Proxy
 from tests.support.damage import scribble
@@ -136,3 +139,23 @@ def test_bytes_that_are_no_answer_are_told_of_and_keep_nobody_from_theirs(
 
         assert inbox.ask(Inbox.echo, 1).result() == 1
     assert "answer_unreadable" in capfd.readouterr().err
+
+
+def test_bytes_that_are_no_answer_keep_no_incarnation_from_beginning(
+    system: ActorSystem, next_event: NextEvent
+) -> None:
+    """Each cost one its life, before it had begun."""
+    counter = system.spawn(Counter).result().within(SECONDS)
+    pid = counter.ask(Counter.pid).result()
+    way = lanes.connect(system._opened().directory.fd, counter._number, None)
+    os.kill(pid, signal.SIGSTOP)
+    for body in (b"abc", header.make(Kind.REPLY, frame.BLOB, 0, 0, 0, 0, 0, 0)):
+        way.put(b"", body)
+    way.close()
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert counter.ask(Counter.add, 1).result() == 1
+    ready = [next_event("child_ready", counter.name).incarnation for _ in range(2)]
+    assert ready == [1, 2]
+    counter.kill().result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ from actors.wire.parcel import Parcel
 from tests.support.pages import page_of
 from transports._ring import Slot
 from transports.blob import BlobStore
-from transports.errors import NoSpaceError
+from transports.errors import EndpointError, NoSpaceError
 from transports.mailbox import Note, Outlet, Put
 
 RECEIVER, SENDER = 7, 3
@@ -474,3 +475,38 @@ def test_question_is_given_up_whenever_another_thread_hears_why(bench: Bench) ->
 
     root.fate.done()
     assert isinstance(question.failure(), ActorError)
+
+
+def test_mailbox_of_an_unknown_transport_is_told_of_in_case_its_page_was_written_over(
+    bench: Bench,
+) -> None:
+    told: list[tuple[int, int]] = []
+    bench.outgoing.on_damaged = lambda *what: told.append(what)
+    bench.estate.page.words[status.SCHEME] = int.from_bytes(b"zzz", "little")
+
+    with pytest.raises(EndpointError, match="no transport for 'zzz'"):
+        bench.outgoing.route(RECEIVER)
+
+    assert told == [(RECEIVER, 0)]
+
+
+def test_request_that_waits_for_room_in_a_damaged_lane_is_not_taken_for_answered(
+    bench: Bench,
+) -> None:
+    lanes.create(bench.directory.fd, lanes.ROOT, 4096)
+    request = Pending[Any]()
+    request.number = lanes.ROOT
+    way = bench.outgoing.lane(lanes.ROOT)
+    while way.put(*FRAME) is Put.ACCEPTED:
+        pass
+    bench.outgoing.post(way, FRAME, request, is_question=True)
+    unasked: list[Pending[Any]] = []
+    bench.outgoing.on_unasked = unasked.append
+
+    name = lanes.file_name(lanes.ROOT)
+    fd = os.open(name, os.O_RDWR, dir_fd=bench.directory.fd)
+    os.pwrite(fd, b"\xff" * 512, 0)
+    os.close(fd)
+    bench.outgoing.flush()
+
+    assert (unasked, request.done()) == ([request], False)
