@@ -41,6 +41,8 @@ _PICKLE = int(frame.Codec.PICKLE)
 _ASK = int(Kind.ASK)
 _ACCEPTED = Put.ACCEPTED
 _OUTBOX = status.OUTBOX
+# Of what waits: whatever is written over the word, one more fits into it.
+_COUNT_BITS = 2**32 - 1
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
 FLUSH_EVERY = 8  # messages that wait for one receiver, which has taken some meanwhile
@@ -425,7 +427,7 @@ class Outgoing:
             is_new = id(route) not in self.backlog
             if is_new:
                 self.backlog[id(route)] = route
-            self._words[_OUTBOX] += 1
+            self._words[_OUTBOX] = (self._words[_OUTBOX] + 1) & _COUNT_BITS
         self.on_backlog(is_new)
         if not len(route.outbox) % FLUSH_EVERY and route.may_have_room():
             self.flush()

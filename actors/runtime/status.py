@@ -84,9 +84,8 @@ WORDS_BYTES = 4096
     HEARTBEAT,
 ) = range(16)
 FREEZE_AT, FREEZES_KEPT = 16, 8
-_COUNT_BITS = (
-    2**32 - 1
-)  # of freezes: what is written over the word must not make the next number too large for it
+# Of freezes: whatever is written over the word, one more fits into it.
+_COUNT_BITS = 2**32 - 1
 HOLDS_UP, HELD_UP = 32, 33
 LOST = 34
 COMPANION = 35

@@ -12,7 +12,7 @@ from actors.runtime import lanes, status
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.outgoing import mailbox_name
 from actors.supervision.child import ActorChild, Child
-from actors.supervision.estate import HOLDER_SEAT
+from actors.supervision.estate import HOLDER_SEAT, Estate
 from actors.supervision.estates import Estates
 from actors.supervision.settings import ChildOptions
 from actors.supervision.settling import Settling
@@ -52,7 +52,7 @@ class Sharing:
         label, class_name = facts["label"], facts["class_name"]
         options = ChildOptions.from_json(facts["settings"])
         estate = estates.create(number, options, 0, (label, class_name))
-        estate.page.words[status.READY] = 1  # it waits for no start of its own
+        _begin(estate)
         made = SharedMailbox(number, label, class_name, estate, opener)
         self._mailboxes[number] = made
         return made
@@ -139,9 +139,16 @@ class Sharing:
         self._settling.remember(shared.number, reason)
 
     def damaged(self, number: int, inode: int) -> None:
-        """Somebody has found the shared mailbox *number* damaged: replace it, and have everybody open the new one."""
+        """Somebody has found the shared mailbox *number* damaged: replace it, and have everybody open the new one.
+
+        With 0 for *inode* it may be its page, which no process writes to: it is mended as it is.
+        """
         shared = self._mailboxes.get(number)
-        if shared is None or not shared.estate.is_mailbox(inode):
+        if shared is None:
+            return
+        if not shared.estate.is_mailbox(inode):
+            if shared.estate.damage(inode) is not None:
+                _begin(shared.estate)
             return
         self._settling.replace_mailbox(shared)
         for worker in shared.seats:
@@ -166,6 +173,11 @@ class Sharing:
         for shared in list(self._mailboxes.values()):
             if not shared.seats:
                 self._end(shared, ExitReason(ExitKind.SHUTDOWN))
+
+
+def _begin(estate: Estate) -> None:
+    estate.begin(0)
+    estate.page.words[status.READY] = 1  # it waits for no start of its own
 
 
 def put_back(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from actors import ActorSystem, Event, Pending
+from actors import Actor, ActorSystem, Event, Pending, Pool
 from actors.errors import ActorError
 from actors.runtime import status
 from tests.support.actors_under_test import Counter, Proxy
@@ -15,6 +15,16 @@ from tests.support.gates import SECONDS, wait_until
 
 NextEvent = Callable[[str, str], Event]
 MOST = {"the words": 512, "all of it": None}
+
+
+class Asker(Actor):
+    """Asks a pool."""
+
+    def __init__(self, pool: Pool[Counter]) -> None:
+        self.pool = pool
+
+    async def ask(self, amount: int) -> int:
+        return await self.pool.ask(Counter.add, amount)
 
 
 def is_answered(ask: Callable[[], Pending[int]]) -> bool:
@@ -43,6 +53,36 @@ def test_damage_to_a_page_is_its_own_actor_s_only(
         ref.kill().result(SECONDS)
     with pytest.raises(ActorError):
         victim.ask(Counter.add, 1).result()
+
+
+def number_of_shared(system: ActorSystem) -> int:
+    """Return the number of the mailbox that several take from."""
+    directory = system._opened().directory
+    for path in directory.path.glob("*.status"):
+        page = status.StatusPage.open(directory.fd, int(path.stem))
+        is_shared = bool(page.scheme) and not page.slot_count
+        page.close()
+        if is_shared:
+            return int(path.stem)
+    raise LookupError
+
+
+@pytest.mark.parametrize("part", MOST)
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_to_the_page_of_a_pool_is_mended(
+    system: ActorSystem, seed: int, part: str
+) -> None:
+    pool = system.options(size=2).pool(Counter).result()
+    other = system.spawn(Asker, pool).result().within(SECONDS)
+    pool.ask(Counter.add, 1).result(SECONDS)
+    name = status.file_name(number_of_shared(system))
+
+    scribble(system, name, seed, MOST[part])
+
+    wait_until(lambda: is_answered(lambda: other.ask(Asker.ask, 1)), "an answer")
+    wait_until(lambda: is_answered(lambda: pool.ask(Counter.add, 1)), "another")
+    other.kill().result(SECONDS)
+    pool.stop().result(SECONDS)
 
 
 def test_actor_whose_page_is_damaged_ends_as_one_that_has_lost_control(
