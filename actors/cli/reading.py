@@ -154,7 +154,8 @@ class Reader:
         return self.processes.get(pid)
 
     def _running(self, page: StatusPage) -> tuple[Work, ...]:
-        found, now_ns = [], time.monotonic_ns()
+        found = []
+        now_ns = time.monotonic_ns()
         for place, slot in enumerate(page.slots()):
             at = place * status.WAIT_WORDS
             corr, target, since = page.waits[at : at + status.WAIT_WORDS].tolist()
@@ -180,10 +181,8 @@ class Reader:
             return ()
         if contents.frames is None:
             return None
-        found, now_ns = (
-            [],
-            time.monotonic_ns(),
-        )  # one for all: the oldest stays the oldest
+        found = []
+        now_ns = time.monotonic_ns()  # one for all: the oldest stays the oldest
         for waiting in contents.frames:
             with contextlib.suppress(frame.FrameError):
                 header = frame.read(waiting.head)

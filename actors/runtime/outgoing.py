@@ -184,7 +184,7 @@ class Outgoing:
         return route
 
     def _ring(self, number: int) -> None:
-        """Have process *number* look at its lane: if it is damaged, and does not just belong to somebody who has ended, nobody else would say so."""
+        """Have process *number*, unless it has ended, look at its lane: if that is damaged, nobody else would tell it."""
         lanes.ring_bell(self._directory.fd, number)
 
     def drop_ended(self) -> None:

@@ -48,6 +48,7 @@ def take_number() -> Iterator[Callable[[int], int]]:
                 assert decoy.stdout is not None
                 decoy.stdout.readline()
                 return pid
+        assert is_alive(pid), f"nobody has got the number {pid}, nor could we"
         pytest.skip("somebody else has got the number, and keeps it")
 
     yield take
