@@ -3,6 +3,7 @@
 The first write to a page costs a copy of it, and a start writes to hundreds, most of them to count references.
 So a process that does not know yet which actor it will be starts one of no importance, and lets go of it.
 What that actor has outside of its process is made once: whoever rehearses next is its next incarnation.
+Of the copies of one process, the first that comes to the end notes which pages it has copied, and the others copy those and rehearse nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from actors.runtime.loop import RingLoop
 from actors.runtime.outgoing import mailbox_name
 from actors.runtime.process import Process
 from actors.runtime.start import Arguments, Start
+from actors.runtime.working_set import WorkingSet
 from transports import registry
 
 FOLDER = (
@@ -53,6 +55,7 @@ class Stage:
         for other in folder.iterdir():
             if not Path("/proc", other.name).exists():
                 _remove_unused(other)
+        self._working_set = WorkingSet()
         self._path = folder / str(os.getpid())
         self._transport = registry.get("shm")
         self._path.mkdir(0o700)
@@ -88,6 +91,20 @@ class Stage:
         """Leave nothing of it."""
         shutil.rmtree(self._path, ignore_errors=True)
 
+    def prepare(self, is_called: Callable[[], bool]) -> None:
+        """Copy what a start writes to, in a copy of the process that made this, or as much of it as there is time for until it *is_called*.
+
+        Raises:
+            TransportError: As ``rehearse``.
+            AskTimeoutError: Likewise.
+            OSError: Likewise; or what it has copied could not be noted for others.
+        """
+        with contextlib.closing(self._working_set) as working_set:
+            if not working_set.is_known:
+                self._rehearse(is_called, working_set.note)
+            elif not is_called():
+                working_set.prefault()
+
     def rehearse(self, is_called: Callable[[], bool]) -> None:
         """Start an actor and let go of it, or do as much of that as there is time for until this process *is_called*.
 
@@ -96,6 +113,11 @@ class Stage:
             AskTimeoutError: The understudy did not answer.
             OSError: It is gone, or another rehearses there.
         """
+        self._rehearse(is_called, lambda: None)
+
+    def _rehearse(
+        self, is_called: Callable[[], bool], on_started: Callable[[], None]
+    ) -> None:
         if is_called():
             return
         self._directory.fd = fd = os.open(self._path, private.OPEN_DIRECTORY)
@@ -104,7 +126,7 @@ class Stage:
             mailbox_fd = private.open_file(mailbox_name(NUMBER), fd)
             goodbye_fd = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             try:
-                self._play(mailbox_fd, goodbye_fd, is_called)
+                self._play(mailbox_fd, goodbye_fd, is_called, on_started)
             finally:
                 os.close(mailbox_fd)
                 os.close(goodbye_fd)
@@ -114,7 +136,11 @@ class Stage:
             gc.collect()  # unmaps the slots
 
     def _play(
-        self, mailbox_fd: int, goodbye_fd: int, is_called: Callable[[], bool]
+        self,
+        mailbox_fd: int,
+        goodbye_fd: int,
+        is_called: Callable[[], bool],
+        on_started: Callable[[], None],
     ) -> None:
         process = Process(
             Start(
@@ -135,6 +161,7 @@ class Stage:
         try:
             if not is_called():
                 process.rehearse(_METHOD)
+                on_started()
         finally:
             # However far it came: who comes next must find no actor here.
             context.install(None)

@@ -36,11 +36,11 @@ class ActorLife:
     def practise(self) -> None:
         """Do what processes will do that are forked from now on, so that they find it done: code specialised, and caches filled."""
         self.begin()
-        for _ in range(PRACTICE):
-            self.prepare(lambda: False)
-            if self._loop is not None:
-                self._loop.close()
-                self._loop = None
+        with contextlib.suppress(TransportError, OSError):
+            for _ in range(PRACTICE):
+                handover.rehearse()
+                if self._stage is not None:
+                    self._stage.rehearse(lambda: False)
         self.end()
 
     def prepare(self, is_called: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ class ActorLife:
         with contextlib.suppress(TransportError, OSError):
             handover.rehearse()
             if self._stage is not None:
-                self._stage.rehearse(is_called)
+                self._stage.prepare(is_called)
         if not is_called():
             self._loop = RingLoop()
 

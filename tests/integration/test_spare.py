@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors import ActorRef, ActorSystem, SystemFailedError, options
+from actors.runtime import private, rehearsal, status
 from tests.support.gates import SECONDS, wait_until
 from tests.support.inside import directory_of, root_pid
 from tests.support.lives import is_alive
@@ -143,6 +144,31 @@ def test_spare_and_mould_have_nothing_of_anybody(
     member.kill().result()
 
 
+def test_copies_of_a_mould_rehearse_once(system: ActorSystem, root: int) -> None:
+    ready_spare_of(root)
+    before = rehearsals_of(system, the_mould_of(root))
+
+    for _ in range(2):
+        system.spawn(Member).result().kill().result()
+        ready_spare_of(root)
+
+    assert before >= 1
+    assert rehearsals_of(system, the_mould_of(root)) == before
+
+
+def rehearsals_of(system: ActorSystem, mould: int) -> int:
+    """Return how many copies of *mould* have come to the end of a rehearsal."""
+    stage = directory_of(system) / rehearsal.FOLDER / str(mould)
+    fd = private.open_directory(stage)
+    try:
+        page = status.StatusPage.open(fd, rehearsal.NUMBER)
+        handled: int = page.words[status.HANDLED]
+        page.close()
+    finally:
+        os.close(fd)
+    return handled
+
+
 # Losses.
 
 
@@ -232,15 +258,16 @@ def test_stage_of_a_killed_mould_is_removed_by_the_next(
     system: ActorSystem, root: int
 ) -> None:
     mould = the_mould_of(root)
-    stages = directory_of(system) / "spare"
+    stages = directory_of(system) / rehearsal.FOLDER
     ready_spare_of(root)  # which rehearses there no more
-    assert [stage.name for stage in stages.iterdir()] == [str(mould)]
+    assert (stages / str(mould)).is_dir()
 
     os.kill(mould, signal.SIGKILL)
     wait_for_end(mould)
     system.spawn(Member).result().kill().result()
     ready_spare_of(root)
 
+    # That of a supervisor below that has ended is gone as well.
     (stage,) = stages.iterdir()
     assert stage.name == str(the_mould_of(root))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from actors.runtime import private, process, rehearsal, status
 from actors.runtime.cell import Cell
 from actors.runtime.directory import RuntimeDirectory
 from actors.runtime.rehearsal import Stage
+from actors.runtime.working_set import WorkingSet
+from tests.support.copies import FAILED, in_a_copy
 
 
 @pytest.fixture
@@ -152,8 +155,57 @@ def test_copy_of_a_process_that_has_rehearsed_opens_nothing_in_its_place(
     stage.rehearse(never)  # whose loop, closed, is the last that was set
     before = len([*Path("/proc/self/fd").iterdir()])
 
-    pid = os.fork()  # noqa: TID251 - what is inherited is what is asked for
-    if pid == 0:
-        os._exit(len([*Path("/proc/self/fd").iterdir()]) - before)
+    assert in_a_copy(lambda: len([*Path("/proc/self/fd").iterdir()]) - before) == 0
 
-    assert os.waitpid(pid, 0)[1] == 0
+
+# Copies of the process whose stage it is.
+
+
+@pytest.fixture
+def prepared(stage: Stage) -> Callable[[Callable[[], bool]], int]:
+    """Have a copy of this process prepare itself."""
+
+    def prepare(is_called: Callable[[], bool]) -> int:
+        gc.freeze()  # else a collection writes to all that pytest has
+        stage.prepare(is_called)
+        return 0
+
+    stage.rehearse(never)  # writes once to what has run for the first time
+    return lambda is_called: in_a_copy(lambda: prepare(is_called))
+
+
+def test_copies_have_at_once_what_the_first_has_rehearsed(
+    directory: RuntimeDirectory, prepared: Callable[[Callable[[], bool]], int]
+) -> None:
+    before = answers_given(directory)
+
+    assert [prepared(never) for _ in range(3)] == [0, 0, 0]
+    assert answers_given(directory) == before + 1
+
+
+@pytest.mark.parametrize("question", [1, 2])
+def test_copy_that_is_called_leaves_the_rehearsal_to_the_next(
+    directory: RuntimeDirectory,
+    prepared: Callable[[Callable[[], bool]], int],
+    question: int,
+) -> None:
+    assert prepared(from_question(question)) == 0
+    before = answers_given(directory)
+
+    assert [prepared(never) for _ in range(2)] == [0, 0]
+    assert answers_given(directory) == before + 1
+
+
+def test_copies_rehearse_where_the_kernel_does_not_show_what_they_have_copied(
+    directory: RuntimeDirectory,
+    prepared: Callable[[Callable[[], bool]], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: WorkingSet) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(WorkingSet, "note", refuse)
+    before = answers_given(directory)
+
+    assert [prepared(never) for _ in range(2)] == [FAILED, FAILED]
+    assert answers_given(directory) == before + 2
