@@ -311,11 +311,17 @@ _HOOKS = frozenset(
     }
 )
 _RESERVED = frozenset(name for name in vars(Actor) if not name.startswith("_")) - _HOOKS
+_OF_ALL = _RESERVED | _HOOKS
 
 
 def handler_names(cls: type[Any]) -> list[str]:
     """Return the names under which *cls* takes messages: its public methods, without those of ``Actor``."""
-    return [name for name in method_names(cls) if not name.startswith("_")]
+    return [name for name in method_names(cls) if is_public(name)]
+
+
+def is_public(name: str) -> bool:
+    """Return whether a method *name* takes messages."""
+    return not name.startswith("_")
 
 
 def method_names(cls: type[Any]) -> list[str]:
@@ -325,16 +331,14 @@ def method_names(cls: type[Any]) -> list[str]:
         found |= vars(base)
     return sorted(
         name
-        for name, value in found.items()
-        if isinstance(value, FunctionType)
-        and not name.startswith("__")
-        and not is_own_of_actor(name)
+        for name in found.keys() - _OF_ALL
+        if isinstance(found[name], FunctionType) and not name.startswith("__")
     )
 
 
 def is_own_of_actor(name: str) -> bool:
     """Return whether *name* is one that every actor has: a hook, a setting, or something for the actor itself."""
-    return name in _RESERVED or name in _HOOKS
+    return name in _OF_ALL
 
 
 def _own(

@@ -18,7 +18,7 @@ from types import CoroutineType
 from typing import Any
 
 from actors import goodbye, messages
-from actors.actor import Actor, handler_names, method_names
+from actors.actor import Actor, handler_names, is_public, method_names
 from actors.errors import (
     DecodeError,
     MailboxFullError,
@@ -171,10 +171,11 @@ class Cell:
         self._name = cls.__name__
         self._actor = actor
         self._may_write = cls.writable_buffers
+        names = method_names(cls)
         self._policies: dict[str, OnError | None] = {
-            name: on_error_of(cls, name) for name in method_names(cls)
+            name: on_error_of(cls, name) for name in names
         }
-        own = {name.encode(): getattr(actor, name) for name in handler_names(cls)}
+        own = {name.encode(): getattr(actor, name) for name in filter(is_public, names)}
         self._handlers = own | self._services(own)
         self._is_open = True
         self._words[status.READY] = 1

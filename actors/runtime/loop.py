@@ -11,6 +11,7 @@ import math
 import os
 import select
 import selectors
+import signal
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
 POLL_EVERY = 16
+_SIGNALS = frozenset(signal.valid_signals())
 
 _Events = list[tuple[selectors.SelectorKey, int]]
 
@@ -247,3 +249,8 @@ class RingLoop(asyncio.SelectorEventLoop):
         """Call *callback* before all else that the loop has to do, also in the turn that it is in."""
         handle = asyncio.Handle(callback, (), self)
         self._ready.appendleft(handle)  # type: ignore[attr-defined]  # of every version there is, and nothing public puts anything in front
+
+    def _check_signal(self, sig: int) -> None:
+        """Refuse what is no signal; asyncio asks for all that there are at each start of an actor, which takes 0.1 ms."""
+        if sig not in _SIGNALS:
+            super()._check_signal(sig)  # type: ignore[misc]  # says what is wrong

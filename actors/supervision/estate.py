@@ -28,7 +28,7 @@ from transports._ring import Slot
 from transports.blob import BlobStore
 from transports.errors import CorruptError
 from transports.ledger import Ledger
-from transports.mailbox import SEATS, Gathering, Mailbox, Transport
+from transports.mailbox import SEATS, Mailbox, Transport
 
 HOLDER_SEAT = SEATS - 1  # of the root, when it takes beside an actor
 
@@ -357,9 +357,11 @@ def _create_mailbox(
 ) -> int:
     """As ``Transport.create``; senders may gather what goes to one receiver."""
     held = transport.create(dir_fd, name, capacity)
-    if not is_shared and isinstance(transport, Gathering):
+    # Of ``Gathering``, which takes long to ask for as a whole.
+    gather = None if is_shared else getattr(transport, "gather", None)
+    if gather is not None:
         try:
-            transport.gather(dir_fd, name)
+            gather(dir_fd, name)
         except BaseException:
             os.close(held)
             transport.unlink(dir_fd, name)
