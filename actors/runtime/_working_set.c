@@ -1,9 +1,9 @@
-/* _working_set - the pages that a process has copied, and copying them in advance.
+/* _working_set - the pages that a process has for itself, and having them in advance.
  *
  * After a fork, both processes have the same pages until one of them writes.  The kernel
- * shows in /proc/self/pagemap which of them nobody else has; it fills a range with pages
- * to write to at once (MADV_POPULATE_WRITE), and in ranges that another process has noted
- * nothing can go wrong: what is not mapped here, or not writable, is refused.
+ * shows in /proc/self/pagemap which of them nobody else has, and fills a range with pages
+ * to write to at once (MADV_POPULATE_WRITE); what is not mapped, or not writable, it
+ * refuses.
  *
  * Source: pagemap.rst in the kernel's documentation, madvise(2).
  */
@@ -25,155 +25,166 @@
 #endif
 
 #define IS_PRESENT (UINT64_C(1) << 63)
-#define IS_OF_FILE (UINT64_C(1) << 61) /* or shared memory */
+#define IS_OF_FILE (UINT64_C(1) << 61) /* or of shared memory */
 #define IS_EXCLUSIVE (UINT64_C(1) << 56)
-#define IS_COPIED (IS_PRESENT | IS_EXCLUSIVE)
+#define IS_OWN (IS_PRESENT | IS_EXCLUSIVE)
 
 #define ENTRIES 512 /* of the page map, read at once */
-#define MAX_PAGES 4096 /* of one set; a start that writes to more does something else */
+
+/* A page takes 2 to 30 ns to look at.  Where more is mapped at once lies data, or nothing
+ * yet, and hardly an object whose references are counted. */
+#define MAX_MAPPING_PAGES (64 * 1024)
+#define MAX_PAGES (256 * 1024)
 
 struct range {
     uint64_t start;
     uint64_t bytes;
 };
 
-/* What is shared with the copies of a process: all ranges, and then their count. */
-struct set {
-    uint64_t count;
-    uint64_t pages;
-    struct range ranges[];
-};
-
-/* Adds the page at *start*; false if there is no room. */
-static bool
-add(struct set *set, uint64_t *count, size_t room, uint64_t start, uint64_t page_bytes)
+static uint64_t
+page_bytes(void)
 {
-    if (set->pages == MAX_PAGES) {
-        return false;
-    }
-    set->pages++;
-    struct range *last = *count > 0 ? &set->ranges[*count - 1] : NULL;
-    if (last != NULL && last->start + last->bytes == start) {
-        last->bytes += page_bytes;
-        return true;
-    }
-    if (*count == room) {
-        return false;
-    }
-    set->ranges[(*count)++] = (struct range){start, page_bytes};
-    return true;
+    return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Adds what is copied between *start* and *end*; false with errno set when that cannot be
- * told, or there is no room for it. */
-static bool
-add_copied(struct set *set, uint64_t *count, size_t room, int pagemap, uint64_t start,
-           uint64_t end)
+/* Appends those of *pages* pages from *start* on that are our own; 0, or -1 with an
+ * exception set. */
+static int
+append_own(PyObject *found, Py_ssize_t most, int pagemap, uint64_t start, uint64_t pages)
 {
     uint64_t entries[ENTRIES];
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    while (start < end) {
-        uint64_t wanted = (end - start) / page_bytes;
-        size_t bytes = (wanted < ENTRIES ? wanted : ENTRIES) * sizeof(*entries);
-        off_t at = (off_t)(start / page_bytes * sizeof(*entries));
+    while (pages > 0) {
+        size_t count = pages < ENTRIES ? (size_t)pages : ENTRIES;
+        size_t bytes = count * sizeof(*entries);
+        off_t at = (off_t)(start / page_bytes() * sizeof(*entries));
         ssize_t got = pread(pagemap, entries, bytes, at);
         if (got != (ssize_t)bytes) {
             errno = got < 0 ? errno : EIO;
-            return false;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
         }
-        for (size_t i = 0; i < bytes / sizeof(*entries); i++, start += page_bytes) {
-            bool is_copied = (entries[i] & (IS_COPIED | IS_OF_FILE)) == IS_COPIED;
-            if (is_copied && !add(set, count, room, start, page_bytes)) {
-                errno = ENOSPC;
-                return false;
+        for (size_t i = 0; i < count; i++, start += page_bytes()) {
+            if ((entries[i] & (IS_OWN | IS_OF_FILE)) != IS_OWN) {
+                continue;
+            }
+            if (PyList_GET_SIZE(found) == most) {
+                errno = E2BIG;
+                PyErr_SetFromErrno(PyExc_OSError);
+                return -1;
+            }
+            PyObject *page = PyLong_FromUnsignedLongLong(start);
+            int status = page == NULL ? -1 : PyList_Append(found, page);
+            Py_XDECREF(page);
+            if (status < 0) {
+                return -1;
             }
         }
+        pages -= count;
     }
-    return true;
+    return 0;
 }
 
-static bool
-add_all(struct set *set, size_t room, FILE *maps, int pagemap)
+static int
+append_all(PyObject *found, Py_ssize_t most, FILE *maps, int pagemap)
 {
     char part[64]; /* of a line, of which the first says all but a path */
     bool is_first = true;
-    uint64_t count = 0;
+    uint64_t left = MAX_PAGES;
     while (fgets(part, sizeof(part), maps) != NULL) {
         unsigned long start, end;
         char writable, shared;
         if (is_first
             && sscanf(part, "%lx-%lx %*c%c%*c%c", &start, &end, &writable, &shared) == 4
-            && writable == 'w' && shared == 'p'
-            && !add_copied(set, &count, room, pagemap, start, end)) {
-            return false;
+            && writable == 'w' && shared == 'p') {
+            uint64_t pages = (end - start) / page_bytes();
+            if (pages <= MAX_MAPPING_PAGES && pages <= left) {
+                if (append_own(found, most, pagemap, start, pages) < 0) {
+                    return -1;
+                }
+                left -= pages;
+            }
         }
         is_first = strchr(part, '\n') != NULL;
     }
-    /* A process that is killed before has noted nothing. */
-    __atomic_store_n(&set->count, count, __ATOMIC_RELEASE);
-    return true;
+    return 0;
 }
 
 static PyObject *
-note(PyObject *Py_UNUSED(module), PyObject *object)
+own_pages(PyObject *Py_UNUSED(module), PyObject *limit)
 {
-    if (madvise(NULL, 0, MADV_POPULATE_WRITE) != 0) { /* nobody could do it */
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
-    Py_buffer buffer;
-    if (PyObject_GetBuffer(object, &buffer, PyBUF_WRITABLE) < 0) {
+    Py_ssize_t most = PyLong_AsSsize_t(limit);
+    if (most == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    struct set *set = buffer.buf;
-    size_t room = ((size_t)buffer.len - sizeof(*set)) / sizeof(struct range);
+    PyObject *found = PyList_New(0);
+    if (found == NULL) {
+        return NULL;
+    }
     FILE *maps = fopen("/proc/self/maps", "re");
-    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    set->pages = 0;
-    bool is_done = maps != NULL && pagemap >= 0 && add_all(set, room, maps, pagemap);
-    int code = errno;
+    int pagemap = maps == NULL ? -1 : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int status = -1;
+    if (pagemap < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    else {
+        status = append_all(found, most, maps, pagemap);
+        close(pagemap);
+    }
     if (maps != NULL) {
         fclose(maps);
     }
-    if (pagemap >= 0) {
-        close(pagemap);
+    if (status < 0) {
+        Py_CLEAR(found);
     }
-    PyBuffer_Release(&buffer);
-    if (!is_done) {
-        errno = code;
-        return PyErr_SetFromErrno(PyExc_OSError);
+    return found;
+}
+
+/* The kernel stops at the first page that it refuses: then each has to be asked for. */
+static void
+populate(const struct range *range)
+{
+    char *start = (char *)(uintptr_t)range->start;
+    if (madvise(start, range->bytes, MADV_POPULATE_WRITE) == 0) {
+        return;
     }
-    Py_RETURN_NONE;
+    for (uint64_t at = 0; at < range->bytes; at += page_bytes()) {
+        (void)madvise(start + at, page_bytes(), MADV_POPULATE_WRITE);
+    }
 }
 
 static PyObject *
 prefault(PyObject *Py_UNUSED(module), PyObject *object)
 {
+    if (madvise(NULL, 0, MADV_POPULATE_WRITE) != 0) { /* not known to this kernel */
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
     Py_buffer buffer;
     if (PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
-    const struct set *set = buffer.buf;
-    uint64_t count = __atomic_load_n(&set->count, __ATOMIC_ACQUIRE);
-    for (uint64_t i = 0; i < count; i++) {
-        const struct range *range = &set->ranges[i];
-        (void)madvise((void *)(uintptr_t)range->start, range->bytes, MADV_POPULATE_WRITE);
+    for (size_t at = 0; at + sizeof(struct range) <= (size_t)buffer.len;
+         at += sizeof(struct range)) {
+        struct range range;
+        memcpy(&range, (const char *)buffer.buf + at, sizeof(range));
+        populate(&range);
     }
     PyBuffer_Release(&buffer);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"note", note, METH_O,
-     PyDoc_STR("Write to a buffer which pages this process has copied since it was forked.")},
+    {"own_pages", own_pages, METH_O,
+     PyDoc_STR("Return where the pages begin that no other process has, at most so many.")},
     {"prefault", prefault, METH_O,
-     PyDoc_STR("Copy the pages that another process has noted in a buffer.")},
+     PyDoc_STR("Have pages of one's own in ranges: pairs of 64-bit words, where each "
+               "begins and its size in bytes.")},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "actors.runtime._working_set",
-    .m_doc = PyDoc_STR("The pages that a process has copied."),
+    .m_doc = PyDoc_STR("The pages that a process has for itself."),
     .m_size = -1,
     .m_methods = methods,
 };

@@ -95,15 +95,14 @@ class Stage:
         """Copy what a start writes to, in a copy of the process that made this, or as much of it as there is time for until it *is_called*.
 
         Raises:
-            TransportError: As ``rehearse``.
-            AskTimeoutError: Likewise.
-            OSError: Likewise; or what it has copied could not be noted for others.
+            As ``rehearse``.
         """
         with contextlib.closing(self._working_set) as working_set:
-            if not working_set.is_known:
-                self._rehearse(is_called, working_set.note)
+            if working_set.is_known:
+                working_set.prefault(is_called)
             elif not is_called():
-                working_set.prefault()
+                working_set.begin()
+                self._rehearse(is_called, working_set.note)
 
     def rehearse(self, is_called: Callable[[], bool]) -> None:
         """Start an actor and let go of it, or do as much of that as there is time for until this process *is_called*.
@@ -161,7 +160,8 @@ class Stage:
         try:
             if not is_called():
                 process.rehearse(_METHOD)
-                on_started()
+                if not is_called():
+                    on_started()
         finally:
             # However far it came: who comes next must find no actor here.
             context.install(None)

@@ -1,21 +1,28 @@
-"""The pages that one copy of a process notes, and that others have from the beginning."""
+"""The pages that one copy of a process notes, and that others have before they write to them."""
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import mmap
+import os
 import resource
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from actors.runtime.working_set import WorkingSet
-from tests.support.copies import MOST, in_a_copy
+from actors.runtime import _working_set
+from actors.runtime.working_set import MAX_PAGES, WorkingSet
+from tests.support.copies import FAILED, MOST, in_a_copy
+from transports._mapping import address_of
 
 PAGE = mmap.PAGESIZE
 PAGES = 1000
-SCATTERED = tuple(range(0, PAGES, 5))
-TOO_MANY = 5000
+SCATTERED = range(0, PAGES, 5)
+OTHERS = [page for page in range(PAGES) if page not in SCATTERED]
+FEW = 100  # less than the pages of any range here, more than what the test itself writes to
+LARGE_BYTES = 300 * 2**20  # too much to be looked through
 
 
 @pytest.fixture
@@ -43,6 +50,10 @@ def write_to(memory: mmap.mmap, pages: Iterable[int]) -> None:
         memory[page * PAGE] = 1
 
 
+def never() -> bool:
+    return False
+
+
 def faults_of(body: Callable[[], None]) -> int:
     """Return for how many pages *body* had to wait."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -50,13 +61,37 @@ def faults_of(body: Callable[[], None]) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-def note_after_writing(working_set: WorkingSet, memory: mmap.mmap) -> int:
-    def write_and_note() -> int:
-        write_to(memory, SCATTERED)
+def note(working_set: WorkingSet, what: Callable[[], object]) -> None:
+    """Have a copy of this process note what it writes to as it does *what*."""
+
+    def do_and_note() -> int:
+        working_set.begin()
+        what()
         working_set.note()
         return 0
 
-    return in_a_copy(write_and_note)
+    assert in_a_copy(do_and_note) == 0
+
+
+def note_pages(
+    working_set: WorkingSet, memory: mmap.mmap, pages: Iterable[int]
+) -> None:
+    note(working_set, lambda: write_to(memory, pages))
+
+
+def faults_after_prefaulting(
+    working_set: WorkingSet,
+    memory: mmap.mmap,
+    pages: Iterable[int],
+    is_called: Callable[[], bool] = never,
+) -> int:
+    """Return for how many of *pages* another copy has to wait, at most ``MOST``."""
+
+    def prefault_and_write() -> int:
+        working_set.prefault(is_called)
+        return faults_of(lambda: write_to(memory, pages))
+
+    return in_a_copy(prefault_and_write)
 
 
 def test_nothing_is_known_in_the_beginning(working_set: WorkingSet) -> None:
@@ -66,40 +101,57 @@ def test_nothing_is_known_in_the_beginning(working_set: WorkingSet) -> None:
 def test_copy_that_prefaults_does_not_wait_for_pages_that_another_has_noted(
     working_set: WorkingSet, memory: mmap.mmap
 ) -> None:
-    def write() -> None:
-        write_to(memory, SCATTERED)
-
-    def prefault_and_write() -> int:
-        working_set.prefault()
-        return faults_of(write)
-
-    assert in_a_copy(lambda: faults_of(write)) >= len(SCATTERED)
-    assert note_after_writing(working_set, memory) == 0
+    before = faults_after_prefaulting(working_set, memory, SCATTERED)
+    note_pages(working_set, memory, SCATTERED)
 
     assert working_set.is_known
-    assert in_a_copy(prefault_and_write) < len(SCATTERED) / 2
+    assert before >= len(SCATTERED)
+    assert faults_after_prefaulting(working_set, memory, SCATTERED) < FEW
 
 
 def test_copy_has_only_pages_that_were_noted(
     working_set: WorkingSet, memory: mmap.mmap
 ) -> None:
-    others = tuple(sorted(set(range(PAGES)) - set(SCATTERED)))
+    note_pages(working_set, memory, SCATTERED)
 
-    def prefault_and_write_to_others() -> int:
-        working_set.prefault()
-        return faults_of(lambda: write_to(memory, others))
+    assert faults_after_prefaulting(working_set, memory, OTHERS) == MOST
 
-    note_after_writing(working_set, memory)
 
-    assert in_a_copy(prefault_and_write_to_others) == MOST
+def test_pages_that_a_copy_had_before_it_began_are_not_noted(
+    working_set: WorkingSet, memory: mmap.mmap
+) -> None:
+    def write_begin_and_note() -> int:
+        write_to(memory, SCATTERED)
+        working_set.begin()
+        working_set.note()
+        return 0
+
+    assert in_a_copy(write_begin_and_note) == 0
+
+    faults = faults_after_prefaulting(working_set, memory, SCATTERED)
+    assert working_set.is_known
+    assert faults >= len(SCATTERED)
+
+
+def test_copy_that_is_called_leaves_the_rest(
+    working_set: WorkingSet, memory: mmap.mmap
+) -> None:
+    asked = iter([False, True])
+    note_pages(working_set, memory, SCATTERED)
+
+    faults = faults_after_prefaulting(
+        working_set, memory, SCATTERED, lambda: next(asked)
+    )
+
+    assert FEW < faults < len(SCATTERED)
 
 
 def test_content_stays_what_it_was(working_set: WorkingSet, memory: mmap.mmap) -> None:
     def prefault_and_compare() -> int:
-        working_set.prefault()
+        working_set.prefault(never)
         return int(memory[:] == before)
 
-    note_after_writing(working_set, memory)
+    note_pages(working_set, memory, SCATTERED)
     for page in range(PAGES):
         memory[page * PAGE + 7] = page % 256
     before = memory[:]
@@ -107,41 +159,118 @@ def test_content_stays_what_it_was(working_set: WorkingSet, memory: mmap.mmap) -
     assert in_a_copy(prefault_and_compare) == 1
 
 
-def test_what_is_mapped_no_more_is_passed_over(
+def test_what_is_mapped_no_more_is_passed_over_and_what_is_behind_it_is_not(
     working_set: WorkingSet, memory: mmap.mmap
 ) -> None:
+    unmap = ctypes.CDLL(None).munmap
+    unmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    first = address_of(memory)
+
     def unmap_and_prefault() -> int:
-        memory.close()
-        working_set.prefault()
-        return 0
+        assert unmap(first, PAGE) == 0
+        working_set.prefault(never)
+        return faults_of(lambda: write_to(memory, range(1, PAGES)))
 
-    note_after_writing(working_set, memory)
+    note_pages(working_set, memory, range(PAGES))
 
-    assert in_a_copy(unmap_and_prefault) == 0
+    assert in_a_copy(unmap_and_prefault) < FEW
 
 
-def test_too_many_pages_are_not_noted(working_set: WorkingSet) -> None:
-    much = private_memory(TOO_MANY)
+# What is not noted.
 
-    def write_and_note() -> int:
-        write_to(much, range(TOO_MANY))
-        with pytest.raises(OSError, match="No space"):
-            working_set.note()
-        return 0
 
-    assert in_a_copy(write_and_note) == 0
+def test_too_many_pages_are_not_noted_and_nobody_tries_again(
+    working_set: WorkingSet, memory: mmap.mmap
+) -> None:
+    with private_memory(MAX_PAGES + 1) as much:
+        note_pages(working_set, much, range(MAX_PAGES + 1))
+    note_pages(working_set, memory, SCATTERED)
+
     assert not working_set.is_known
-    much.close()
+    assert not working_set.is_unknown
+
+
+@pytest.mark.parametrize(
+    ("function", "code"),
+    [("own_pages", errno.EACCES), ("prefault", errno.EINVAL)],
+    ids=["the kernel does not show", "the kernel could not copy in advance"],
+)
+def test_nothing_is_noted_where(
+    working_set: WorkingSet,
+    memory: mmap.mmap,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    code: int,
+) -> None:
+    def refuse(_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_working_set, function, refuse)
+        note_pages(working_set, memory, SCATTERED)
+
+    assert not working_set.is_known
+    assert not working_set.is_unknown
 
 
 def test_shared_memory_is_nobodys_own(working_set: WorkingSet, tmp_path: Path) -> None:
     path = tmp_path / "shared"
-    path.write_bytes(bytes(TOO_MANY * PAGE))
+    path.write_bytes(bytes((MAX_PAGES + 1) * PAGE))
 
-    def write_and_note() -> int:
+    def write() -> None:
         with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as shared:
-            write_to(shared, range(TOO_MANY))
-            working_set.note()
+            write_to(shared, range(MAX_PAGES + 1))
+
+    note(working_set, write)
+
+    assert working_set.is_known
+
+
+def test_pages_of_a_file_that_were_only_read_are_nobodys_own(
+    working_set: WorkingSet, tmp_path: Path
+) -> None:
+    path = tmp_path / "private"
+    path.write_bytes(bytes((MAX_PAGES + 1) * PAGE))
+
+    def read() -> None:
+        file = path.open("rb")
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        assert not any(mapped[page * PAGE] for page in range(MAX_PAGES + 1))
+        working_set.note()
+
+    note(working_set, read)
+
+    assert working_set.is_known
+
+
+def test_memory_that_is_mapped_by_the_gigabyte_is_not_looked_through(
+    working_set: WorkingSet,
+) -> None:
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    with mmap.mmap(-1, LARGE_BYTES, flags=flags) as large:
+        write_to(large, range(PAGES))
+        note_pages(working_set, large, SCATTERED)
+
+        assert working_set.is_known
+        faults = faults_after_prefaulting(working_set, large, SCATTERED)
+
+    assert faults >= len(SCATTERED)
+
+
+def test_copy_that_is_killed_while_it_notes_has_noted_nothing(
+    working_set: WorkingSet, memory: mmap.mmap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_: object) -> None:
+        os._exit(FAILED)
+
+    def note_and_die() -> int:
+        working_set.note()
         return 0
 
-    assert in_a_copy(write_and_note) == 0
+    monkeypatch.setattr(_working_set, "prefault", die)
+
+    assert in_a_copy(note_and_die) == FAILED
+    assert working_set.is_unknown
+    monkeypatch.undo()
+    note_pages(working_set, memory, SCATTERED)
+    assert working_set.is_known
