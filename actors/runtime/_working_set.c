@@ -31,10 +31,10 @@
 
 #define ENTRIES 512 /* of the page map, read at once */
 
-/* A page takes 2 to 30 ns to look at.  Where more is mapped at once lies data, or nothing
+/* A page takes 6 to 30 ns to look at.  Where more is mapped at once lies data, or nothing
  * yet, and hardly an object whose references are counted. */
 #define MAX_MAPPING_PAGES (64 * 1024)
-#define MAX_PAGES (256 * 1024)
+#define MAX_MAPPED_PAGES (256 * 1024) /* of all mappings that are looked through */
 
 struct range {
     uint64_t start;
@@ -53,17 +53,18 @@ static int
 append_own(PyObject *found, Py_ssize_t most, int pagemap, uint64_t start, uint64_t pages)
 {
     uint64_t entries[ENTRIES];
+    const uint64_t step = page_bytes();
     while (pages > 0) {
         size_t count = pages < ENTRIES ? (size_t)pages : ENTRIES;
         size_t bytes = count * sizeof(*entries);
-        off_t at = (off_t)(start / page_bytes() * sizeof(*entries));
+        off_t at = (off_t)(start / step * sizeof(*entries));
         ssize_t got = pread(pagemap, entries, bytes, at);
         if (got != (ssize_t)bytes) {
             errno = got < 0 ? errno : EIO;
             PyErr_SetFromErrno(PyExc_OSError);
             return -1;
         }
-        for (size_t i = 0; i < count; i++, start += page_bytes()) {
+        for (size_t i = 0; i < count; i++, start += step) {
             if ((entries[i] & (IS_OWN | IS_OF_FILE)) != IS_OWN) {
                 continue;
             }
@@ -89,7 +90,7 @@ append_all(PyObject *found, Py_ssize_t most, FILE *maps, int pagemap)
 {
     char part[64]; /* of a line, of which the first says all but a path */
     bool is_first = true;
-    uint64_t left = MAX_PAGES;
+    uint64_t left = MAX_MAPPED_PAGES;
     while (fgets(part, sizeof(part), maps) != NULL) {
         unsigned long start, end;
         char writable, shared;
