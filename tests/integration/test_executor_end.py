@@ -85,8 +85,8 @@ def test_a_dropped_executor_finishes_its_calls_and_ends(system: ActorSystem) -> 
 
     del executor
 
+    assert [future.result(SECONDS) for future in futures] == [*range(0, 20, 2)]
     wait_until(lambda: is_gone(pid), "the end of the worker")
-    assert [future.result(0) for future in futures] == [*range(0, 20, 2)]
 
 
 def test_a_deadline_keeps_the_executor_that_it_is_of(system: ActorSystem) -> None:
