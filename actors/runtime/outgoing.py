@@ -72,6 +72,7 @@ class Outgoing:
         """Send in the name of process *number*, whose status page is *page*."""
         self.routes: dict[int, Route] = {}
         self.lanes: dict[int, Route] = {}
+        self._opened, self._left = 0, 0  # since, and by, the last look for the ended
         # Routes with something in their outbox, by identity.
         self.backlog: dict[int, Route] = {}
         # Called with whether the receiver had room before.
@@ -103,7 +104,7 @@ class Outgoing:
         known = self.routes.get(number)
         if known is not None:
             return known
-        self.drop_ended()
+        self._make_way()
         try:
             page = status.StatusPage.open(self._directory.fd, number)
         except FileNotFoundError as exc:
@@ -166,7 +167,7 @@ class Outgoing:
         known = self.lanes.get(number)
         if known is not None:
             return known
-        self.drop_ended()
+        self._make_way()
         try:
             outlet = lanes.connect(self._directory.fd, number, self._note(number))
         except (FileNotFoundError, MailboxNotFoundError) as exc:
@@ -187,6 +188,12 @@ class Outgoing:
         """Have process *number*, unless it has ended, look at its lane: if that is damaged, nobody else would tell it."""
         lanes.ring_bell(self._directory.fd, number)
 
+    def _make_way(self) -> None:
+        """Look for those who have ended once as many ways are opened as were left by the last look: that is the cost of two for each."""
+        self._opened += 1
+        if self._opened > self._left:
+            self.drop_ended()
+
     def drop_ended(self) -> None:
         """Let go of the ways to those who have ended, and of their memory.
 
@@ -196,6 +203,7 @@ class Outgoing:
             for number, route in list(table.items()):
                 if not route.outbox and route.has_ended(self._directory.fd):
                     table.pop(number, None)
+        self._opened, self._left = 0, len(self.routes) + len(self.lanes)
 
     def _note(self, number: int) -> Note:
         return Note(self._status.map, status.SENDING * 8, number + 1)

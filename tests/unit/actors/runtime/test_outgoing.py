@@ -294,6 +294,34 @@ def test_ways_to_those_who_have_ended_are_dropped(bench: Bench) -> None:
     assert (bench.outgoing.routes, bench.outgoing.lanes) == ({}, {})
 
 
+def test_those_who_have_ended_are_looked_for_as_often_as_ways_double(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def has_ended(_way: route.Route, _fd: int) -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    monkeypatch.setattr(route.Route, "has_ended", has_ended)
+    numbers = range(100, 164)
+    for number in numbers:
+        lanes.create(bench.directory.fd, number, lanes.SHARE_BYTES)
+        bench.outgoing.lane(number)
+
+    assert len(numbers) - 1 <= looks <= 2 * len(numbers)
+
+
+def test_ways_are_dropped_although_only_others_are_opened(bench: Bench) -> None:
+    for number in range(100, 140):
+        lanes.create(bench.directory.fd, number, lanes.SHARE_BYTES)
+        bench.outgoing.lane(number)
+        lanes.unlink(bench.directory.fd, number)
+
+    assert len(bench.outgoing.lanes) <= 3
+
+
 def test_a_way_on_which_something_waits_is_kept_until_that_is_given_back(
     bench: Bench,
 ) -> None:
