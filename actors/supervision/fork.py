@@ -13,6 +13,7 @@ import gc
 import os
 import resource
 import signal
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
@@ -61,6 +62,8 @@ def fork(action: Fork) -> int:
         _close_all_but({0, 1, 2, *action.keep})
         _isolate(parent, changes)
         action.body()
+    except BaseException:  # noqa: BLE001 - a mistake of ours, which nobody else will see
+        traceback.print_exc()
     finally:
         os._exit(70)
 
@@ -104,6 +107,8 @@ def sibling(parent: int, body: Callable[[], NoReturn]) -> tuple[int, int]:
     try:
         _leave_session(parent)
         body()
+    except BaseException:  # noqa: BLE001 - likewise
+        traceback.print_exc()
     finally:
         os._exit(70)
 

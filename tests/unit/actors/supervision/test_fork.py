@@ -42,6 +42,31 @@ def test_garbage_of_the_parent_is_not_collected_in_the_child() -> None:
     assert done.stdout.splitlines() == ["alive"]
 
 
+MISTAKEN = """
+import os
+from actors.supervision import fork
+
+parent = os.getpid()
+
+def body():
+    fork.sibling(parent, lambda: {}["of the sibling"])
+    raise LookupError("of the child")
+
+epoll_fd = os.dup(0)
+fork.fork(fork.Fork(frozenset(), epoll_fd, lambda: None, body))
+for _ in range(2):
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_mistake_in_a_child_is_shown_before_its_end() -> None:
+    done = outcome_of("-c", MISTAKEN)
+
+    assert done.stdout.split() == ["70", "70"]
+    assert "KeyError: 'of the sibling'" in done.stderr
+    assert "LookupError: of the child" in done.stderr
+
+
 def test_each_fork_of_a_row_is_told_what_has_come_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
