@@ -29,8 +29,7 @@ async def _measure(count: int) -> Values:
         first = await system.spawn(Echo)
         alone = await _ask_us(first)
         begin = time.perf_counter()
-        echoes = await _spawn(system, count - 1)
-        pids = [await echo.ask(Echo.pid) for echo in (first, *echoes)]
+        pids = [await first.ask(Echo.pid), *await _spawn(system, count - 1)]
         spawned = time.perf_counter() - begin
         among = await _ask_us(first)
         pss = measuring.pss_mib(pids)["pss_mib"]
@@ -46,12 +45,18 @@ async def _measure(count: int) -> Values:
     }
 
 
-async def _spawn(system: ActorSystem, count: int) -> list[ActorRef[Echo]]:
-    echoes: list[ActorRef[Echo]] = []
-    while len(echoes) < count:
-        batch = min(AT_ONCE, count - len(echoes))
-        echoes += await asyncio.gather(*(system.spawn(Echo) for _ in range(batch)))
-    return echoes
+async def _spawn(system: ActorSystem, count: int) -> list[int]:
+    """Return the processes of *count* actors, each of which has answered."""
+    pids: list[int] = []
+    while len(pids) < count:
+        batch = min(AT_ONCE, count - len(pids))
+        pids += await asyncio.gather(*(_pid_of_new(system) for _ in range(batch)))
+    return pids
+
+
+async def _pid_of_new(system: ActorSystem) -> int:
+    echo = await system.spawn(Echo)
+    return await echo.ask(Echo.pid)
 
 
 async def _ask_us(echo: ActorRef[Echo]) -> float:
