@@ -28,6 +28,8 @@ KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
 UNCLEAR_SECONDS = 0.002
 ALARMS = frozenset({"reap", "strays", SPARE})
 MAX_FORKS = 16  # in a row, while nobody watches what they have made
+# From so many on, none is forked by a supervisor that can have a copy of its mould: a fork copies all descriptors, some for each child.
+MANY_CHILDREN = 128
 MAX_ENDED = 1000  # in one report, which is a datagram
 
 
@@ -105,6 +107,7 @@ class Hands:
             owns_births: Whether the descriptors of a birth are closed here once its process has them.
         """
         self.to_fork: deque[Birth] = deque()
+        self._waits_for_copy = False
         self._bodies: dict[int, Body] = {}
         self._spared: set[int] = set()  # strays that we may not kill
         self._dead: list[Body] = []  # reaped in this turn
@@ -128,6 +131,7 @@ class Hands:
         for birth in self.to_fork:
             if birth.number == number:
                 self.to_fork.remove(birth)
+                self._waits_for_copy = False  # the next one may do without
                 return True
         return False
 
@@ -139,16 +143,34 @@ class Hands:
     def next_tasks(self) -> list[Task]:
         """Return the next forks that births need; what the spare process can be, it is."""
         tasks: list[Task] = []
+        self._waits_for_copy = False
         while self.to_fork and len(tasks) < MAX_FORKS:
-            birth = self.to_fork.popleft()
+            birth = self.to_fork[0]
             if birth.incarnation > 1:
                 self._spare.want()
             born = self._spare.bear(birth)
+            if born is None and self._can_have_copy(birth):
+                self._waits_for_copy = True
+                break
+            self.to_fork.popleft()
             if born is None:
                 tasks.append(self._task(birth))
             else:
                 self._watch(birth, *born)
         return tasks
+
+    def _can_have_copy(self, birth: Birth) -> bool:
+        """Return whether a copy of the mould is being made for *birth*, the next of those that wait."""
+        if birth.is_supervisor or len(self._bodies) < MANY_CHILDREN:
+            return False
+        return self._spare.order_for(len(self.to_fork))
+
+    @property
+    def has_births(self) -> bool:
+        """Whether there is any that does not wait for a copy of the mould."""
+        if self._waits_for_copy and self._spare.is_in_the_making:
+            return False
+        return bool(self.to_fork)
 
     def _task(self, birth: Birth) -> Task:
         return Task(
@@ -226,7 +248,7 @@ class Hands:
     def on_alarm(self, kind: str, number: int) -> None:
         """A deadline about child *number* has come."""
         if kind == SPARE:
-            self._spare.on_alarm()
+            self._spare.on_alarm(number)
             return
         body = self._bodies.get(number)
         if body is None:

@@ -28,6 +28,9 @@ NAME = "actors: mould"  # what ``ps`` shows
 NEVER = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM})
 
 
+_AHEAD, _AWAITED = b"ahead", b"awaited"  # what is ordered
+
+
 @attrs.frozen
 class Copy:
     """What has come of an order.
@@ -43,9 +46,9 @@ class Copy:
     code: int = 0
 
 
-def order(line: Line, end: socket.socket) -> bool:
-    """Have a copy made that has *end*; return whether there is somebody to make it."""
-    return line.try_send(b"make", [end.fileno()])
+def order(line: Line, end: socket.socket, *, is_awaited: bool = False) -> bool:
+    """Have a copy made that has *end*, and whether it *is_awaited* by a birth; return whether there is somebody to make it."""
+    return line.try_send(_AWAITED if is_awaited else _AHEAD, [end.fileno()])
 
 
 def receive(line: Line) -> Copy | None:
@@ -65,13 +68,13 @@ def receive(line: Line) -> Copy | None:
 
 
 def be(
-    end: int, body: Callable[[int], NoReturn], finish: Callable[[], None]
+    end: int, body: Callable[[int, bool], NoReturn], finish: Callable[[], None]
 ) -> NoReturn:
     """Make copies as they are ordered, in a new process; never returns.
 
     Args:
         end: Descriptor by which orders come.
-        body: What a copy does with the descriptor that has come with the order for it.
+        body: What a copy does with the descriptor that has come with the order for it, and whether a birth awaits it.
         finish: Is called when no more will be ordered.
     """
     linux.set_process_name(NAME)
@@ -84,17 +87,14 @@ def be(
     os._exit(0)
 
 
-def _serve(line: Line, parent: int, body: Callable[[int], NoReturn]) -> None:
+def _serve(line: Line, parent: int, body: Callable[[int, bool], NoReturn]) -> None:
     received = line.receive()
     assert received is not None  # noqa: S101 - it waits for what comes; for the checkers
-    _, (own,) = received
-    _make(line, parent, own, body)
+    kind, (own,) = received
 
-
-def _make(line: Line, parent: int, own: int, body: Callable[[int], NoReturn]) -> None:
     def live() -> NoReturn:
         line.close()
-        body(own)
+        body(own, kind == _AWAITED)
 
     try:
         pid, pidfd = fork.sibling(parent, live)

@@ -1,5 +1,7 @@
 """A process that is made ahead: it has done what does not depend on whom it will be, and waits for its birth.
 
+Where many are to be born, and a supervisor had better not fork, several are made at once, and born as soon as they are there.
+
 While it is unborn it is nobody's death when it dies: it is replaced, the later the more often that happens.
 Its birth comes over a socket, with the descriptors that belong to it; from then on it is as any other incarnation.
 It ends when the socket is closed, and with its parent.
@@ -15,7 +17,8 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn, Protocol
 
 import attrs
@@ -28,9 +31,15 @@ from actors.supervision.line import Line
 ALARM = "spare"
 NAME = "actors: spare"  # what ``ps`` shows
 UNBORN = frozenset({NAME, mould.NAME})  # names of processes that are no child's
-READY_SECONDS = 10.0  # until one that is not ready is taken for stuck
+ANSWER_SECONDS = (
+    5.0  # until a mould that has not made what was ordered is taken for stuck
+)
+READY_SECONDS = 10.0  # likewise a spare process that is not ready
+MAX_ORDERED = 4  # at once: it makes one after the other, and births are sent meanwhile
+AT_ONCE_SECONDS = 0.1  # in which a birth that waits is sent to the process made for it
 MIN_PAUSE, MAX_PAUSE = 0.1, 60.0  # seconds after one that was lost unborn
-_KEY = (ALARM, 0)
+# When a pause is over, something that was ordered is overdue, and a dead one can be reaped.
+_PAUSE, _OVERDUE, _REAP = ((ALARM, number) for number in range(3))
 
 
 class Life(Protocol):
@@ -78,9 +87,10 @@ class Spare:
         self._selector = selector
         self._is_wanted = self._is_dismissed = False
         self._mould: _Process | None = None
-        self._unborn: _Process | None = None
         self._begun: tuple[Line, socket.socket] | None = None  # of a mould to be forked
-        self._ordered: Line | None = None  # to a spare that is being made
+        self._ordered: deque[Line] = deque()  # to those that are being made
+        self._unborn: deque[_Process] = deque()
+        self._killed: list[_Process] = []  # of the unborn, until they are reaped
         self._pause = 0.0
 
     @property
@@ -88,16 +98,26 @@ class Spare:
         """Whether one is to be made when there is nothing else to do."""
         return (
             self._is_wanted
-            and self._unborn is None
-            and self._ordered is None
-            and _KEY not in self._alarms  # that is a pause
+            and not self._unborn
+            and not self._ordered
+            and _PAUSE not in self._alarms
         )
+
+    @property
+    def is_in_the_making(self) -> bool:
+        """Whether there is none, but has been ordered."""
+        return bool(self._ordered) and not self._unborn
 
     def pids(self) -> Iterator[int]:
         """Yield the numbers of what is no child's process."""
-        for process in (self._mould, self._unborn):
-            if process is not None:
-                yield process.pid
+        for process in self._processes():
+            yield process.pid
+
+    def _processes(self) -> Iterator[_Process]:
+        if self._mould is not None:
+            yield self._mould
+        yield from self._unborn
+        yield from self._killed
 
     def want(self) -> None:
         """Keep one from now on, unless it has been dismissed."""
@@ -106,10 +126,18 @@ class Spare:
     def dismiss(self) -> None:
         """Keep none any more."""
         self._is_wanted, self._is_dismissed = False, True
-        self._alarms.clear(_KEY)
-        for process in (self._mould, self._unborn):
-            if process is not None:
-                _kill(process)
+        self._alarms.clear(_PAUSE)
+        self._alarms.clear(_OVERDUE)
+        if self._mould is not None:
+            _kill(self._mould)
+        self._discard(list(self._unborn))
+
+    def _discard(self, processes: Iterable[_Process]) -> None:
+        """End some of the unborn."""
+        for process in processes:
+            self._unborn.remove(process)
+            self._killed.append(process)
+            _kill(process)
 
     # Making the mould.
 
@@ -155,7 +183,23 @@ class Spare:
     # Making the spare.
 
     def order(self) -> None:
-        """Have one made by the mould."""
+        """Have one made by the mould, which gets ready for whatever birth there will be."""
+        self._order(is_awaited=False)
+
+    def order_for(self, births: int) -> bool:
+        """Have one made for each of so many *births* that wait, a few at a time; return whether any is to be waited for."""
+        if self._mould is None or not self._is_wanted:
+            return False
+        if not _is_running(self._mould):
+            _kill(self._mould)
+            return False
+        most = min(births, MAX_ORDERED)
+        while len(self._ordered) < most and _PAUSE not in self._alarms:
+            self._order(is_awaited=True)
+        return bool(self._ordered)
+
+    def _order(self, *, is_awaited: bool) -> None:
+        """Have one made, or pause."""
         assert self._mould is not None  # noqa: S101 - see ``needs_mould``; for the checkers
         try:
             line, end = Line.pair()
@@ -163,28 +207,34 @@ class Spare:
             self._pause_now()
             return
         with contextlib.closing(end):
-            if mould.order(self._mould.line, end):
-                self._ordered = line
-                self._alarms.set(_KEY, time.monotonic() + READY_SECONDS)
+            if mould.order(self._mould.line, end, is_awaited=is_awaited):
+                self._ordered.append(line)
+                self._expect()
                 return
         line.close()
         _kill(self._mould)
+        self._pause_now()
 
     def _on_made(self) -> None:
         """The mould has answered."""
         if self._mould is None:  # its death was seen in the same turn
             return
         try:
-            copy = mould.receive(self._mould.line)
+            while (copy := mould.receive(self._mould.line)) is not None:
+                if self._ordered:
+                    self._made(copy, self._ordered.popleft())
         except EOFError:
-            self._selector.unregister(self._mould.line)
-            return
-        if copy is None or self._ordered is None:
-            return
-        line, self._ordered = self._ordered, None
+            if self._mould.line in self._selector.get_map():
+                self._selector.unregister(self._mould.line)
+
+    def _made(self, copy: mould.Copy, line: Line) -> None:
         if copy.pid:
-            self._unborn = _Process(copy.pid, copy.pidfd, line)
-            self._watch(self._unborn)
+            process = _Process(copy.pid, copy.pidfd, line)
+            self._unborn.append(process)
+            self._watch(process)
+            if self._is_dismissed:
+                self._discard([process])
+            self._expect()
             return
         line.close()
         if copy.code in mould.NEVER:
@@ -192,20 +242,33 @@ class Spare:
         else:
             self._pause_now()
 
+    def _expect(self) -> None:
+        """Be told when what is to come next is overdue: a process that is made, or else one that is ready."""
+        if not (self._ordered or self._unborn):
+            self._alarms.clear(_OVERDUE)
+            return
+        seconds = ANSWER_SECONDS if self._ordered else READY_SECONDS
+        self._alarms.set(_OVERDUE, time.monotonic() + seconds)
+
     def _pause_now(self) -> None:
         self._pause = min(MAX_PAUSE, max(MIN_PAUSE, 2 * self._pause))
         if self._is_wanted:
-            self._alarms.set(_KEY, time.monotonic() + self._pause)
+            self._alarms.set(_PAUSE, time.monotonic() + self._pause)
 
-    def on_alarm(self) -> None:
-        """A pause is over, or what has been ordered has to be there by now."""
-        for process in (self._mould, self._unborn):
-            if process is not None and process.is_dead:
+    def on_alarm(self, number: int) -> None:
+        """Something is due, and *number* says what."""
+        if (ALARM, number) == _OVERDUE:
+            self._end_stuck()
+        for process in list(self._processes()):
+            if process.is_dead:
                 self._on_death(process)
-        if self._ordered is not None and self._mould is not None:
+
+    def _end_stuck(self) -> None:
+        if self._ordered and self._mould is not None:
             _kill(self._mould)
-        elif self._unborn is not None and not _is_ready(self._unborn):
-            _kill(self._unborn)
+        elif self._unborn:
+            first, *others = self._unborn  # those of births that were withdrawn
+            self._discard(others if _is_ready(first) else [first, *others])
 
     # Deaths.
 
@@ -215,25 +278,29 @@ class Spare:
         )
 
     def _on_death(self, process: _Process) -> None:
+        if process is self._mould:
+            self._on_made()  # what it has answered before counts
         self._unwatch(process)
         process.is_dead = True
         try:
-            death = reaper.reap(process.pid, process.pidfd)
+            # It has started nobody, but a copy that the mould has just made is in its session for a moment, and may be born already.
+            death = reaper.reap(process.pid, process.pidfd, keeps_session=True)
         except ChildProcessError:  # reaped before we knew whose it was
             pass
         else:
             if death is None:  # a debugger, or strace, has to see it first
-                self._alarms.set(_KEY, time.monotonic() + reaper.TRACED_SECONDS)
+                self._alarms.set(_REAP, time.monotonic() + reaper.TRACED_SECONDS)
                 return
         os.close(process.pidfd)
         process.line.close()
         if process is self._mould:
             self._mould = None
-            if self._ordered is not None:
-                self._ordered.close()
-                self._ordered = None
+            while self._ordered:
+                self._ordered.pop().close()
+        elif process in self._killed:
+            self._killed.remove(process)
         else:
-            self._unborn = None
+            self._unborn.remove(process)
         self._pause_now()
 
     def _unwatch(self, process: _Process) -> None:
@@ -248,18 +315,20 @@ class Spare:
 
         One that is not ready yet will be sooner than another that is forked now, and that would take the processor from it.
         """
-        unborn = self._unborn
-        if unborn is None or birth.is_supervisor:
+        if birth.is_supervisor:
             return None
-        if not (_is_running(unborn) and _send(unborn.line, birth)):
-            _kill(unborn)
-            return None
-        self._unwatch(unborn)
-        self._alarms.clear(_KEY)
-        self._unborn = None
-        self._pause = 0.0
-        unborn.line.close()
-        return unborn.pid, unborn.pidfd
+        while self._unborn:
+            unborn = self._unborn[0]
+            if _is_running(unborn) and _send(unborn.line, birth):
+                self._unborn.popleft()
+                self._unwatch(unborn)
+                self._pause = 0.0
+                self._alarms.clear(_PAUSE)
+                self._expect()
+                unborn.line.close()
+                return unborn.pid, unborn.pidfd
+            self._discard([unborn])
+        return None
 
 
 def _kill(process: _Process) -> None:
@@ -295,14 +364,19 @@ def _send(line: Line, birth: Birth) -> bool:
 def copies(end: int, life: Life) -> NoReturn:
     """Be the mould of spare processes, which gets its orders by the descriptor *end*; never returns."""
     life.begin()
-    mould.be(end, lambda own: _be(own, life), life.end)
+
+    def body(own: int, is_awaited: bool) -> NoReturn:  # noqa: FBT001 - a call-back
+        _be(own, life, is_awaited=is_awaited)
+
+    mould.be(end, body, life.end)
 
 
-def _be(end: int, life: Life) -> NoReturn:
-    """Wait for a birth, and live it."""
+def _be(end: int, life: Life, *, is_awaited: bool) -> NoReturn:
+    """Wait for a birth, and live it; if it *is_awaited*, it comes at once, or has found another process."""
     linux.set_process_name(NAME)
     line = Line.waiting(end)
-    life.prepare(lambda: line.has_arrived_within(0))
+    if not (is_awaited and line.has_arrived_within(AT_ONCE_SECONDS)):
+        life.prepare(lambda: line.has_arrived_within(0))
     birth = None
     with contextlib.suppress(EOFError):  # whoever keeps us has ended, or needs none
         line.send(b"ready")

@@ -228,7 +228,7 @@ class Supervisor:
         for kind, number in list(self._alarms.take_due(time.monotonic())):
             self._on_alarm(kind, number)
         self.lifecycle.decide()
-        if self.lifecycle.hands.to_fork or (
+        if self.lifecycle.hands.has_births or (
             self._closing.is_stopping and self.lifecycle.is_over()
         ):
             return False

@@ -13,23 +13,25 @@ from actors.supervision.line import Line
 def say(word):
     os.write(1, word.encode() + b"\\n")
 
-def live(own):
+def live(own, is_awaited):
     os.read(own, 1)  # what is sent once its number is known
-    say("copy")
+    say("awaited" if is_awaited else "copy")
     os._exit(0)
 
 line, end = Line.pair()
-ours, theirs = Line.pair()
-os.set_blocking(theirs.fileno(), True)
-assert mould.order(line, theirs)
+pairs = [Line.pair() for _ in range(2)]
+for is_awaited, (_, theirs) in enumerate(pairs):
+    os.set_blocking(theirs.fileno(), True)
+    assert mould.order(line, theirs, is_awaited=bool(is_awaited))
 epoll_fd = os.dup(0)
 body = lambda: mould.be(end.fileno(), live, lambda: say("end"))
 first = fork.fork(fork.Fork(frozenset({end.fileno()}), epoll_fd, lambda: None, body))
 end.close()
-assert line.has_arrived_within(60)
-made = mould.receive(line)
-ours.send(b"go")
-os.waitpid(made.pid, 0)
+for ours, _ in pairs:
+    assert line.has_arrived_within(60)
+    made = mould.receive(line)
+    ours.send(b"go")
+    os.waitpid(made.pid, 0)
 line.close()
 os.waitpid(first, 0)
 """
@@ -45,4 +47,4 @@ def test_mould_makes_what_is_ordered_until_its_line_is_closed() -> None:
         timeout=60,
     )
 
-    assert done.stdout.splitlines() == ["copy", "end"]
+    assert done.stdout.splitlines() == ["copy", "awaited", "end"]
