@@ -7,6 +7,8 @@ kind, ours, and closed to everybody else, or it is not touched.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import mmap
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -55,6 +57,18 @@ def new_file(dir_fd: int, name: str) -> Iterator[int]:
         raise
     finally:
         os.close(fd)
+
+
+def shrink(fifo: int) -> None:
+    """Let the FIFO with the descriptor *fifo* hold one page: then it polls full with the first byte.
+
+    It is asked first, because setting its size wakes whoever sleeps there, whatever it was.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    if fcntl.fcntl(fifo, fcntl.F_GETPIPE_SZ) != mmap.PAGESIZE:
+        fcntl.fcntl(fifo, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
 
 
 def open_checked(dir_fd: int, name: str, flags: int, kind: str) -> int:

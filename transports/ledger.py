@@ -14,7 +14,6 @@ Guarantees:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -23,7 +22,7 @@ import attrs
 
 from transports import _ledger
 from transports.errors import TransportError
-from transports.files import PRIVATE, open_checked
+from transports.files import PRIVATE, open_checked, shrink
 
 PLACES = 256
 WORDS = _ledger.FIRST + PLACES
@@ -142,7 +141,7 @@ class Ledger:
             except TransportError:  # the mailbox has ended, or too many files are open
                 return False
             try:
-                fcntl.fcntl(fifo, fcntl.F_SETPIPE_SZ, 4096)
+                shrink(fifo)
             except OSError:
                 os.close(fifo)
                 return False

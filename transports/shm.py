@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import functools
 import itertools
 import os
@@ -38,7 +37,14 @@ from transports.errors import (
     space_for,
     translated,
 )
-from transports.files import BASE_FLAGS, PRIVATE, check_name, open_checked, verify
+from transports.files import (
+    BASE_FLAGS,
+    PRIVATE,
+    check_name,
+    open_checked,
+    shrink,
+    verify,
+)
 from transports.mailbox import SEATS, Contents, Depth, Note, Waiting
 from transports.record import HEADER
 
@@ -344,9 +350,8 @@ def open_bell(dir_fd: int, name: str, bell: str = ".bell") -> int:
     flags = os.O_RDWR | os.O_NONBLOCK
     fd = open_checked(dir_fd, _bell_name(name, bell), flags, _BELL)
     try:
-        # A user has 16 384 pipe pages; a bell needs one, the default is 16.  And a
-        # FIFO of one page polls full with the first byte, as ``17.room`` has to.
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+        # A user has 16 384 pipe pages; a bell needs one, the default is 16.
+        shrink(fd)
     except OSError as exc:
         if exc.errno not in {errno.EBUSY, errno.EPERM}:  # fewer pages are a favour
             os.close(fd)
