@@ -46,6 +46,7 @@ _COUNT_BITS = 2**32 - 1
 _now_ns = time.monotonic_ns
 _RECORD_BYTES = 16  # what the ring puts before a frame
 FLUSH_EVERY = 8  # messages that wait for one receiver, which has taken some meanwhile
+LOOK_AFTER = 16  # ways that are opened: so many of the ended may keep their memory
 LONG_NS = 5_000_000_000  # whoever has waited so long for room tells the supervisor
 
 
@@ -189,9 +190,9 @@ class Outgoing:
         lanes.ring_bell(self._directory.fd, number)
 
     def _make_way(self) -> None:
-        """Look for those who have ended once as many ways are opened as were left by the last look: that is the cost of two for each."""
+        """Look for those who have ended once as many ways are opened as were left by the last look, or ``LOOK_AFTER``."""
         self._opened += 1
-        if self._opened > self._left:
+        if self._opened > min(self._left, LOOK_AFTER):
             self.drop_ended()
 
     def drop_ended(self) -> None:
