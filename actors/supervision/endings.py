@@ -72,7 +72,7 @@ class Endings:
 
     def limit_start(self, child: Child) -> None:
         """Let the process of *child*, which is there now, be ready in time."""
-        due = child.born + child.options.init_timeout
+        due = time.monotonic() + child.options.init_timeout
         self._alarms.set(("init", child.number), due)
 
     def started(self, child: Child) -> None:

@@ -21,7 +21,7 @@ from actors.supervision.alarms import Alarms
 from actors.supervision.birth import Birth
 from actors.supervision.fork import Fork, Task
 from actors.supervision.spare import ALARM as SPARE
-from actors.supervision.spare import Life, Spare, copies
+from actors.supervision.spare import UNBORN, Life, Spare, copies
 
 KILL_GRACE = 10.0  # seconds after SIGKILL in which a process is expected to end
 # Until it is asked again whose a process in the middle of an exec is.
@@ -369,6 +369,7 @@ class Hands:
             [other.birth.marker for other in living],
             known,
             fork.system_of(body.birth.marker),
+            UNBORN,
         )
 
     def _look_at_strays(self, body: Body) -> None:

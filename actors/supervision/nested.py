@@ -93,6 +93,8 @@ class Nested:
                 return tasks
             for kind, number in list(self._alarms.take_due(time.monotonic())):
                 self.hands.on_alarm(kind, number)
+            if self.hands.has_births:
+                continue
             self._line.flush()
             is_short = self.hands.wants_spare
             ready = self._selector.select(0 if is_short else self._timeout())

@@ -92,19 +92,27 @@ def strays_of(
 
 
 def orphans(
-    living: Collection[int], markers: Iterable[str], known: Iterable[int], system: str
+    living: Collection[int],
+    markers: Iterable[str],
+    known: Iterable[int],
+    system: str,
+    unborn: Collection[str],
 ) -> tuple[list[int], list[int]]:
     """Return our adopted children that are what a dead supervisor has left, of which nothing shows whose they were.
 
     Hence all of them, but for those of *living* children of ours, in their sessions or started with one of their *markers*, and those that
     actors of *system* have started to be kept.
-    One that cannot be told yet is asked about again; it is among the second.
+    One that cannot be told yet is asked about again; it is among the second: so is one with a name of the *unborn*, which may have been
+    made for us by a mould whose answer we have not read.
     """
     marks = {f"{fork.MARKER}={marker}".encode() for marker in markers}
     marks.add(_kept(system).encode())
     found, unclear = [], []
     for stranger in linux.children().difference(known):
         if linux.session_of(stranger) in living:
+            continue
+        if linux.name_of(stranger) in unborn:
+            unclear.append(stranger)
             continue
         environment = linux.environment_of(stranger)
         if environment is None:

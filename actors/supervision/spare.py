@@ -90,7 +90,7 @@ class Spare:
         self._begun: tuple[Line, socket.socket] | None = None  # of a mould to be forked
         self._ordered: deque[Line] = deque()  # to those that are being made
         self._unborn: deque[_Process] = deque()
-        self._killed: list[_Process] = []  # of the unborn, until they are reaped
+        self._killed: list[_Process] = []  # until they are reaped
         self._pause = 0.0
 
     @property
@@ -128,16 +128,28 @@ class Spare:
         self._is_wanted, self._is_dismissed = False, True
         self._alarms.clear(_PAUSE)
         self._alarms.clear(_OVERDUE)
-        if self._mould is not None:
-            _kill(self._mould)
-        self._discard(list(self._unborn))
+        self._drop_mould()
+        self._drop(list(self._unborn))
 
-    def _discard(self, processes: Iterable[_Process]) -> None:
+    def _drop(self, unborn: Iterable[_Process]) -> None:
         """End some of the unborn."""
-        for process in processes:
+        for process in unborn:
             self._unborn.remove(process)
             self._killed.append(process)
             _kill(process)
+
+    def _drop_mould(self) -> None:
+        """End the mould, and wait for nothing more of it: what it has made before counts, what it makes now ends by itself."""
+        self._on_made()
+        if self._mould is None:
+            return
+        mould, self._mould = self._mould, None
+        if mould.line in self._selector.get_map():
+            self._selector.unregister(mould.line)
+        while self._ordered:
+            self._ordered.pop().close()
+        self._killed.append(mould)
+        _kill(mould)
 
     # Making the mould.
 
@@ -184,56 +196,55 @@ class Spare:
 
     def order(self) -> None:
         """Have one made by the mould, which gets ready for whatever birth there will be."""
-        self._order(is_awaited=False)
+        assert self._mould is not None  # noqa: S101 - see ``needs_mould``; for the checkers
+        self._order(self._mould, is_awaited=False)
 
     def order_for(self, births: int) -> bool:
         """Have one made for each of so many *births* that wait, a few at a time; return whether any is to be waited for."""
         if self._mould is None or not self._is_wanted:
             return False
         if not _is_running(self._mould):
-            _kill(self._mould)
+            self._drop_mould()
+            self._pause_now()
             return False
         most = min(births, MAX_ORDERED)
         while len(self._ordered) < most and _PAUSE not in self._alarms:
-            self._order(is_awaited=True)
+            self._order(self._mould, is_awaited=True)
         return bool(self._ordered)
 
-    def _order(self, *, is_awaited: bool) -> None:
-        """Have one made, or pause."""
-        assert self._mould is not None  # noqa: S101 - see ``needs_mould``; for the checkers
+    def _order(self, maker: _Process, *, is_awaited: bool) -> None:
+        """Have one made by *maker*, the mould, or pause."""
         try:
             line, end = Line.pair()
         except OSError:
             self._pause_now()
             return
         with contextlib.closing(end):
-            if mould.order(self._mould.line, end, is_awaited=is_awaited):
+            if mould.order(maker.line, end, is_awaited=is_awaited):
                 self._ordered.append(line)
                 self._expect()
                 return
         line.close()
-        _kill(self._mould)
+        self._drop_mould()
         self._pause_now()
 
     def _on_made(self) -> None:
         """The mould has answered."""
         if self._mould is None:  # its death was seen in the same turn
             return
+        line = self._mould.line
         try:
-            while (copy := mould.receive(self._mould.line)) is not None:
-                if self._ordered:
-                    self._made(copy, self._ordered.popleft())
+            while (copy := mould.receive(line)) is not None:
+                self._made(copy, self._ordered.popleft())
         except EOFError:
-            if self._mould.line in self._selector.get_map():
-                self._selector.unregister(self._mould.line)
+            if line in self._selector.get_map():
+                self._selector.unregister(line)
 
     def _made(self, copy: mould.Copy, line: Line) -> None:
         if copy.pid:
             process = _Process(copy.pid, copy.pidfd, line)
             self._unborn.append(process)
             self._watch(process)
-            if self._is_dismissed:
-                self._discard([process])
             self._expect()
             return
         line.close()
@@ -264,11 +275,15 @@ class Spare:
                 self._on_death(process)
 
     def _end_stuck(self) -> None:
-        if self._ordered and self._mould is not None:
-            _kill(self._mould)
+        if self._ordered:
+            self._drop_mould()
+            self._pause_now()
         elif self._unborn:
             first, *others = self._unborn  # those of births that were withdrawn
-            self._discard(others if _is_ready(first) else [first, *others])
+            if not _is_ready(first):
+                others.append(first)
+                self._pause_now()
+            self._drop(others)
 
     # Deaths.
 
@@ -279,7 +294,11 @@ class Spare:
 
     def _on_death(self, process: _Process) -> None:
         if process is self._mould:
-            self._on_made()  # what it has answered before counts
+            self._drop_mould()
+            self._pause_now()
+        elif process in self._unborn:
+            self._drop([process])
+            self._pause_now()
         self._unwatch(process)
         process.is_dead = True
         try:
@@ -293,15 +312,7 @@ class Spare:
                 return
         os.close(process.pidfd)
         process.line.close()
-        if process is self._mould:
-            self._mould = None
-            while self._ordered:
-                self._ordered.pop().close()
-        elif process in self._killed:
-            self._killed.remove(process)
-        else:
-            self._unborn.remove(process)
-        self._pause_now()
+        self._killed.remove(process)
 
     def _unwatch(self, process: _Process) -> None:
         for watched in (process.pidfd, process.line):
@@ -327,7 +338,8 @@ class Spare:
                 self._expect()
                 unborn.line.close()
                 return unborn.pid, unborn.pidfd
-            self._discard([unborn])
+            self._drop([unborn])
+            self._pause_now()
         return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import random
 import signal
@@ -18,7 +20,7 @@ from actors.supervision.hands import MANY_CHILDREN
 from tests.support.gates import SECONDS, wait_until
 from tests.support.inside import directory_of, root_pid
 from tests.support.lives import is_alive
-from tests.support.procfs import state_of
+from tests.support.procfs import children_of, state_of
 from tests.support.spares import ready_spare_of
 from tests.support.trees import Member
 
@@ -114,6 +116,22 @@ def test_where_the_mould_is_stopped_the_supervisor_forks(
     end(members)
 
 
+def each_starts_once(system: ActorSystem) -> None:
+    """Spawn many and end them; each has one process."""
+    events = system.events()
+    members = spawn_together(system)
+    names = {member.name for member in members}
+    pids = pids_of(members)
+    end(members)
+    kinds: Counter[str] = Counter()
+    while kinds["child_stopped"] < AT_ONCE:
+        event = events.next().result(SECONDS)
+        kinds[event.kind] += event.actor in names
+    events.close()
+    assert len({*pids}) == AT_ONCE
+    assert {kind: kinds[kind] for kind in LIFE} == dict.fromkeys(LIFE, AT_ONCE)
+
+
 @pytest.mark.parametrize("rounds", [5, pytest.param(200, marks=pytest.mark.slow)])
 def test_each_starts_once_wherever_the_mould_is_killed(
     system: ActorSystem, root: int, rounds: int
@@ -122,21 +140,47 @@ def test_each_starts_once_wherever_the_mould_is_killed(
     for _ in range(rounds):
         ready_spare_of(root)
         victim = mould_of(system)
-        events = system.events()
         killer = threading.Timer(
             chance.uniform(0, 0.1), os.kill, (victim, signal.SIGKILL)
         )
         killer.start()
 
-        members = spawn_together(system)
-        pids = pids_of(members)
+        each_starts_once(system)
 
         killer.join()
-        end(members)
-        kinds: Counter[str] = Counter()
-        while kinds["child_stopped"] < AT_ONCE:
-            kinds[events.next().result(SECONDS).kind] += 1
-        events.close()
-        assert len({*pids}) == AT_ONCE
-        assert {kind: kinds[kind] for kind in LIFE} == dict.fromkeys(LIFE, AT_ONCE)
         wait_for_end(victim)
+
+
+class Parent(Member):
+    """Has a child, and so a supervisor below the root for it."""
+
+    async def on_start(self) -> None:
+        await self.system.spawn(Member)
+
+
+@pytest.mark.parametrize("rounds", [5, pytest.param(100, marks=pytest.mark.slow)])
+def test_each_starts_once_whenever_supervisors_die(
+    system: ActorSystem, root: int, rounds: int
+) -> None:
+    """What they leave is killed; a copy of the mould whose number has not been read yet is none of that."""
+    spawner = system.options(intensity=math.inf)
+    parents = [spawner.spawn(Parent).result() for _ in range(4)]
+    is_over = threading.Event()
+
+    def kill_supervisors() -> None:
+        chance = random.Random(rounds)
+        while not is_over.wait(chance.uniform(0, 0.03)):
+            for pid in children_of(root):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if "-companion" in Path(f"/proc/{pid}/comm").read_text():
+                        os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_supervisors)
+    killer.start()
+    try:
+        for _ in range(rounds):
+            each_starts_once(system)
+    finally:
+        is_over.set()
+        killer.join()
+    end([*parents])

@@ -39,6 +39,17 @@ def before() -> set[int]:
     return linux.children()
 
 
+def test_orphan_that_may_have_been_made_for_us_is_unclear(
+    start: Start, before: set[int]
+) -> None:
+    """The answer of the mould that made it may not have been read."""
+    orphan, unborn = start("sleep", "60"), start("tail", "-f", os.devnull)
+
+    found, unclear = reaper.orphans((), (), before, "system", {"tail"})
+
+    assert (found, unclear) == ([orphan], [unborn])
+
+
 @pytest.fixture
 def pidfd_of() -> Iterator[Callable[[int], int]]:
     """Return a function that opens a pidfd; it is closed in the end."""

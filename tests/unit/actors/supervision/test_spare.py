@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.supervision import reaper
 from actors.supervision.alarms import Alarms
 from actors.supervision.line import Line
 from actors.supervision.spare import ALARM, MAX_ORDERED, MAX_PAUSE, MIN_PAUSE, Spare
@@ -61,7 +62,9 @@ class Mould:
             count += 1
         return count
 
-    def make(self, *, is_ready: bool = True) -> subprocess.Popen[bytes]:
+    def make(
+        self, *, is_ready: bool = True, is_read: bool = True
+    ) -> subprocess.Popen[bytes]:
         """Carry out the first order, with a process that does nothing either."""
         copy = subprocess.Popen(["sleep", "60"])
         self.copies.append(copy)
@@ -71,14 +74,15 @@ class Mould:
         pidfd = os.pidfd_open(copy.pid)
         self._line.send(json.dumps([copy.pid, 0]).encode(), [pidfd])
         os.close(pidfd)
-        self._look()
+        if is_read:
+            self._look()
         end.close()
         return copy
 
-    def fail(self) -> None:
+    def fail(self, code: int = errno.EAGAIN) -> None:
         """Say that no process could be made."""
         os.close(self.ordered.pop(0))
-        self._line.send(json.dumps([0, errno.EAGAIN]).encode())
+        self._line.send(json.dumps([0, code]).encode())
         self._look()
 
     def _look(self) -> None:
@@ -299,6 +303,30 @@ def test_births_wait_no_longer_than_for_a_mould_that_makes_nothing(
     assert mould.process.poll() is not None
 
 
+def test_births_wait_no_longer_for_a_mould_that_is_killed_and_cannot_be_reaped(
+    spare: Spare, mould: Mould, alarms: Alarms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that a debugger holds."""
+    monkeypatch.setattr(reaper, "reap", lambda *_, **__: None)
+    spare.order_for(3)
+
+    let_pass(alarms, spare)
+
+    assert not spare.is_in_the_making
+    assert not spare.order_for(3)
+    monkeypatch.undo()
+
+
+def test_mould_that_can_make_none_is_asked_no_more(spare: Spare, mould: Mould) -> None:
+    spare.order_for(3)
+    mould.take_orders()
+
+    mould.fail(errno.ENOSYS)
+
+    assert not spare.is_in_the_making
+    assert not spare.order_for(3)
+
+
 def test_of_those_that_were_not_born_one_is_kept(
     spare: Spare, mould: Mould, alarms: Alarms, selector: selectors.EpollSelector
 ) -> None:
@@ -327,16 +355,18 @@ def test_one_that_is_not_ready_in_time_is_ended(
     wait_until(lambda: copy.poll() is not None, "its end")
 
 
-def test_one_that_is_made_after_the_dismissal_is_ended(
+def test_dismissed_ends_what_was_made_and_hangs_up_on_what_is_made_later(
     spare: Spare, mould: Mould
 ) -> None:
-    spare.order()
+    spare.order_for(2)
     mould.take_orders()
+    copy = mould.make(is_read=False)
+
     spare.dismiss()
 
-    copy = mould.make()
-
     wait_until(lambda: copy.poll() is not None, "its end")
+    with socket.socket(fileno=mould.ordered.pop(0)) as end:
+        assert end.recv(1) == b""
 
 
 def test_what_a_mould_has_made_before_its_death_is_kept(
