@@ -10,14 +10,14 @@ import concurrent.futures
 import functools
 import itertools
 import os
-import sys
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
 from actors.attach import join
 from actors.errors import ForkedHandleError
+from actors.executor import interruption
 from actors.executor.call import Call
 from actors.executor.ending import Ending
 from actors.executor.foreman import Foreman
@@ -284,7 +284,7 @@ class Executor(concurrent.futures.Executor):
     def _end(self, how: Ending, *, wait: bool) -> None:
         self._foreman.end(how)
         if wait:
-            _wait_for(self._foreman)
+            _wait_for([self._foreman])
 
     def __exit__(
         self,
@@ -359,27 +359,34 @@ def _drop(foreman: Foreman) -> None:
         foreman.end(Ending.AFTER_ALL)
 
 
-def _wait_for(foreman: Foreman) -> None:
+def _wait_for(foremen: Collection[Foreman]) -> None:
     try:
-        foreman.join()
+        for foreman in foremen:
+            foreman.join()
     except BaseException:  # Ctrl-C: it has waited long enough
-        foreman.end(Ending.AT_ONCE)
-        foreman.join()
+        _end_at_once(foremen)
         raise
 
 
-@atexit.register
+def _end_at_once(foremen: Collection[Foreman]) -> None:
+    for foreman in foremen:
+        foreman.end(Ending.AT_ONCE)
+    for foreman in foremen:
+        foreman.join()
+
+
 def _finish_all() -> None:
     """Wait for what the program has not; after Ctrl-C for nothing."""
-    left_by = getattr(sys, "last_type", None)
-    is_interrupted = isinstance(left_by, type) and issubclass(
-        left_by, KeyboardInterrupt
-    )
     foremen = list(_open)
-    for foreman in foremen:
-        foreman.end(Ending.AT_ONCE if is_interrupted else Ending.AFTER_ALL)
-    for foreman in foremen:
-        _wait_for(foreman)
+    if interruption.has_come():
+        _end_at_once(foremen)
+    else:
+        for foreman in foremen:
+            foreman.end(Ending.AFTER_ALL)
+        _wait_for(foremen)
 
 
+# Twice, for Ctrl-C while the first has not come to where it waits.
+atexit.register(_finish_all)
+atexit.register(_finish_all)
 os.register_at_fork(after_in_child=_open.clear)

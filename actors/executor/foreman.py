@@ -133,6 +133,7 @@ class Foreman:
         """Take no more calls, and end."""
         self.ending = max(self.ending, how)
         self._post(self._on_end)
+        self._inbox.wake()
 
     def _post(self, act: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - as *act* takes them
         self._inbox.post(act, *args)

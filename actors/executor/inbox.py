@@ -39,6 +39,11 @@ class Inbox:
             if threading.get_ident() != self._thread:
                 self._client.waiting.rouse()
 
+    def wake(self) -> None:
+        """Have the thread look, also where Ctrl-C has cut a post short."""
+        self._alarm.resolve(None)
+        self._client.waiting.rouse()
+
     def wait(self, due: float | None) -> None:
         """Sleep until something has been posted, or *due*, a monotonic time, has come.
 

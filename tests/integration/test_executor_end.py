@@ -202,6 +202,29 @@ def test_ctrl_c_ends_a_program_at_once_wherever_it_waits(
     assert process.returncode in {-signal.SIGINT, 0}
 
 
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before-threads-are-joined",
+        "while-a-thread-is-joined",
+        "in-another-call-at-exit",
+        "as-waiting-begins",
+    ],
+)
+def test_ctrl_c_counts_wherever_it_meets_the_end_of_a_program(point: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "executor_interrupted.py"), point],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=SECONDS,
+    )
+
+    assert done.stderr.count("KeyboardInterrupt: ") == 1, done.stderr
+    assert "warning" not in done.stderr, done.stderr
+    assert done.returncode == 0
+
+
 # Forks.
 
 
