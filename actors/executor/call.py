@@ -6,11 +6,15 @@ Until then it is pending for ``concurrent.futures``, also while it runs: so it c
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
+from actors import interrupts
 from actors.wire.parcel import Parcel
 
 T = TypeVar("T")
@@ -108,9 +112,7 @@ class Call(Future[T]):
             ForkedHandleError: This process was forked from the one that has made the call, and it was not over.
             RuntimeError: It was not over, and this is a call-back of a future of the same executor: they all run where calls are settled.
         """
-        if not self.is_over:
-            self._check(is_waiting=True)
-        return super().result(timeout)
+        return super().result(self._sleep(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the exception; see ``concurrent.futures.Future``.
@@ -119,6 +121,15 @@ class Call(Future[T]):
             ForkedHandleError: As ``result``.
             RuntimeError: As ``result``.
         """
+        return super().exception(self._sleep(timeout))
+
+    def _sleep(self, timeout: float | None) -> float | None:
+        """Wait until it is done, or *timeout* is so near that the rest is one sleep; return the rest."""
         if not self.is_over:
             self._check(is_waiting=True)
-        return super().exception(timeout)
+        step = interrupts.longest_sleep()
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.done() and end - time.monotonic() > step:
+            with contextlib.suppress(TimeoutError):  # not its own: that is returned
+                super().exception(step)
+        return None if timeout is None else end - time.monotonic()

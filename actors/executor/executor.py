@@ -15,9 +15,9 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
+from actors import interrupts
 from actors.attach import join
 from actors.errors import ForkedHandleError
-from actors.executor import interruption
 from actors.executor.call import Call
 from actors.executor.ending import Ending
 from actors.executor.foreman import Foreman
@@ -378,7 +378,7 @@ def _end_at_once(foremen: Collection[Foreman]) -> None:
 def _finish_all() -> None:
     """Wait for what the program has not; after Ctrl-C for nothing."""
     foremen = list(_open)
-    if interruption.has_come():
+    if interrupts.has_come():
         _end_at_once(foremen)
     else:
         for foreman in foremen:

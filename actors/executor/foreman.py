@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from actors import planting
+from actors import interrupts, planting
 from actors.errors import (
     ActorCrashedError,
     ActorError,
@@ -84,6 +84,7 @@ class Foreman:
         self._failures = Failures()
         self._retry_at: float | None = None
         self.is_over = False
+        self._has_ended = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name="actors.Executor", daemon=True
         )
@@ -143,11 +144,20 @@ class Foreman:
     def join(self) -> None:
         """Wait until all is over; a call-back of a future, which cannot, does not."""
         if self._thread is not threading.current_thread():
+            # Not the thread, which counts as ended once Ctrl-C has interrupted its join (CPython up to 3.12).
+            while not self._has_ended.wait(interrupts.STEP_SECONDS):
+                pass
             self._thread.join()
 
     # The thread.
 
     def _run(self) -> None:
+        try:
+            self._employ()
+        finally:
+            self._has_ended.set()
+
+    def _employ(self) -> None:
         try:
             while not self._is_done():
                 self._inbox.wait(self._next_due())

@@ -20,6 +20,7 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
+from actors import interrupts
 from actors.pending import WAITING, Pending
 from actors.runtime.lanes import Lane
 from actors.runtime.loop import RingLoop, Source
@@ -435,8 +436,8 @@ class Waiting:
             room = route.fileno()
             if room is not None:
                 poll.register(room, select.POLLOUT)
-        left = min(end - now, MAX_SLEEP_SECONDS)
-        ready = poll.poll(None if end == math.inf else max(0, math.ceil(left * 1000)))
+        left = min(end - now, MAX_SLEEP_SECONDS, interrupts.longest_sleep())
+        ready = poll.poll(max(0, math.ceil(left * 1000)))
         disarm(self._readers)
         self._lane.reader.hush()
         self._outgoing.flush()

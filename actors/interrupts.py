@@ -1,12 +1,16 @@
-"""Whether Ctrl-C has come since the program's own code ended, or has ended it.
+"""Ctrl-C: what the interpreter loses of it, and what is done so that nobody has to press it twice.
 
-What an interpreter runs then swallows a ``KeyboardInterrupt``: it is printed, and the end goes on.
-Whoever waits at the end of a program asks here, so that nobody has to press Ctrl-C twice.
+What runs while an interpreter ends swallows a ``KeyboardInterrupt``: it is printed, and the end goes on.
+Whoever waits at the end of a program asks ``has_come``.
+
+A signal that arrives between the last look of the interpreter and the system call in which a thread then sleeps does not wake it.
+Whoever sleeps without an event loop does so in steps, see ``longest_sleep``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import sys
 import threading
@@ -49,3 +53,13 @@ def has_come() -> bool:
         or _watch.has_seen
         or (isinstance(left_by, type) and issubclass(left_by, KeyboardInterrupt))
     )
+
+
+STEP_SECONDS = 1.0
+
+
+def longest_sleep() -> float:
+    """Return how many seconds this thread may sleep at once; no other than the main thread is told of signals."""
+    if threading.current_thread() is threading.main_thread():
+        return STEP_SECONDS
+    return math.inf
