@@ -391,9 +391,12 @@ def test_a_ref_keeps_its_deadline_on_the_way(system: ActorSystem, gate: Gate) ->
 
     returned = echo.ask(Inbox.echo, blocker.within(0.05)).result()
 
+    held_up = blocker.ask(Blocker.wait_for, gate.path)
+    gate.wait_until_entered()
     with pytest.raises(AskTimeoutError, match=r"0\.05 s"):
-        returned.ask(Blocker.wait_for, gate.path).result()
+        returned.ask(Blocker.hello).result()
     gate.open()
+    held_up.result()
 
 
 def test_a_ref_is_frozen(system: ActorSystem) -> None:
