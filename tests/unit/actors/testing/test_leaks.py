@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +27,18 @@ ORPHAN = """
 import subprocess
 print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid)
 """
+
+
+class Descriptor:
+    """Closes a descriptor in the end; part of a cycle."""
+
+    other: Descriptor
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __del__(self) -> None:
+        os.close(self._fd)
 
 
 @pytest.fixture
@@ -132,6 +147,39 @@ def test_a_named_object_that_goes_while_it_is_looked_at_is_no_leak(
     monkeypatch.setattr(leaks, "_of_others", look_at_others)
 
     assert leaks.left_since(before) == [Leak("file", str(staying))]
+
+
+def test_names_that_come_and_go_are_no_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers that make directories all the time have one there at each look, and none that stays."""
+    looks = itertools.count()
+    find = leaks.watch()
+    monkeypatch.setattr(leaks, "LEAVING_SECONDS", 0.05)
+    monkeypatch.setattr(leaks, "_names", lambda: ["staying", f"{next(looks) // 2}"])
+    monkeypatch.setattr(leaks, "_of_others", lambda *_: set())
+
+    assert find() == [Leak("file", "staying")]
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Let nothing be collected that is not asked for."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_a_descriptor_in_what_becomes_garbage_at_the_end_is_no_leak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = leaks.watch()
+    read, write = map(Descriptor, os.pipe())
+    read.other, write.other = write, read
+    held = [read, write]
+    del read, write
+    monkeypatch.setattr(time, "sleep", lambda _: held.clear())
+
+    assert find() == []
 
 
 @pytest.mark.parametrize("way", KEEP)
