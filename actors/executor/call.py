@@ -6,7 +6,6 @@ Until then it is pending for ``concurrent.futures``, also while it runs: so it c
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 import time
@@ -125,11 +124,13 @@ class Call(Future[T]):
 
     def _sleep(self, timeout: float | None) -> float | None:
         """Wait until it is done, or *timeout* is so near that the rest is one sleep; return the rest."""
+        if self.done():
+            return timeout
         if not self.is_over:
             self._check(is_waiting=True)
         step = interrupts.longest_sleep()
         end = math.inf if timeout is None else time.monotonic() + timeout
         while not self.done() and end - time.monotonic() > step:
-            with contextlib.suppress(TimeoutError):  # not its own: that is returned
-                super().exception(step)
+            with self._condition:
+                self._condition.wait_for(self.done, step)
         return None if timeout is None else end - time.monotonic()

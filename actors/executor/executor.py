@@ -10,6 +10,7 @@ import concurrent.futures
 import functools
 import itertools
 import os
+import time
 import weakref
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from types import TracebackType
@@ -38,6 +39,9 @@ from actors.timeout import check_timeout
 P = ParamSpec("P")
 T = TypeVar("T")
 
+AT_ONCE_SECONDS = (
+    10.0  # for killing workers, and the end of a system that has nothing to do
+)
 CLOSE_SECONDS = 5.0  # in which the system of an executor has nothing to do but to end
 
 
@@ -102,6 +106,7 @@ class Executor(concurrent.futures.Executor):
             _options(options),
         )
         self._timeout: float | None = None
+        interrupts.watch()
         self._client, close = _join(system)
         try:
             # Said here, not when the first worker is started.
@@ -282,9 +287,10 @@ class Executor(concurrent.futures.Executor):
         )
 
     def _end(self, how: Ending, *, wait: bool) -> None:
-        self._foreman.end(how)
         if wait:
-            _wait_for([self._foreman])
+            _end_and_wait([self._foreman], how)
+        else:
+            self._foreman.end(how)
 
     def __exit__(
         self,
@@ -359,8 +365,10 @@ def _drop(foreman: Foreman) -> None:
         foreman.end(Ending.AFTER_ALL)
 
 
-def _wait_for(foremen: Collection[Foreman]) -> None:
+def _end_and_wait(foremen: Collection[Foreman], how: Ending) -> None:
     try:
+        for foreman in foremen:
+            foreman.end(how)
         for foreman in foremen:
             foreman.join()
     except BaseException:  # Ctrl-C: it has waited long enough
@@ -369,10 +377,13 @@ def _wait_for(foremen: Collection[Foreman]) -> None:
 
 
 def _end_at_once(foremen: Collection[Foreman]) -> None:
+    """End *foremen*, and wait for that, but not for ever: a call-back of a future may hang."""
     for foreman in foremen:
         foreman.end(Ending.AT_ONCE)
+    _open.difference_update(foremen)  # whoever interrupts this waits for them no more
+    deadline = time.monotonic() + AT_ONCE_SECONDS
     for foreman in foremen:
-        foreman.join()
+        foreman.join(max(0.0, deadline - time.monotonic()))
 
 
 def _finish_all() -> None:
@@ -381,9 +392,7 @@ def _finish_all() -> None:
     if interrupts.has_come():
         _end_at_once(foremen)
     else:
-        for foreman in foremen:
-            foreman.end(Ending.AFTER_ALL)
-        _wait_for(foremen)
+        _end_and_wait(foremen, Ending.AFTER_ALL)
 
 
 # Twice, for Ctrl-C while the first has not come to where it waits.

@@ -10,6 +10,7 @@ A worker is never restarted: it is replaced.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -84,7 +85,9 @@ class Foreman:
         self._failures = Failures()
         self._retry_at: float | None = None
         self.is_over = False
-        self._has_ended = threading.Event()
+        self._has_ended = False
+        self._at_work = threading.Lock()  # held until then
+        self._at_work.acquire()
         self._thread = threading.Thread(
             target=self._run, name="actors.Executor", daemon=True
         )
@@ -102,9 +105,12 @@ class Foreman:
         Raises:
             ForkedHandleError: This is one.
         """
-        if isinstance(self._client.ended_with, ForkedHandleError):
+        if self._is_copy():
             msg = "the executor belongs to the process that this one was forked from: make one here"
             raise ForkedHandleError(msg)
+
+    def _is_copy(self) -> bool:
+        return isinstance(self._client.ended_with, ForkedHandleError)
 
     def check_use(self, *, is_waiting: bool) -> None:
         """Refuse to let a call be used where nobody would ever settle it.
@@ -141,13 +147,19 @@ class Foreman:
         if self.is_over:  # the thread may not see it any more
             self._inbox.work()
 
-    def join(self) -> None:
-        """Wait until all is over; a call-back of a future, which cannot, does not."""
-        if self._thread is not threading.current_thread():
-            # Not the thread, which counts as ended once Ctrl-C has interrupted its join (CPython up to 3.12).
-            while not self._has_ended.wait(interrupts.STEP_SECONDS):
-                pass
-            self._thread.join()
+    def join(self, timeout: float = math.inf) -> None:
+        """Wait until all is over, or for *timeout* seconds; a call-back of a future, which cannot, does not, nor a forked process."""
+        if self._thread is threading.current_thread():
+            return
+        end = time.monotonic() + timeout
+        # Not the thread, which counts as ended once Ctrl-C has interrupted its join (CPython up to 3.12), nor an event, whose lock a
+        # signal may leave held.
+        while not self._has_ended and not self._is_copy():
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            if self._at_work.acquire(timeout=min(left, interrupts.STEP_SECONDS)):
+                self._at_work.release()
 
     # The thread.
 
@@ -155,7 +167,8 @@ class Foreman:
         try:
             self._employ()
         finally:
-            self._has_ended.set()
+            self._has_ended = True
+            self._at_work.release()
 
     def _employ(self) -> None:
         try:

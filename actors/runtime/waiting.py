@@ -436,8 +436,7 @@ class Waiting:
             room = route.fileno()
             if room is not None:
                 poll.register(room, select.POLLOUT)
-        left = min(end - now, MAX_SLEEP_SECONDS, interrupts.longest_sleep())
-        ready = poll.poll(max(0, math.ceil(left * 1000)))
+        ready = _poll(poll, min(end, now + MAX_SLEEP_SECONDS))
         disarm(self._readers)
         self._lane.reader.hush()
         self._outgoing.flush()
@@ -492,6 +491,16 @@ def refuse_in_loop(call: str, instead: str) -> None:
     ):
         msg = f"{call} would block the running event loop: {instead}"
         raise RuntimeError(msg)
+
+
+def _poll(poll: select.poll, end: float) -> list[tuple[int, int]]:
+    """Return what is ready until *end*, a monotonic time."""
+    step = interrupts.longest_sleep()
+    while True:
+        left = end - time.monotonic()
+        ready = poll.poll(max(0, math.ceil(min(left, step) * 1000)))
+        if ready or left <= step:
+            return ready
 
 
 def _remove_waker(pending: Pending[Any], waker: Callable[[], object]) -> None:

@@ -71,22 +71,23 @@ def watch(may_leak: Collection[Kind] = ()) -> Callable[[], list[Leak]]:
 
     def find() -> list[Leak]:
         deadline = time.monotonic() + LEAVING_SECONDS
-        left: list[Leak] | None = None
+        since: dict[Leak, float] = {}
         while True:
             # What holds a descriptor may be garbage; and a ResourceWarning is to land on the test that caused it.
             gc.collect()
-            found = [leak for leak in left_since(before) if leak.kind not in may_leak]
-            # Names come and go that strangers make; one of ours stays from the first look on.
-            left = [
-                leak
-                for leak in found
-                if leak.kind not in {"file", "queue"} or left is None or leak in left
-            ]
-            if not left or time.monotonic() >= deadline:
-                return left
+            left = [leak for leak in left_since(before) if leak.kind not in may_leak]
+            now = time.monotonic()
+            since = {leak: since.get(leak, now) for leak in left}
+            if not left or now >= deadline:
+                return [leak for leak in left if _stays(leak, now - since[leak])]
             time.sleep(_PACE)  # noqa: TID251 - the pace of the polling, not the wait
 
     return find
+
+
+def _stays(leak: Leak, seconds: float) -> bool:
+    """Return whether a *leak* that was seen for *seconds* is one: names come and go that strangers make."""
+    return leak.kind not in {"file", "queue"} or seconds >= LEAVING_SECONDS / 2
 
 
 def refuse(leaks: Collection[Leak]) -> None:

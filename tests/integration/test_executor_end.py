@@ -202,17 +202,9 @@ def test_ctrl_c_ends_a_program_at_once_wherever_it_waits(
     assert process.returncode in {-signal.SIGINT, 0}
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        "before-threads-are-joined",
-        "while-a-thread-is-joined",
-        "in-another-call-at-exit",
-        "as-waiting-begins",
-    ],
-)
-def test_ctrl_c_counts_wherever_it_meets_the_end_of_a_program(point: str) -> None:
-    done = subprocess.run(
+def interrupted(point: str) -> subprocess.CompletedProcess[str]:
+    """Return what has come of a program that has pressed Ctrl-C at a *point* of its end."""
+    return subprocess.run(
         [sys.executable, str(SCRIPTS / "executor_interrupted.py"), point],
         capture_output=True,
         check=False,
@@ -220,9 +212,34 @@ def test_ctrl_c_counts_wherever_it_meets_the_end_of_a_program(point: str) -> Non
         timeout=SECONDS,
     )
 
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "as-threads-are-joined",
+        "before-threads-are-joined",
+        "while-a-thread-is-joined",
+        "in-another-call-at-exit",
+        "as-waiting-begins",
+        "with-a-call-back-that-hangs",
+    ],
+)
+def test_ctrl_c_counts_wherever_it_meets_the_end_of_a_program(point: str) -> None:
+    done = interrupted(point)
+
     assert done.stderr.count("KeyboardInterrupt: ") == 1, done.stderr
     assert "warning" not in done.stderr, done.stderr
     assert done.returncode == 0
+
+
+def test_a_handler_of_ctrl_c_that_goes_on_lets_the_calls_be_finished() -> None:
+    done = interrupted("with-a-handler-that-goes-on")
+
+    assert (done.returncode, done.stdout.split(), done.stderr) == (
+        0,
+        ["heard", "done"],
+        "",
+    )
 
 
 # Forks.

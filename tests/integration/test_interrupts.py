@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -18,16 +19,29 @@ from actors.executor.call import Call
 from tests.support import executor_calls as calls
 from tests.support.controlled import Attentive
 from tests.support.gates import SECONDS, Gate, wait_until
-from tests.support.procfs import is_asleep
+from tests.support.procfs import is_asleep, switches_of
+
+SOUND_SECONDS = 0.1
 
 
 @contextlib.contextmanager
 def ctrl_c_missed() -> Iterator[None]:
     """Press Ctrl-C once this thread sleeps, and have another one take it: then nothing interrupts the sleep."""
 
+    pid = os.getpid()
+    switches, since = 0, 0.0
+
+    def is_fast_asleep() -> bool:
+        """Return whether it has been in one sleep for so long that it waits for none of our threads."""
+        nonlocal switches, since
+        before, switches = switches, switches_of(pid)
+        if switches != before:
+            since = time.monotonic()
+        return is_asleep(pid) and time.monotonic() - since > SOUND_SECONDS
+
     def press() -> None:
-        wait_until(lambda: is_asleep(os.getpid()), "the main thread to sleep")
-        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(is_fast_asleep, "the main thread to sleep")
+        os.kill(pid, signal.SIGINT)
 
     presser = threading.Thread(target=press)  # which must not have it blocked
     presser.start()
@@ -66,6 +80,26 @@ def test_it_ends_the_wait_for_a_call_of_an_executor(
             wait(call, timeout)
 
         call.cancel()
+
+
+def test_what_another_handler_raises_ends_the_wait_for_a_call(
+    system: ActorSystem, tmp_path: Path
+) -> None:
+    """Also what looks like the end of a step of the wait."""
+
+    def on_alarm(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    with Executor(1, system=system) as executor:
+        call: Future[Any] = executor.submit(calls.hang, str(tmp_path / "pid"))
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+        with pytest.raises(TimeoutError):
+            call.result()
+
+        call.cancel()
+    signal.signal(signal.SIGALRM, before)
 
 
 def test_it_ends_the_wait_for_the_end_of_an_executor(

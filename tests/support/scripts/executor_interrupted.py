@@ -17,11 +17,20 @@ def press() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def press_as_waiting_begins(frame: FrameType, event: str, _: object) -> None:
-    """Press Ctrl-C on the way into what waits; a profiler."""
-    if event == "call" and frame.f_code.co_name == "_finish_all":
-        sys.setprofile(None)
-        press()
+def press_at(name: str) -> None:
+    """Press Ctrl-C on the way into the function *name*."""
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_name == name:
+            sys.setprofile(None)
+            press()
+
+    sys.setprofile(profile)
+
+
+def say(*_: object) -> None:
+    """Say that Ctrl-C was heard, and go on."""
+    print("heard")  # noqa: T201 - for the test
 
 
 def hang() -> None:
@@ -42,9 +51,20 @@ elif point == "while-a-thread-is-joined":
     threading.Thread(target=press_while_joined).start()
 elif point == "in-another-call-at-exit":
     atexit.register(press)
+elif point == "as-threads-are-joined":
+    press_at("_shutdown")
 elif point == "as-waiting-begins":
-    sys.setprofile(press_as_waiting_begins)
+    press_at("_finish_all")
+elif point == "with-a-handler-that-goes-on":
+    signal.signal(signal.SIGINT, say)
+    atexit.register(press)
 executor = Executor(1)
-call = executor.submit(hang)
-while not call.running():
-    time.sleep(0.001)  # noqa: TID251 - nothing tells it
+if point == "with-a-handler-that-goes-on":
+    executor.submit(print, "done")
+elif point == "with-a-call-back-that-hangs":
+    executor.submit(int).add_done_callback(lambda _: hang())
+    atexit.register(press)
+else:
+    call = executor.submit(hang)
+    while not call.running():
+        time.sleep(0.001)  # noqa: TID251 - nothing tells it
