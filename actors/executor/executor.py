@@ -39,9 +39,7 @@ from actors.timeout import check_timeout
 P = ParamSpec("P")
 T = TypeVar("T")
 
-AT_ONCE_SECONDS = (
-    10.0  # for killing workers, and the end of a system that has nothing to do
-)
+AT_ONCE_SECONDS = 5.0  # until nothing runs any more but a call-back that hangs
 CLOSE_SECONDS = 5.0  # in which the system of an executor has nothing to do but to end
 
 

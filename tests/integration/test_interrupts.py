@@ -53,6 +53,22 @@ def ctrl_c_missed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
+@contextlib.contextmanager
+def alarm() -> Iterator[None]:
+    """Raise ``TimeoutError`` soon, as programs do that limit the time of a block."""
+
+    def on_alarm(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_it_ends_the_wait_for_an_answer(
     attentive: ActorRef[Attentive], gate: Gate
 ) -> None:
@@ -86,20 +102,13 @@ def test_what_another_handler_raises_ends_the_wait_for_a_call(
     system: ActorSystem, tmp_path: Path
 ) -> None:
     """Also what looks like the end of a step of the wait."""
-
-    def on_alarm(*_: object) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, on_alarm)
     with Executor(1, system=system) as executor:
         call: Future[Any] = executor.submit(calls.hang, str(tmp_path / "pid"))
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
 
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError), alarm():
             call.result()
 
         call.cancel()
-    signal.signal(signal.SIGALRM, before)
 
 
 def test_it_ends_the_wait_for_the_end_of_an_executor(
